@@ -1,0 +1,7 @@
+namespace Finery.Tensors;
+
+public sealed partial class CpuKernels
+{
+    private protected override void AdamWCore(Tensor weight, Tensor gradient, Tensor firstMoment, Tensor secondMoment, in AdamWSettings settings) =>
+        throw new NotSupportedException();
+}

@@ -1,0 +1,92 @@
+namespace Finery.Tensors;
+
+public abstract partial class Kernels
+{
+    /// <summary>
+    /// Causal grouped-query attention within documents, all rows of the batch as one flat sequence: token i sees keys
+    /// <c>starts[i]..i</c>, scores are scaled by <c>1/sqrt(HS)</c>, softmax and its sums in fp32.
+    /// </summary>
+    /// <param name="qkv">[N, (H + 2 KV) HS].</param>
+    /// <param name="starts">I32 [N]: flat index of the first token of i's document segment; non-decreasing, <c>starts[i] &lt;= i</c>.</param>
+    /// <param name="shape">Layout of a row.</param>
+    /// <param name="output">[N, H HS], overwritten.</param>
+    /// <param name="logSumExp">[N, H], overwritten: saved for the backward pass.</param>
+    /// <param name="maxLogit">[H], overwritten: the largest scaled score of each head (for QK-clip and monitoring).</param>
+    public void AttentionForward(
+        Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit)
+    {
+        Check(qkv, (int)starts.Length, shape.QkvColumns);
+        Check(output, qkv.Rows, shape.OutputColumns);
+        Check(logSumExp, qkv.Rows, shape.HeadCount);
+        CheckLength(maxLogit, shape.HeadCount);
+        CheckStarts(starts);
+        AttentionForwardCore(qkv, starts, shape, output, logSumExp, maxLogit);
+    }
+
+    /// <summary>Gradients of <see cref="AttentionForward"/> (pretraining reference 8): with <c>P = exp(S - LSE)</c> and
+    /// <c>Dl = rowsum(dO O)</c>: <c>dV += P^T dO</c>, <c>dS = P (dO V^T - Dl)</c>, <c>dQ = scale dS K</c>, <c>dK = scale dS^T Q</c>.</summary>
+    /// <param name="dOutput">[N, H HS].</param>
+    /// <param name="qkv">[N, (H + 2 KV) HS].</param>
+    /// <param name="output">[N, H HS] of the forward pass.</param>
+    /// <param name="logSumExp">[N, H] of the forward pass.</param>
+    /// <param name="starts">I32 [N].</param>
+    /// <param name="shape">Layout of a row.</param>
+    /// <param name="dQkv">[N, (H + 2 KV) HS], overwritten.</param>
+    public void AttentionBackward(
+        Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv)
+    {
+        Check(qkv, (int)starts.Length, shape.QkvColumns);
+        Check(dOutput, qkv.Rows, shape.OutputColumns);
+        Check(output, qkv.Rows, shape.OutputColumns);
+        Check(logSumExp, qkv.Rows, shape.HeadCount);
+        Check(dQkv, qkv.Rows, shape.QkvColumns);
+        CheckStarts(starts);
+        AttentionBackwardCore(dOutput, qkv, output, logSumExp, starts, shape, dQkv);
+    }
+
+    private protected abstract void AttentionForwardCore(
+        Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit);
+
+    private protected abstract void AttentionBackwardCore(
+        Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv);
+
+    private static void CheckStarts(Tensor starts)
+    {
+        int previous = 0;
+        var values = starts.Integers;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (values[i] < previous || values[i] > i)
+                throw new ArgumentException($"Attention: starts[{i}] is {values[i]}; expected {previous}..{i}.", nameof(starts));
+            previous = values[i];
+        }
+    }
+}
+
+public sealed partial class Tape
+{
+    /// <summary>Causal grouped-query attention within documents.</summary>
+    /// <param name="qkv">[N, (H + 2 KV) HS].</param>
+    /// <param name="starts">I32 [N].</param>
+    /// <param name="shape">Layout of a row.</param>
+    /// <returns>[N, H HS].</returns>
+    public Tensor Attention(Tensor qkv, Tensor starts, AttentionShape shape)
+    {
+        Consume(qkv);
+        var output = Activation("attention", qkv.Rows, shape.OutputColumns);
+        var logSumExp = arena.Floats("logSumExp", qkv.Rows, shape.HeadCount);
+        var maxLogit = arena.Floats("maxLogit", shape.HeadCount);
+        Record(new AttentionOperation(qkv, starts, shape, output, logSumExp, maxLogit));
+        return output;
+    }
+
+    private sealed class AttentionOperation(
+        Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit) : Operation
+    {
+        public override void Forward(Kernels kernels) =>
+            kernels.AttentionForward(qkv, starts, shape, output, logSumExp, maxLogit);
+
+        public override void Backward(Kernels kernels) =>
+            kernels.AttentionBackward(output.Gradient!, qkv, output, logSumExp, starts, shape, qkv.Gradient!);
+    }
+}

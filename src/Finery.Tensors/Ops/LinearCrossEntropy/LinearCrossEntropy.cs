@@ -1,0 +1,92 @@
+namespace Finery.Tensors;
+
+public abstract partial class Kernels
+{
+    /// <summary>Output head and cross-entropy fused, in chunks of rows: the full logits [N, V] never exist.
+    /// <c>z = x W^T</c>, <c>loss[i] = logsumexp(z[i]) - z[i][target[i]]</c>.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="weight">[V, D].</param>
+    /// <param name="targets">I32 [N] in [0, V), or -1 for a token without loss.</param>
+    /// <param name="losses">[N], overwritten: nats per token, 0 where the target is -1.</param>
+    public void LinearCrossEntropyForward(Tensor x, Tensor weight, Tensor targets, Tensor losses)
+    {
+        CheckHead(x, weight, targets, losses);
+        LinearCrossEntropyForwardCore(x, weight, targets, losses);
+    }
+
+    /// <summary>Forward pass and, from the same logits, the gradients of <c>sum(tokenWeights[i] loss[i])</c>:
+    /// <c>dz = tokenWeights[i] (softmax(z) - onehot(target))</c>, <c>dx = dz W</c>, <c>dW += dz^T x</c>.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="weight">[V, D].</param>
+    /// <param name="targets">I32 [N] in [0, V), or -1 for a token without loss.</param>
+    /// <param name="tokenWeights">[N]: dLoss/dloss[i]; usually 1/(number of targets in the step). Ignored where the target is -1.</param>
+    /// <param name="losses">[N], overwritten.</param>
+    /// <param name="dx">[N, D], overwritten (0 for rows without target).</param>
+    /// <param name="dWeight">[V, D], accumulated into; null for a frozen head.</param>
+    public void LinearCrossEntropyForwardBackward(
+        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight)
+    {
+        CheckHead(x, weight, targets, losses);
+        CheckLength(tokenWeights, x.Rows);
+        Check(dx, x.Rows, x.Columns);
+        if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
+        LinearCrossEntropyForwardBackwardCore(x, weight, targets, tokenWeights, losses, dx, dWeight);
+    }
+
+    private protected abstract void LinearCrossEntropyForwardCore(Tensor x, Tensor weight, Tensor targets, Tensor losses);
+
+    private protected abstract void LinearCrossEntropyForwardBackwardCore(
+        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight);
+
+    private static void CheckHead(Tensor x, Tensor weight, Tensor targets, Tensor losses)
+    {
+        Check(weight, weight.Rows, x.Columns);
+        CheckLength(targets, x.Rows, DType.I32);
+        CheckLength(losses, x.Rows);
+        var values = targets.Integers;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (values[i] < -1 || values[i] >= weight.Rows)
+                throw new ArgumentOutOfRangeException(nameof(targets),
+                    $"LinearCrossEntropy: target {values[i]} at {i} is outside [-1, {weight.Rows}).");
+        }
+    }
+}
+
+public sealed partial class Tape
+{
+    /// <summary>Per-token cross-entropy of the output head.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="weight">[V, D].</param>
+    /// <param name="targets">I32 [N]; -1 for a token without loss.</param>
+    /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
+    /// <param name="weightsKnown">True: <paramref name="tokenWeights"/> is filled before <see cref="Forward"/>, which then computes the
+    /// gradients from the logits at hand. False: it is filled between <see cref="Forward"/> and <see cref="Backward"/> because it depends
+    /// on the losses (preference losses), and the backward pass computes the logits again.</param>
+    /// <returns>[N] losses in nats.</returns>
+    public Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, bool weightsKnown)
+    {
+        Consume(x);
+        var losses = arena.Floats("losses", x.Rows);
+        Record(new LinearCrossEntropyOperation(x, weight, targets, tokenWeights, losses, weightsKnown && gradients));
+        return losses;
+    }
+
+    private sealed class LinearCrossEntropyOperation(
+        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, bool gradientsWithForward) : Operation
+    {
+        public override void Forward(Kernels kernels)
+        {
+            if (gradientsWithForward) ForwardBackward(kernels);
+            else kernels.LinearCrossEntropyForward(x, weight, targets, losses);
+        }
+
+        public override void Backward(Kernels kernels)
+        {
+            if (!gradientsWithForward) ForwardBackward(kernels);
+        }
+
+        private void ForwardBackward(Kernels kernels) => kernels.LinearCrossEntropyForwardBackward(
+            x, weight, targets, tokenWeights, losses, x.Gradient!, weight.Gradient);
+    }
+}

@@ -1,0 +1,88 @@
+namespace Finery.Tensors;
+
+public abstract partial class Kernels
+{
+    /// <summary>Residual add and RMSNorm (pretraining reference 8): <c>h' = h + x</c>, <c>r = rsqrt(mean(h'^2) + eps)</c>,
+    /// <c>y = h' r w</c>.</summary>
+    /// <param name="h">[N, D] residual stream.</param>
+    /// <param name="x">[N, D] output of the branch to add; null adds nothing, and then <paramref name="residual"/> is <paramref name="h"/>.</param>
+    /// <param name="weight">[1, D] gain.</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    /// <param name="residual">[N, D] h', overwritten (it may be <paramref name="h"/> itself).</param>
+    /// <param name="scale">[N] the r of each row, overwritten.</param>
+    /// <param name="y">[N, D], overwritten.</param>
+    public void RmsNormForward(Tensor h, Tensor? x, Tensor weight, float epsilon, Tensor residual, Tensor scale, Tensor y)
+    {
+        CheckLength(weight, h.Columns);
+        CheckLength(scale, h.Rows);
+        if (x is not null) Check(x, h.Rows, h.Columns);
+        Check(residual, h.Rows, h.Columns);
+        Check(y, h.Rows, h.Columns);
+        RmsNormForwardCore(h, x, weight, epsilon, residual, scale, y);
+    }
+
+    /// <summary><c>dh' (+)= r (dy w) - h' r^3 mean(dy w h')</c> per row; <c>dw += sum over rows of dy h' r</c>.</summary>
+    /// <param name="dy">[N, D].</param>
+    /// <param name="residual">[N, D] h' of the forward pass.</param>
+    /// <param name="scale">[N] r of the forward pass.</param>
+    /// <param name="weight">[1, D].</param>
+    /// <param name="dResidual">[N, D] gradient of the residual stream.</param>
+    /// <param name="dWeight">[1, D], accumulated into; null for a frozen weight.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="dResidual"/> (the stream goes on behind this norm) or overwrite it.</param>
+    public void RmsNormBackward(
+        Tensor dy, Tensor residual, Tensor scale, Tensor weight, Tensor dResidual, Tensor? dWeight, bool accumulate)
+    {
+        CheckLength(weight, dy.Columns);
+        CheckLength(scale, dy.Rows);
+        Check(residual, dy.Rows, dy.Columns);
+        Check(dResidual, dy.Rows, dy.Columns);
+        if (dWeight is not null) CheckLength(dWeight, dy.Columns);
+        RmsNormBackwardCore(dy, residual, scale, weight, dResidual, dWeight, accumulate);
+    }
+
+    private protected abstract void RmsNormForwardCore(
+        Tensor h, Tensor? x, Tensor weight, float epsilon, Tensor residual, Tensor scale, Tensor y);
+
+    private protected abstract void RmsNormBackwardCore(
+        Tensor dy, Tensor residual, Tensor scale, Tensor weight, Tensor dResidual, Tensor? dWeight, bool accumulate);
+}
+
+public sealed partial class Tape
+{
+    /// <summary>Adds a branch to the residual stream and normalises it.</summary>
+    /// <param name="h">[N, D] residual stream.</param>
+    /// <param name="x">[N, D] branch output to add, or null.</param>
+    /// <param name="weight">[1, D] gain.</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    /// <returns>The residual stream after the addition, and the normalised activation.</returns>
+    public (Tensor Residual, Tensor Output) RmsNorm(Tensor h, Tensor? x, Tensor weight, float epsilon)
+    {
+        var residual = h;
+        if (x is not null)
+        {
+            Consume(x);
+            // All tensors of the residual stream, branch outputs included, have the same gradient: one buffer serves them.
+            residual = arena.Floats("residual", h.Rows, h.Columns);
+            residual.Gradient = x.Gradient = h.Gradient;
+        }
+        var scale = arena.Floats("scale", h.Rows);
+        var y = Activation("norm", h.Rows, h.Columns);
+        foreach (var earlier in _operations) (earlier as RmsNormOperation)?.ContinueStream(h);
+        Record(new RmsNormOperation(h, x, weight, epsilon, residual, scale, y));
+        return (residual, y);
+    }
+
+    private sealed class RmsNormOperation(
+        Tensor h, Tensor? x, Tensor weight, float epsilon, Tensor residual, Tensor scale, Tensor y) : Operation
+    {
+        // The last norm of a stream is the first to touch its gradient on the way back.
+        private bool _streamGoesOn;
+
+        public void ContinueStream(Tensor stream) => _streamGoesOn |= ReferenceEquals(stream, residual);
+
+        public override void Forward(Kernels kernels) => kernels.RmsNormForward(h, x, weight, epsilon, residual, scale, y);
+
+        public override void Backward(Kernels kernels) => kernels.RmsNormBackward(
+            y.Gradient!, residual, scale, weight, residual.Gradient!, weight.Gradient, _streamGoesOn);
+    }
+}

@@ -1,0 +1,67 @@
+namespace Finery.Tensors;
+
+/// <summary>How one row of the fused query/key/value activation is laid out: H query heads, KV key heads, KV value heads, each HS wide.</summary>
+/// <param name="HeadCount">H, query heads; a multiple of <paramref name="KvHeadCount"/>.</param>
+/// <param name="KvHeadCount">KV, key and value heads. Query head j reads kv head j / (H/KV).</param>
+/// <param name="HeadSize">HS, even.</param>
+public readonly record struct AttentionShape(int HeadCount, int KvHeadCount, int HeadSize)
+{
+    /// <summary>Width of a fused row: (H + 2 KV) HS.</summary>
+    public int QkvColumns => (HeadCount + 2 * KvHeadCount) * HeadSize;
+
+    /// <summary>Width of the attention output: H HS.</summary>
+    public int OutputColumns => HeadCount * HeadSize;
+
+    /// <summary>Column where the keys begin.</summary>
+    public int KeyOffset => HeadCount * HeadSize;
+
+    /// <summary>Column where the values begin.</summary>
+    public int ValueOffset => (HeadCount + KvHeadCount) * HeadSize;
+}
+
+public abstract partial class Kernels
+{
+    /// <summary>Rotates queries and keys in place, half-split pairing (pretraining reference 1.3):
+    /// <c>(x_i, x_{i+HS/2}) -> (x_i c - x_{i+HS/2} s, x_{i+HS/2} c + x_i s)</c> with c, s of the row's position.</summary>
+    /// <param name="qkv">[N, (H + 2 KV) HS], queries and keys rotated in place.</param>
+    /// <param name="positions">I32 [N], each in [0, rows of the tables).</param>
+    /// <param name="cos">[P, HS/2].</param>
+    /// <param name="sin">[P, HS/2].</param>
+    /// <param name="shape">Layout of a row.</param>
+    /// <param name="inverse">Rotates by the negative angle: the backward pass, applied to the gradient of qkv.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A position is outside the tables.</exception>
+    public void Rope(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape, bool inverse)
+    {
+        Check(qkv, (int)positions.Length, shape.QkvColumns);
+        Check(cos, cos.Rows, shape.HeadSize / 2);
+        Check(sin, cos.Rows, shape.HeadSize / 2);
+        foreach (int position in positions.Integers)
+        {
+            if ((uint)position >= (uint)cos.Rows)
+                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position} is outside [0, {cos.Rows}).");
+        }
+        RopeCore(qkv, positions, cos, sin, shape, inverse);
+    }
+
+    private protected abstract void RopeCore(
+        Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape, bool inverse);
+}
+
+public sealed partial class Tape
+{
+    /// <summary>Rotates queries and keys of <paramref name="qkv"/> in place (nothing before it needs the unrotated values).</summary>
+    /// <param name="qkv">[N, (H + 2 KV) HS].</param>
+    /// <param name="positions">I32 [N].</param>
+    /// <param name="cos">[P, HS/2].</param>
+    /// <param name="sin">[P, HS/2].</param>
+    /// <param name="shape">Layout of a row.</param>
+    public void Rope(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape) =>
+        Record(new RopeOperation(qkv, positions, cos, sin, shape));
+
+    private sealed class RopeOperation(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape) : Operation
+    {
+        public override void Forward(Kernels kernels) => kernels.Rope(qkv, positions, cos, sin, shape, inverse: false);
+
+        public override void Backward(Kernels kernels) => kernels.Rope(qkv.Gradient!, positions, cos, sin, shape, inverse: true);
+    }
+}

@@ -1,0 +1,14 @@
+namespace Finery.Tensors;
+
+public abstract partial class Kernels
+{
+    /// <summary>Sum of the squares of all elements, in double precision over a fixed tree of blocks: the same bits for any number of
+    /// threads. NaN and infinity propagate.</summary>
+    public double SumOfSquares(Tensor tensor)
+    {
+        if (tensor.Type != DType.F32) throw new ArgumentException($"SumOfSquares: {tensor} is not F32.", nameof(tensor));
+        return SumOfSquaresCore(tensor);
+    }
+
+    private protected abstract double SumOfSquaresCore(Tensor tensor);
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+
+namespace Finery.Tensors;
+
+/// <summary>
+/// A contiguous row-major array of up to four dimensions in native memory owned by an <see cref="Arena"/>. Most ops see it as a
+/// matrix: the last dimension is <see cref="Columns"/>, all others together are <see cref="Rows"/>.
+/// </summary>
+[DebuggerDisplay("{Description}")]
+public sealed unsafe class Tensor
+{
+    private readonly int[] _shape;
+    private readonly byte* _data;
+
+    internal Tensor(string name, DType type, int[] shape, byte* data)
+    {
+        (Name, Type, _shape, _data) = (name, type, shape, data);
+        Length = Product(shape);
+        Columns = shape.Length == 0 ? 1 : shape[^1];
+        Rows = Columns == 0 ? 0 : checked((int)(Length / Columns));
+    }
+
+    /// <summary>What this tensor is, for errors and checkpoints.</summary>
+    public string Name { get; }
+
+    /// <summary>Element type.</summary>
+    public DType Type { get; }
+
+    /// <summary>Dimensions, outermost first.</summary>
+    public ReadOnlySpan<int> Shape => _shape;
+
+    /// <summary>Number of elements.</summary>
+    public long Length { get; }
+
+    /// <summary>Last dimension.</summary>
+    public int Columns { get; }
+
+    /// <summary>Product of all dimensions but the last.</summary>
+    public int Rows { get; }
+
+    /// <summary>Size in bytes.</summary>
+    public long ByteLength => Length * Type.ByteSize();
+
+    /// <summary>dLoss/dThis, same shape, or null where nothing needs it. Parameters accumulate into it; an activation's is overwritten
+    /// by its only consumer; the tensors of one residual stream share one.</summary>
+    public Tensor? Gradient { get; set; }
+
+    /// <summary>The elements as floats.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not F32.</exception>
+    public Span<float> Floats => new(FloatPointer, checked((int)Length));
+
+    /// <summary>The elements as integers.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not I32.</exception>
+    public Span<int> Integers => new(IntegerPointer, checked((int)Length));
+
+    /// <summary>All bytes of the tensor.</summary>
+    public Span<byte> Bytes => new(_data, checked((int)ByteLength));
+
+    internal float* FloatPointer => Type == DType.F32 ? (float*)_data : throw WrongType(DType.F32);
+
+    internal int* IntegerPointer => Type == DType.I32 ? (int*)_data : throw WrongType(DType.I32);
+
+    private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
+
+    /// <summary>A view of <paramref name="count"/> rows from <paramref name="start"/>, sharing memory (and gradient).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the tensor.</exception>
+    public Tensor Slice(int start, int count, string? name = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, Rows);
+        return new(name ?? Name, Type, [count, Columns], _data + (long)start * Columns * Type.ByteSize())
+        {
+            Gradient = Gradient?.Slice(start, count, name),
+        };
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Description;
+
+    internal static long Product(ReadOnlySpan<int> shape)
+    {
+        long product = 1;
+        foreach (int dimension in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(dimension);
+            product = checked(product * dimension);
+        }
+        return product;
+    }
+
+    private InvalidOperationException WrongType(DType expected) => new($"{Description} is not {expected}.");
+}
