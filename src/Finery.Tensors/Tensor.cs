@@ -14,7 +14,8 @@ public sealed unsafe class Tensor
 
     internal Tensor(string name, DType type, int[] shape, byte* data)
     {
-        (Name, Type, _shape, _data) = (name, type, shape, data);
+        (Name, Type, _shape) = (name, type, shape);
+        _data = data;
         Length = Product(shape);
         Columns = shape.Length == 0 ? 1 : shape[^1];
         Rows = Columns == 0 ? 0 : checked((int)(Length / Columns));
