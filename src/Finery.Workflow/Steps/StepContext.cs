@@ -1,0 +1,46 @@
+using System.Text.Json.Nodes;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>What a running step sees of the run: its folder, its seed, and where its records go.</summary>
+public abstract class StepContext
+{
+    /// <summary>The step's own folder. Outputs lie directly in it; resumable state in <see cref="StateFolder"/>.</summary>
+    public abstract string Folder { get; }
+
+    /// <summary>Folder for checkpoints and scratch of an unfinished step; removed when the step has finished.</summary>
+    public string StateFolder => Path.Combine(Folder, "state");
+
+    /// <summary>Seed of this step, derived from the recipe's seed and the step's name.</summary>
+    public abstract ulong Seed { get; }
+
+    /// <summary>Threads to use; never changes a result.</summary>
+    public abstract int Threads { get; }
+
+    /// <summary>Signalled when the user or the system asks to stop: save state, then throw <see cref="OperationCanceledException"/>.</summary>
+    public abstract CancellationToken Stop { get; }
+
+    /// <summary>Path of a declared output.</summary>
+    public string Output(string name) => Path.Combine(Folder, name);
+
+    /// <summary>A line for <c>log.jsonl</c> and the console.</summary>
+    public abstract void Log(string message);
+
+    /// <summary>Like <see cref="Log"/>, marked as something the user should notice.</summary>
+    public abstract void Warn(string message);
+
+    /// <summary>A row of <c>metrics.jsonl</c>. A step resumed from a checkpoint first cuts the rows behind it with <see cref="TruncateMetrics"/>.</summary>
+    public abstract void Metrics(long step, params ReadOnlySpan<(string Name, double Value)> values);
+
+    /// <summary>Removes the rows of <c>metrics.jsonl</c> at or beyond <paramref name="step"/>.</summary>
+    public abstract void TruncateMetrics(long step);
+
+    /// <summary>Live progress, not recorded.</summary>
+    /// <param name="done">Units done.</param>
+    /// <param name="total">Units in all; 0 when unknown.</param>
+    /// <param name="text">Figures to show beside the bar, such as the loss.</param>
+    public abstract void Progress(double done, double total, string text);
+
+    /// <summary>Figures and examples that the report shows: stored as <c>summary</c> in <c>step.json</c>.</summary>
+    public abstract JsonObject Summary { get; }
+}
