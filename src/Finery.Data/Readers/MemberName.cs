@@ -109,13 +109,12 @@ internal sealed record MemberName(string Kind, string Namespace, string Type, st
     }
 
     /// <summary>
-    /// <c>System#Collections#Generic#IList{System#String}#Item</c> to <c>IList&lt;String&gt;.Item</c>: inside each bracket level only
-    /// the last name of a dotted run is kept, on the outermost the last two (interface and member).
+    /// <c>System#Collections#Generic#IList{System#String}#Item</c> to <c>IList&lt;String&gt;.Item</c>: of each dotted run only the last
+    /// name is kept, of a name without brackets the last two (interface and member).
     /// </summary>
     private static string ExplicitName(string name)
     {
         var text = new StringBuilder();
-        var depth = 0;
         var run = new List<string> { "" };
         foreach (var c in name)
         {
@@ -125,8 +124,7 @@ internal sealed record MemberName(string Kind, string Namespace, string Type, st
                     run.Add("");
                     break;
                 case '{':
-                    depth++;
-                    text.Append(string.Join('.', depth == 1 && run.Count > 1 ? run[^1..] : run[^1..])).Append('<');
+                    text.Append(run[^1]).Append('<');
                     run = [""];
                     break;
                 case ',' or '@':
@@ -134,7 +132,6 @@ internal sealed record MemberName(string Kind, string Namespace, string Type, st
                     run = [""];
                     break;
                 case '}':
-                    depth--;
                     text.Append(run[^1]).Append('>');
                     run = [""];
                     break;
