@@ -1,3 +1,4 @@
+using Finery.Models.Weights;
 using Finery.Tensors;
 
 namespace Finery.Training.Optimizers;
@@ -10,7 +11,7 @@ public abstract class Optimizer : IDisposable
     public long Updates { get; set; }
 
     /// <summary>State to be kept in a checkpoint, by names that never change; contents may be overwritten to restore it.</summary>
-    public abstract IReadOnlyList<Tensor> State { get; }
+    public abstract IReadOnlyList<NamedTensor> State { get; }
 
     /// <summary>Settings in words, part of a checkpoint's identity.</summary>
     public abstract string Description { get; }
