@@ -1,9 +1,9 @@
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Finery.Data.Batches;
 using Finery.Data.Tokenizers;
 using Finery.Data.Writers;
 using Finery.Evaluation;
@@ -19,9 +19,6 @@ namespace Finery.Workflow.Steps;
 [Description("Evaluate models on held-out documents and questions, beside n-gram and compression baselines")]
 public sealed record EvaluateStep : Step
 {
-    // Brotli's largest standard window is 16 MiB; a longer prefix would only cost time.
-    private const int MaxPrefixBytes = 16 << 20;
-
     /// <summary>Models to compare; all have the same tokenizer.</summary>
     [Input(ArtifactKind.Model), Description("models to compare")]
     public required IReadOnlyList<Artifact> Models { get; init; }
@@ -38,8 +35,12 @@ public sealed record EvaluateStep : Step
     [Input(ArtifactKind.Documents), Description("training documents, for n-gram and compression baselines")]
     public Artifact? Train { get; init; }
 
+    /// <summary>Training text the compressor sees before the held-out text.</summary>
+    [Description("MB of training text the compressor sees first; about 2 s each"), Range(0, 16)]
+    public int CompressionMegabytes { get; init; } = 4;
+
     /// <summary>Questions each model answers in words, for the report.</summary>
-    [Description("questions each model answers in words")]
+    [Description("questions each model answers in words"), Range(0, 1000)]
     public int Samples { get; init; } = 6;
 
     /// <inheritdoc/>
@@ -54,7 +55,9 @@ public sealed record EvaluateStep : Step
     {
         var tokenizer = TokenizerFile.Load(Models[0].Path);
         int bos = tokenizer.BosId ?? throw new RecipeException($"The tokenizer in {Models[0].Path} has no bos_token.");
-        var (documents, heldoutText) = LoadHeldout(tokenizer);
+        var texts = DocumentFolder.Read(Heldout).Select(document => document.Text).ToList();
+        DocumentFolder.RequireSome(texts.Count, "The held-out set");
+        var documents = texts.Select(text => new HeldOutDocument(tokenizer.Encode(text), Encoding.UTF8.GetByteCount(text))).ToList();
         var questions = Questions is null ? [] : Question.Load(Questions.Path);
         var rows = new JsonArray();
         var task = new BitsPerByte(documents, bos);
@@ -71,7 +74,7 @@ public sealed record EvaluateStep : Step
                 if (TokenizerFile.Load(artifact.Path).Fingerprint != tokenizer.Fingerprint)
                     throw new RecipeException($"{artifact.Path} has another tokenizer than {Models[0].Path}: their figures cannot be compared.");
                 using var model = LlamaModel.Load(artifact.Path, trainable: false);
-                using var scored = new NetworkTokenModel(name, model, kernels);
+                using var scored = new NeuralModel(model, kernels, name: name);
                 bool chats = ModelFolder.Chats(artifact.Path);
                 var choices = questions.Count == 0 || !chats ? asText
                     : new MultipleChoice([.. questions.Select(q => q.AsReply(tokenizer))], [bos]);
@@ -79,7 +82,7 @@ public sealed record EvaluateStep : Step
                 samples.Add(name, model, kernels, tokenizer, chats, context.Stop);
             }
         }
-        if (Train is not null) AddBaselines(rows, task, asText, tokenizer, bos, heldoutText, context);
+        if (Train is not null) AddBaselines(rows, task, asText, tokenizer, bos, texts, context);
         if (questions.Count > 0)
             rows.Add(new JsonObject { ["name"] = "chance", ["accuracy"] = new JsonObject { ["value"] = questions.Average(q => 1.0 / q.Choices.Count) } });
 
@@ -87,36 +90,18 @@ public sealed record EvaluateStep : Step
         summary["rows"] = rows;
         summary["samples"] = samples.ToJson();
         summary["note"] = string.Create(CultureInfo.InvariantCulture,
-            $"{documents.Count:N0} held-out documents ({heldoutText.Length / 1e3:F0} kB), {questions.Count:N0} questions with one right and three other held-out summaries; ± is one standard error. A base model sees the documents' own heading, a chat model the question in its chat template. 'Right summary' takes the choice with the highest log-likelihood, 'per character' divides it by the choice's length, 'mutual information' subtracts the log-likelihood the choice has without the question. Chance and n-gram rows answer the same questions; brotli is an xz-class compressor (quality 11, 16 MiB window).");
+            $"{documents.Count:N0} held-out documents ({documents.Sum(document => document.Bytes) / 1e3:F0} kB), {questions.Count:N0} questions with one right and three other held-out summaries; ± is one standard error. A base model sees the documents' own heading, a chat model the question in its chat template. 'Right summary' takes the choice with the highest log-likelihood, 'per character' divides it by the choice's length, 'mutual information' subtracts the log-likelihood the choice has without the question. Chance and n-gram rows answer the same questions; brotli is an xz-class compressor (quality 11, 16 MiB window).");
         AtomicFile.WriteText(context.Output("evaluation.json"), summary.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
     }
 
-    private (List<HeldOutDocument> Documents, byte[] Text) LoadHeldout(Tokenizer tokenizer)
-    {
-        var documents = new List<HeldOutDocument>();
-        using var text = new MemoryStream();
-        foreach (var document in DocumentFolder.Read(Heldout))
-        {
-            byte[] bytes = Encoding.UTF8.GetBytes(document.Text);
-            documents.Add(new(tokenizer.Encode(document.Text), bytes.Length));
-            text.Write(bytes);
-            text.WriteByte((byte)'\n');
-        }
-        DocumentFolder.RequireSome(documents.Count, "The held-out set");
-        return (documents, text.ToArray());
-    }
-
     private void AddBaselines(
-        JsonArray rows, BitsPerByte task, MultipleChoice? questions, Tokenizer tokenizer, int bos, byte[] heldoutText, StepContext context)
+        JsonArray rows, BitsPerByte task, MultipleChoice? questions, Tokenizer tokenizer, int bos, List<string> heldout, StepContext context)
     {
-        var sequences = new List<ReadOnlyMemory<int>>();
-        using var prefix = new MemoryStream();
-        foreach (var document in DocumentFolder.Read(Train!))
+        var sequences = DocumentFolder.Read(Train!).Select(document =>
         {
             context.Stop.ThrowIfCancellationRequested();
-            sequences.Add((int[])[bos, .. tokenizer.Encode(document.Text)]);
-            if (prefix.Length < MaxPrefixBytes) prefix.Write(Encoding.UTF8.GetBytes(document.Text + "\n"));
-        }
+            return new ReadOnlyMemory<int>([bos, .. tokenizer.Encode(document.Text)]);
+        }).ToList();
         foreach (int order in new[] { 5, 1 })
         {
             context.Progress(0, 0, $"{order}-gram baseline");
@@ -124,10 +109,15 @@ public sealed record EvaluateStep : Step
             rows.Add(Row(ngram.Name, task.Score(ngram), questions?.Score(ngram), context));
         }
         context.Progress(0, 0, "compression baseline");
-        rows.Add(CompressionRow(prefix.ToArray(), heldoutText));
+        var training = DocumentFolder.Read(Train!).OrderBy(document => StableHash.Of(document.Id)).Select(document => document.Text);
+        var compression = CompressionBaseline.Measure(training, heldout, CompressionMegabytes << 20);
+        rows.Add(new JsonObject { ["name"] = "brotli, held-out text alone", ["bits_per_byte"] = new JsonObject { ["value"] = compression.Alone } });
+        rows.Add(new JsonObject
+        {
+            ["name"] = $"brotli after {compression.TrainingBytes / 1e6:F1} MB of training text",
+            ["bits_per_byte"] = new JsonObject { ["value"] = compression.AfterTraining },
+        });
     }
-
-    private static JsonObject CompressionRow(byte[] prefix, byte[] heldout) => throw new NotSupportedException();
 
     private static JsonObject Row(string name, BitsPerByteResult bits, MultipleChoiceResult? choices, StepContext context)
     {

@@ -27,13 +27,9 @@ public sealed record TokenizeStep : Step
     public override void Run(StepContext context)
     {
         var tokenizer = TokenizerFile.Load(Tokenizer.Path);
-        var texts = DocumentFolder.Read(Documents).Select(document =>
-        {
-            context.Stop.ThrowIfCancellationRequested();
-            return document.Text;
-        });
+        var texts = DocumentFolder.Read(Documents).Select(document => document.Text);
         var writer = new TokenShardWriter { Shuffle = Shuffle, Seed = context.Seed, Threads = context.Threads };
-        var manifest = writer.Write(texts, tokenizer, context.Output("tokens"));
+        var manifest = writer.Write(context.Output("tokens"), texts, tokenizer, cancellation: context.Stop);
         context.Summary["documents"] = manifest.DocumentCount;
         context.Summary["tokens"] = manifest.TokenCount;
         context.Summary["text_bytes"] = manifest.TextBytes;

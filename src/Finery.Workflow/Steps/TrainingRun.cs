@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Finery.Data.Batches;
 using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
@@ -80,7 +79,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         summary["skipped_steps"] = result.SkippedSteps;
         summary["tokens"] = result.TokensSeen;
         summary["epochs"] = source.EpochAt(result.Steps);
-        summary["final_loss"] = Mean(rows[^Math.Max(1, rows.Count / TailShare)..], "loss");
+        summary["final_loss"] = Mean(rows.TakeLast(Math.Max(1, rows.Count / TailShare)), "loss");
         // The median, so that pauses of a busy machine and of interrupted attempts do not count.
         double[] rates = [.. rows.Select(row => row["tokens_per_second"]).Order()];
         double median = rates[rates.Length / 2];

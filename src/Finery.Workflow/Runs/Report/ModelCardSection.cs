@@ -9,9 +9,9 @@ internal static class ModelCardSection
     public static void Write(HtmlWriter html, RunRecords records)
     {
         var model = records.Steps.LastOrDefault(step => step.Type is "pretrain" or "finetune" or "align");
-        string folder = model is null ? "" : System.IO.Path.Combine(records.Path, model.Name, "model");
-        if (!File.Exists(System.IO.Path.Combine(folder, "config.json"))) return;
-        var config = JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(folder, "config.json"))) as JsonObject ?? [];
+        string folder = model is null ? "" : records.ModelFolder(model);
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return;
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json"))) as JsonObject ?? [];
         html.Heading("Model card");
         html.Table(["", ""],
         [
@@ -23,14 +23,12 @@ internal static class ModelCardSection
                 "max_position_embeddings",
             }.Where(key => config[key] is not null).Select(key => new[] { key, config[key]!.ToJsonString() }),
             ["training", string.Join(", then ", records.Steps.Where(step => step.Type is "pretrain" or "finetune" or "align").Select(step => step.Name))],
-            ["text", records.OfType("read").FirstOrDefault()?.Json["settings"]?["paths"] is JsonArray { Count: > 0 } paths
+            ["text", records.OfType("read").FirstOrDefault()?.Status.Settings["paths"] is JsonArray { Count: > 0 } paths
                 ? string.Join(" ", paths.Select(path => (string?)path)) : "XML documentation of the installed .NET SDK (English, technical)"],
         ]);
         html.Paragraph("Intended use: a demonstration that the whole toolchain works on this machine, and a start for your own recipe. "
             + "A model of this size, trained for minutes, writes plausible sentences and often wrong facts: do not rely on its answers.");
-        html.Details("Recipe as run", () => html.Preformatted(Read(System.IO.Path.Combine(records.Path, "recipe.yaml"))));
+        html.Details("Recipe as run", () => html.Preformatted(records.Run.Recipe()));
         html.Details("config.json", () => html.Preformatted(config.ToJsonString(new JsonSerializerOptions { WriteIndented = true })));
     }
-
-    private static string Read(string path) => File.Exists(path) ? File.ReadAllText(path) : "";
 }

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-
 namespace Finery.Workflow.Runs.Report;
 
 /// <summary>What this run was, and how long each step took.</summary>
@@ -7,14 +5,14 @@ internal static class OverviewSection
 {
     public static void Write(HtmlWriter html, RunRecords records)
     {
-        var machine = records.Run["machine"] as JsonObject ?? [];
-        html.Note($"{records.Run["status"]} on {string.Join(", ", machine.Where(pair => pair.Value is not null).Select(pair => $"{pair.Key} {pair.Value}"))}"
-            + $"; seed {records.Run["seed"]}; {HtmlWriter.Number(records.Seconds / 60, "F1")} minutes of work.");
-        if (records.Steps.LastOrDefault(step => step.Type is "align" or "finetune") is { } model)
-        {
-            html.Paragraph("Talk to the model:");
-            html.Preformatted($"finery chat {System.IO.Path.Combine(records.Path, model.Name, "model")}\nfinery serve {System.IO.Path.Combine(records.Path, model.Name, "model")}");
-        }
+        var (status, machine) = (records.Status, records.Status.Machine);
+        html.Note($"{status.State} at {status.Ended ?? status.Heartbeat:u} on {machine.Cpu}, {machine.Cores} cores, "
+            + $"{machine.MemoryBytes / (double)(1 << 30):F0} GiB, {machine.Os}, .NET {machine.Dotnet}, Finery {status.Finery}; "
+            + $"seed {status.Seed}; {HtmlWriter.Number(records.Seconds / 60, "F1")} minutes of work.");
+        if (status.Error is { } error) html.Paragraph(error);
+        if (records.Steps.LastOrDefault(step => step.Type is "align" or "finetune") is not { } model) return;
+        html.Paragraph("Talk to the model:");
+        html.Preformatted($"finery chat {records.ModelFolder(model)}\nfinery serve {records.ModelFolder(model)}");
     }
 
     public static void WriteSteps(HtmlWriter html, RunRecords records)
@@ -22,8 +20,7 @@ internal static class OverviewSection
         html.Heading("Steps");
         html.Table(["step", "type", "status", "seconds", "key"], records.Steps.Select(step => new[]
         {
-            step.Name, step.Type, (string?)step.Json["status"] ?? "", HtmlWriter.Number(step.Seconds, "F1"),
-            ((string?)step.Json["key"] ?? "")[..Math.Min(12, ((string?)step.Json["key"] ?? "").Length)],
+            step.Name, step.Type, step.Status.State.ToString().ToLowerInvariant(), HtmlWriter.Number(step.Seconds, "F1"), step.Status.Key[..12],
         }));
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Data.Writers;
 
@@ -19,8 +18,8 @@ public static class RunReport
         var records = RunRecords.Load(run);
         var html = new HtmlWriter();
         html.Raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-            + $"<title>{HtmlWriter.Escape(records.Name)} - Finery</title><style>{Style}</style></head><body><main>");
-        html.Raw($"<h1>{HtmlWriter.Escape(records.Name)}</h1>");
+            + $"<title>{HtmlWriter.Escape(records.Status.Name)} - Finery</title><style>{Style}</style></head><body><main>");
+        html.Raw($"<h1>{HtmlWriter.Escape(records.Status.Name)}</h1>");
         OverviewSection.Write(html, records);
         EvaluationSection.Write(html, records);
         TrainingSection.Write(html, records);
@@ -47,33 +46,34 @@ public static class RunReport
 }
 
 /// <summary>One step as its records tell it.</summary>
-/// <param name="Name">Name in the recipe.</param>
-/// <param name="Json">Its <c>step.json</c>.</param>
+/// <param name="Status">Its <c>step.json</c>.</param>
 /// <param name="Metrics">Rows of its <c>metrics.jsonl</c>.</param>
-internal sealed record StepRecord(string Name, JsonObject Json, IReadOnlyList<JsonObject> Metrics)
+internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Metrics)
 {
-    public string Type => (string?)Json["type"] ?? "";
+    public string Name => Status.Name;
 
-    public JsonObject Summary => Json["summary"] as JsonObject ?? [];
+    public string Type => Status.Type;
 
-    public double Seconds => Json["seconds"]?.GetValue<double>() ?? 0;
+    public JsonObject Summary => Status.Summary;
+
+    public double Seconds => Status.Seconds;
+
+    public bool HasMetric(string metric) => Metrics.Any(row => row.Values.ContainsKey(metric));
 
     public Series Series(string metric) => new(Name, [.. Metrics
-        .Where(row => row["step"] is not null && row[metric] is not null)
-        .Select(row => (row["step"]!.GetValue<double>(), Value(row[metric]!)))]);
-
-    private static double Value(JsonNode node) => node.GetValueKind() == JsonValueKind.Number ? node.GetValue<double>() : double.NaN;
+        .Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))]);
 }
 
 /// <summary>Everything the report shows, loaded once.</summary>
-internal sealed record RunRecords(string Name, string Path, JsonObject Run, IReadOnlyList<StepRecord> Steps)
+internal sealed record RunRecords(RunFolder Run, RunStatus Status, IReadOnlyList<StepRecord> Steps)
 {
-    public static RunRecords Load(RunFolder run)
-    {
-        throw new NotSupportedException();
-    }
+    public double Seconds => Steps.Sum(step => step.Seconds);
+
+    public static RunRecords Load(RunFolder run) =>
+        new(run, run.Status(), [.. run.Steps().Select(step => new StepRecord(step, run.Metrics(step.Name).Rows))]);
 
     public IEnumerable<StepRecord> OfType(string type) => Steps.Where(step => step.Type == type);
 
-    public double Seconds => Steps.Sum(step => step.Seconds);
+    /// <summary>Folder of the model a step wrote.</summary>
+    public string ModelFolder(StepRecord step) => Path.Combine(Run.StepFolder(step.Name), "model");
 }

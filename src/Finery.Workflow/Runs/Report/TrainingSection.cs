@@ -7,7 +7,7 @@ internal static class TrainingSection
 {
     public static void Write(HtmlWriter html, RunRecords records)
     {
-        var training = records.Steps.Where(step => step.Metrics.Any(row => row["loss"] is not null)).ToList();
+        var training = records.Steps.Where(step => step.HasMetric("loss")).ToList();
         WritePlan(html, records);
         if (training.Count == 0) return;
         html.Heading("Training");
