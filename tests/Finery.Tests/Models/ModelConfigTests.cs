@@ -56,12 +56,12 @@ public class ModelConfigTests
         const string Scaling = """
             "factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192
             """;
-        var old = Parse($$"""{{{Required}},"rope_theta":500000.0,"rope_scaling":{"type":"llama3",{{Scaling}}},"torch_dtype":"bfloat16"}""");
-        var nested = Parse($$"""{{{Required}},"rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3",{{Scaling}}},"dtype":"bfloat16"}""");
+        var old = Parse($$$"""{{{{Required}}},"rope_theta":500000.0,"rope_scaling":{"type":"llama3",{{{Scaling}}}},"torch_dtype":"bfloat16"}""");
+        var nested = Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3",{{{Scaling}}}},"dtype":"bfloat16"}""");
         Assert.Equal(old, nested);
         Assert.Equal(5e5, old.RopeTheta);
         Assert.Equal(new RopeScaling(8, 1, 4, 8192), old.RopeScaling);
-        Assert.Null(Parse($$"""{{{Required}},"rope_parameters":{"rope_theta":1e4,"rope_type":"default"}}""").RopeScaling);
+        Assert.Null(Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":1e4,"rope_type":"default"}}""").RopeScaling);
     }
 
     [Fact]
@@ -77,8 +77,8 @@ public class ModelConfigTests
     [Fact]
     public void End_of_text_may_be_one_or_several()
     {
-        Assert.Equal([9], Parse($$"""{{{Required}},"eos_token_id":9}""").EosIds);
-        var several = Parse($$"""{{{Required}},"eos_token_id":[9,8,1]}""");
+        Assert.Equal([9], Parse($$$"""{{{{Required}}},"eos_token_id":9}""").EosIds);
+        var several = Parse($$$"""{{{{Required}}},"eos_token_id":[9,8,1]}""");
         Assert.Equal([9, 8, 1], several.EosIds);
         Assert.Equal(9, several.EosId);
     }
@@ -91,8 +91,8 @@ public class ModelConfigTests
         Assert.Equal(config, ModelConfig.Parse(Encoding.UTF8.GetBytes(config.ToJson())));
         string smol = Required.Replace("\"llama\"", "\"smollm3\"", StringComparison.Ordinal);
         Assert.Equal(4, Parse($"{{{smol}}}").NoRopeInterval);
-        Assert.Equal(0, Parse($$"""{{{smol}},"no_rope_layers":[1,1,1,1,1,1,1,1]}""").NoRopeInterval);
-        Fails("no_rope_layers at layer 0", $$"""{{{smol}},"no_rope_layers":[0,1,1,1,1,1,1,1]}""");
+        Assert.Equal(0, Parse($$$"""{{{{smol}}},"no_rope_layers":[1,1,1,1,1,1,1,1]}""").NoRopeInterval);
+        Fails("no_rope_layers at layer 0", $$$"""{{{{smol}}},"no_rope_layers":[0,1,1,1,1,1,1,1]}""");
     }
 
     [Theory]
@@ -114,7 +114,7 @@ public class ModelConfigTests
     [InlineData("head_dim", "2147483647")]
     public void Unsupported_and_impossible_values_are_named(string key, string value) =>
         Fails(key == "rope_scaling" ? "" : key == "eos_token_id" ? "e" : key == "head_dim" && value.Length > 3 ? "weight matrix" : key,
-            $$"""{{{Required}},"{{key}}":{{value}}}""");
+            $$$"""{{{{Required}}},"{{{key}}}":{{{value}}}}""");
 
     [Theory]
     [InlineData("vocab_size")]

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Models.Weights;
 using Finery.Tensors;
