@@ -132,16 +132,20 @@ public sealed record DotNetDocumentationReader : DocumentReader
     {
         try
         {
-            while (!reader.EOF)
+            while (reader.Read())
             {
-                if (reader.NodeType == XmlNodeType.Element && reader.Name is "assembly" or "member")
-                    return (XElement)XNode.ReadFrom(reader);
-                if (reader.NodeType == XmlNodeType.Element && reader.Depth == 0 && reader.Name != "doc")
+                if (reader.NodeType != XmlNodeType.Element)
+                    continue;
+                if (reader.Depth == 0 && reader.Name != "doc")
                 {
                     report.Skip("not_documentation", file);
                     return null;
                 }
-                reader.Read();
+                if (reader.Name is not ("assembly" or "member"))
+                    continue;
+                // A subtree stops at its end tag; XNode.ReadFrom would look past it, into what may be damage.
+                using var subtree = reader.ReadSubtree();
+                return XElement.Load(subtree);
             }
         }
         catch (Exception e) when (e is XmlException or IOException)
@@ -205,6 +209,7 @@ public sealed record DotNetDocumentationReader : DocumentReader
     private static void AddNamed(
         StringBuilder body, string heading, IEnumerable<XElement> elements, Func<XElement, string?> nameOf, TypeNames types)
     {
+        string? previous = null;
         var isFirst = true;
         foreach (var element in elements)
         {
@@ -213,7 +218,12 @@ public sealed record DotNetDocumentationReader : DocumentReader
             if (isFirst)
                 body.Append(body.Length == 0 ? "" : "\n\n").Append(heading);
             isFirst = false;
-            body.Append("\n- ").Append(nameOf(element) is { Length: > 0 } name ? $"{name}: " : "").Append(text);
+            var name = nameOf(element);
+            if (name is { Length: > 0 } && name == previous)
+                body.Append(" -or- ").Append(text); // the documentation's own way to give one exception several causes
+            else
+                body.Append("\n- ").Append(name is { Length: > 0 } ? $"{name}: " : "").Append(text);
+            previous = name;
         }
     }
 }
