@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Models.Weights;
 using Finery.Tensors;
@@ -13,6 +12,8 @@ namespace Finery.Tests.Models.Llama;
 // Pretraining reference 11, case 2.
 public sealed class CheckpointTests : IDisposable
 {
+    private static readonly Lazy<bool> TorchIsInstalled = new(() => Python("-c", "import torch") is not null);
+
     private readonly TemporaryFolder _folder = new();
 
     [Theory]
@@ -113,7 +114,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
         Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
-        Assert.SkipUnless(Python("-c", "import torch") is not null, "/usr/bin/python3 with torch is not installed");
+        Assert.SkipUnless(TorchIsInstalled.Value, "/usr/bin/python3 with torch is not installed");
         var config = kind switch
         {
             0 => TinyModels.Config,
