@@ -15,6 +15,7 @@ public abstract partial class Kernels
     public void AttentionForward(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit)
     {
+        CheckShape(shape);
         Check(qkv, (int)starts.Length, shape.QkvColumns);
         Check(output, qkv.Rows, shape.OutputColumns);
         Check(logSumExp, qkv.Rows, shape.HeadCount);
@@ -35,6 +36,7 @@ public abstract partial class Kernels
     public void AttentionBackward(
         Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv)
     {
+        CheckShape(shape);
         Check(qkv, (int)starts.Length, shape.QkvColumns);
         Check(dOutput, qkv.Rows, shape.OutputColumns);
         Check(output, qkv.Rows, shape.OutputColumns);

@@ -3,5 +3,5 @@ namespace Finery.Tensors;
 public sealed partial class CpuKernels
 {
     private protected override void CachedAttentionCore(Tensor qkv, Tensor keys, Tensor values, int length, AttentionShape shape, Tensor output) =>
-        throw new NotSupportedException();
+        Plain.CachedAttention(qkv, keys, values, length, shape, output);
 }

@@ -40,6 +40,7 @@ public abstract partial class Kernels
     /// <exception cref="ArgumentException">The cache is full.</exception>
     public void CachedAttention(Tensor qkv, Tensor keys, Tensor values, int length, AttentionShape shape, Tensor output)
     {
+        CheckShape(shape);
         Check(qkv, qkv.Rows, shape.QkvColumns);
         Check(keys, keys.Rows, shape.KvHeadCount * shape.HeadSize);
         Check(values, keys.Rows, shape.KvHeadCount * shape.HeadSize);

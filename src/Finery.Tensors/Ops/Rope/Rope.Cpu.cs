@@ -3,5 +3,5 @@ namespace Finery.Tensors;
 public sealed partial class CpuKernels
 {
     private protected override void RopeCore(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape, bool inverse) =>
-        throw new NotSupportedException();
+        Plain.Rope(qkv, positions, cos, sin, shape, inverse);
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 /// <summary>How one row of the fused query/key/value activation is laid out: H query heads, KV key heads, KV value heads, each HS wide.</summary>
@@ -32,6 +34,7 @@ public abstract partial class Kernels
     /// <exception cref="ArgumentOutOfRangeException">A position is outside the tables.</exception>
     public void Rope(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape, bool inverse)
     {
+        CheckShape(shape);
         Check(qkv, (int)positions.Length, shape.QkvColumns);
         Check(cos, cos.Rows, shape.HeadSize / 2);
         Check(sin, cos.Rows, shape.HeadSize / 2);
@@ -45,6 +48,14 @@ public abstract partial class Kernels
 
     private protected abstract void RopeCore(
         Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape, bool inverse);
+
+    private static void CheckShape(AttentionShape shape, [CallerMemberName] string op = "")
+    {
+        if (shape.KvHeadCount < 1 || shape.HeadCount < 1 || shape.HeadCount % shape.KvHeadCount != 0)
+            throw new ArgumentException($"{op}: {shape.HeadCount} query heads are not a multiple of {shape.KvHeadCount} kv heads.", nameof(shape));
+        if (shape.HeadSize < 2 || shape.HeadSize % 2 != 0)
+            throw new ArgumentException($"{op}: head size {shape.HeadSize} is not even and positive.", nameof(shape));
+    }
 }
 
 public sealed partial class Tape

@@ -1,7 +1,11 @@
 namespace Finery.Tensors;
 
-public sealed partial class CpuKernels
+public sealed unsafe partial class CpuKernels
 {
-    private protected override double SumOfSquaresCore(Tensor tensor) =>
-        throw new NotSupportedException();
+    private protected override double SumOfSquaresCore(Tensor tensor)
+    {
+        double sum = 0;
+        for (long i = 0; i < tensor.Length; i++) sum += (double)tensor.FloatPointer[i] * tensor.FloatPointer[i];
+        return sum;
+    }
 }

@@ -3,8 +3,8 @@ namespace Finery.Tensors;
 public sealed partial class CpuKernels
 {
     private protected override void SwiGluForwardCore(Tensor gateUp, Tensor y) =>
-        throw new NotSupportedException();
+        Plain.SwiGluForward(gateUp, y);
 
     private protected override void SwiGluBackwardCore(Tensor dy, Tensor gateUp, Tensor dGateUp) =>
-        throw new NotSupportedException();
+        Plain.SwiGluBackward(dy, gateUp, dGateUp);
 }

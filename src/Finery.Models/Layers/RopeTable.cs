@@ -1,0 +1,57 @@
+using Finery.Tensors;
+
+namespace Finery.Models.Layers;
+
+/// <summary>Cosines and sines of the rotary angles <c>position f_i</c>, computed in double precision and rounded once.</summary>
+public sealed class RopeTable
+{
+    /// <summary>Fills the tables for positions <c>0..positions-1</c>.</summary>
+    /// <param name="arena">Holds the tables.</param>
+    /// <param name="config">Head size, theta and scaling.</param>
+    /// <param name="positions">P, rows of the tables.</param>
+    public RopeTable(Arena arena, ModelConfig config, int positions)
+    {
+        double[] frequencies = Frequencies(config);
+        Cos = arena.Floats("rope.cos", positions, frequencies.Length);
+        Sin = arena.Floats("rope.sin", positions, frequencies.Length);
+        Parallel.For(0, positions, position =>
+        {
+            int row = position * frequencies.Length;
+            var cos = Cos.Floats.Slice(row, frequencies.Length);
+            var sin = Sin.Floats.Slice(row, frequencies.Length);
+            for (int i = 0; i < frequencies.Length; i++)
+            {
+                var (s, c) = Math.SinCos(position * frequencies[i]);
+                (cos[i], sin[i]) = ((float)c, (float)s);
+            }
+        });
+    }
+
+    /// <summary>[P, HS/2].</summary>
+    public Tensor Cos { get; }
+
+    /// <summary>[P, HS/2].</summary>
+    public Tensor Sin { get; }
+
+    /// <summary><c>f_i = theta^(-2i/HS)</c>, i in 0..HS/2-1, with llama3 scaling where the configuration has it (pretraining
+    /// reference 1.3).</summary>
+    public static double[] Frequencies(ModelConfig config)
+    {
+        var frequencies = new double[config.HeadSize / 2];
+        for (int i = 0; i < frequencies.Length; i++)
+        {
+            double frequency = Math.Pow(config.RopeTheta, -2.0 * i / config.HeadSize);
+            frequencies[i] = config.RopeScaling is { } scaling ? Scale(frequency, scaling) : frequency;
+        }
+        return frequencies;
+    }
+
+    private static double Scale(double frequency, RopeScaling scaling)
+    {
+        double turns = scaling.OriginalSequenceLength * frequency / (2 * Math.PI);
+        if (turns > scaling.HighFrequencyFactor) return frequency;
+        if (turns < scaling.LowFrequencyFactor) return frequency / scaling.Factor;
+        double kept = (turns - scaling.LowFrequencyFactor) / (scaling.HighFrequencyFactor - scaling.LowFrequencyFactor);
+        return ((1 - kept) * frequency / scaling.Factor) + (kept * frequency);
+    }
+}

@@ -1,0 +1,150 @@
+using Finery.Models.Layers;
+using Finery.Models.Weights;
+using Finery.Tensors;
+
+namespace Finery.Models.Llama;
+
+/// <summary>
+/// A Llama-family decoder (pretraining reference 1.2). The forward pass is written once, recorded on a <see cref="Tape"/>, and serves
+/// training, scoring and cached generation alike.
+/// </summary>
+public sealed class LlamaModel : IDisposable
+{
+    private readonly Arena _arena = new("model");
+    private readonly LlamaWeights _weights;
+    private readonly RopeTable _rope;
+
+    /// <summary>A model with initial weights, a pure function of <paramref name="config"/> and <paramref name="seed"/>.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="seed">Of the initial weights.</param>
+    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public LlamaModel(ModelConfig config, ulong seed, bool trainable) : this(config, trainable) =>
+        _weights.Initialize(seed, config.LayerCount);
+
+    private LlamaModel(ModelConfig config, bool trainable)
+    {
+        config.ThrowIfInvalid();
+        Config = config;
+        try
+        {
+            _weights = new LlamaWeights(_arena, config, trainable);
+            _rope = new RopeTable(_arena, config, config.SequenceLength);
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Shape of the model.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Trainable tensors, in a fixed order.</summary>
+    public IReadOnlyList<Parameter> Parameters => _weights.Parameters;
+
+    /// <summary>Weights by their Hugging Face names; fused projections appear as row slices.</summary>
+    public IReadOnlyList<NamedTensor> NamedWeights => _weights.Named;
+
+    /// <summary>Loads a Hugging Face folder: <c>config.json</c> and safetensors, whole or sharded.</summary>
+    /// <param name="folder">The model folder.</param>
+    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <exception cref="FileNotFoundException">Configuration or weights are absent.</exception>
+    /// <exception cref="InvalidDataException">A file is corrupt, a tensor is missing, unknown or has another shape.</exception>
+    public static LlamaModel Load(string folder, bool trainable)
+    {
+        var config = ModelConfig.Load(folder);
+        using var checkpoint = SafeTensorsFolder.Open(folder);
+        // The shapes are checked before anything is allocated: a hostile config.json costs nothing.
+        LlamaCheckpoint.Check(config, checkpoint, folder);
+        var model = new LlamaModel(config, trainable);
+        try
+        {
+            foreach (var (name, tensor) in model._weights.Named) checkpoint.ReadFloats(name, tensor.Floats);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c> (F32), each atomically.</summary>
+    /// <param name="folder">Created if absent.</param>
+    /// <param name="metadata">Added to the safetensors metadata.</param>
+    public void Save(string folder, IReadOnlyDictionary<string, string>? metadata = null) => Save(folder, SafeTensorType.F32, metadata);
+
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically.</summary>
+    /// <param name="folder">Created if absent.</param>
+    /// <param name="type">F32 keeps every bit; BF16 rounds to nearest even.</param>
+    /// <param name="metadata">Added to the safetensors metadata.</param>
+    public void Save(string folder, SafeTensorType type, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        Directory.CreateDirectory(folder);
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
+        foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) all[key] = value;
+        SafeTensorsWriter.Write(Path.Combine(folder, SafeTensorsFolder.SingleFile), _weights.Named, type, all);
+        Config.Save(folder);
+    }
+
+    /// <summary>Records the forward pass up to the final norm.</summary>
+    /// <param name="tape">Records it.</param>
+    /// <param name="inputs">N tokens.</param>
+    /// <param name="cache">Where given, the tokens continue the cached sequence (inference tapes only) and <c>Starts</c> is unused.</param>
+    /// <returns>[N, D].</returns>
+    public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null)
+    {
+        var attention = Config.Attention;
+        var stream = tape.Embedding(inputs.Ids, _weights.Embedding);
+        Tensor? branch = null;
+        for (int i = 0; i < _weights.Layers.Length; i++)
+        {
+            var layer = _weights.Layers[i];
+            (stream, var a) = tape.RmsNorm(stream, branch, layer.InputNorm, Config.RmsNormEpsilon);
+            var qkv = tape.Linear(a, layer.Qkv);
+            if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
+            var mixed = cache is null
+                ? tape.Attention(qkv, inputs.Starts, attention)
+                : tape.CachedAttention(qkv, cache, i, attention);
+            branch = tape.Linear(mixed, layer.Output);
+            (stream, var b) = tape.RmsNorm(stream, branch, layer.PostNorm, Config.RmsNormEpsilon);
+            branch = tape.Linear(tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
+        }
+        return tape.RmsNorm(stream, branch, _weights.Norm, Config.RmsNormEpsilon).Output;
+    }
+
+    /// <summary>Records the forward pass and the cross-entropy of every token.</summary>
+    /// <param name="tape">Records it.</param>
+    /// <param name="inputs">N tokens.</param>
+    /// <param name="targets">I32 [N]; -1 for a token without loss.</param>
+    /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
+    /// <param name="weightsKnown">Whether <paramref name="tokenWeights"/> is filled before the forward pass (see
+    /// <see cref="Tape.LinearCrossEntropy"/>).</param>
+    /// <returns>[N] losses in nats.</returns>
+    public Tensor Losses(Tape tape, ModelInputs inputs, Tensor targets, Tensor tokenWeights, bool weightsKnown) =>
+        tape.LinearCrossEntropy(Hidden(tape, inputs), _weights.Head, targets, tokenWeights, weightsKnown);
+
+    /// <summary>Records the output head.</summary>
+    /// <param name="tape">Records it.</param>
+    /// <param name="hidden">[n, D] from <see cref="Hidden"/>.</param>
+    /// <returns>[n, V].</returns>
+    public Tensor Logits(Tape tape, Tensor hidden) => tape.Linear(hidden, _weights.Head);
+
+    /// <summary>Copies the weights of a model of the same shape.</summary>
+    /// <exception cref="ArgumentException">The shapes differ.</exception>
+    public void CopyWeightsFrom(LlamaModel other)
+    {
+        if (other.Parameters.Count != Parameters.Count) throw new ArgumentException("The models have different shapes.", nameof(other));
+        foreach (var (mine, theirs) in Parameters.Zip(other.Parameters))
+        {
+            if (mine.Name != theirs.Name || !mine.Weight.Shape.SequenceEqual(theirs.Weight.Shape))
+                throw new ArgumentException($"The models have different shapes: {mine.Weight} and {theirs.Weight}.", nameof(other));
+        }
+        foreach (var (mine, theirs) in Parameters.Zip(other.Parameters)) theirs.Weight.Floats.CopyTo(mine.Weight.Floats);
+    }
+
+    /// <summary>Frees all weights.</summary>
+    public void Dispose() => _arena.Dispose();
+}

@@ -1,0 +1,102 @@
+using Finery.Models.Layers;
+using Finery.Models.Weights;
+using Finery.Tensors;
+
+namespace Finery.Models.Llama;
+
+/// <summary>Weights of one decoder layer.</summary>
+/// <param name="InputNorm">[D].</param>
+/// <param name="Qkv">[(H + 2 KV) HS, D]: queries, then keys, then values.</param>
+/// <param name="Output">[D, H HS].</param>
+/// <param name="PostNorm">[D].</param>
+/// <param name="GateUp">[2 F, D]: gate, then up.</param>
+/// <param name="Down">[D, F].</param>
+internal sealed record LlamaLayer(Tensor InputNorm, Tensor Qkv, Tensor Output, Tensor PostNorm, Tensor GateUp, Tensor Down);
+
+/// <summary>All weights of a Llama model and their names in a Hugging Face checkpoint, where fused tensors are row slices.</summary>
+internal sealed class LlamaWeights
+{
+    private readonly List<Parameter> _parameters = [];
+    private readonly List<NamedTensor> _named = [];
+    private readonly Arena _arena;
+    private readonly bool _trainable;
+
+    public LlamaWeights(Arena arena, ModelConfig config, bool trainable)
+    {
+        (_arena, _trainable) = (arena, trainable);
+        int D = config.EmbeddingSize, F = config.FeedForwardSize;
+        int q = config.HeadCount * config.HeadSize, kv = config.KvHeadCount * config.HeadSize;
+        Embedding = Whole("model.embed_tokens.weight", decays: false, config.VocabSize, D);
+        Layers = new LlamaLayer[config.LayerCount];
+        for (int i = 0; i < Layers.Length; i++)
+        {
+            string layer = $"model.layers.{i}.";
+            var inputNorm = Whole(layer + "input_layernorm.weight", decays: false, D);
+            var qkv = Fused(layer + "self_attn.", "qkv_proj", D, ("q_proj", q), ("k_proj", kv), ("v_proj", kv));
+            var output = Whole(layer + "self_attn.o_proj.weight", decays: true, D, q);
+            var postNorm = Whole(layer + "post_attention_layernorm.weight", decays: false, D);
+            var gateUp = Fused(layer + "mlp.", "gate_up_proj", D, ("gate_proj", F), ("up_proj", F));
+            var down = Whole(layer + "mlp.down_proj.weight", decays: true, D, F);
+            Layers[i] = new LlamaLayer(inputNorm, qkv, output, postNorm, gateUp, down);
+        }
+        Norm = Whole("model.norm.weight", decays: false, D);
+        Head = config.TieEmbeddings ? Embedding : Whole("lm_head.weight", decays: true, config.VocabSize, D);
+    }
+
+    /// <summary>[V, D].</summary>
+    public Tensor Embedding { get; }
+
+    public LlamaLayer[] Layers { get; }
+
+    /// <summary>[D].</summary>
+    public Tensor Norm { get; }
+
+    /// <summary>[V, D]; the embedding table itself when tied.</summary>
+    public Tensor Head { get; }
+
+    public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>Every checkpoint tensor by its Hugging Face name, in model order.</summary>
+    public IReadOnlyList<NamedTensor> Named => _named;
+
+    public void Initialize(ulong seed, int layerCount)
+    {
+        foreach (var (name, tensor) in _named)
+        {
+            if (tensor.Shape.Length == 1) Initialization.Ones(tensor);
+            else Initialization.Normal(tensor, seed, name, name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
+                    ? Initialization.ResidualDeviation(layerCount) : Initialization.Deviation);
+        }
+    }
+
+    private Tensor Whole(string name, bool decays, params ReadOnlySpan<int> shape)
+    {
+        var tensor = Allocate(name, decays, shape);
+        _named.Add(new(name, tensor));
+        return tensor;
+    }
+
+    private Tensor Fused(string prefix, string name, int columns, params ReadOnlySpan<(string Name, int Rows)> parts)
+    {
+        int rows = 0;
+        foreach (var part in parts) rows += part.Rows;
+        var tensor = Allocate($"{prefix}{name}.weight", decays: true, rows, columns);
+        int row = 0;
+        foreach (var (part, count) in parts)
+        {
+            string full = $"{prefix}{part}.weight";
+            _named.Add(new(full, tensor.Slice(row, count, full)));
+            row += count;
+        }
+        return tensor;
+    }
+
+    private Tensor Allocate(string name, bool decays, params ReadOnlySpan<int> shape)
+    {
+        var tensor = _arena.Floats(name, shape);
+        if (_trainable) tensor.Gradient = _arena.Floats("d" + name, shape);
+        _parameters.Add(new(name, tensor, decays));
+        return tensor;
+    }
+}

@@ -1,0 +1,184 @@
+using System.Text;
+using Finery.Models.Weights;
+using Finery.Tensors;
+
+namespace Finery.Models;
+
+/// <summary>Frequency scaling of Llama 3.1 for contexts longer than trained on (pretraining reference 1.3).</summary>
+/// <param name="Factor">Divisor of the low frequencies.</param>
+/// <param name="LowFrequencyFactor">Wavelengths above <c>OriginalSequenceLength / this</c> are divided by <paramref name="Factor"/>.</param>
+/// <param name="HighFrequencyFactor">Wavelengths below <c>OriginalSequenceLength / this</c> are kept.</param>
+/// <param name="OriginalSequenceLength">Context of the original training, in tokens.</param>
+public sealed record RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalSequenceLength);
+
+/// <summary>
+/// Shape of a Llama-family decoder. Reads and writes Hugging Face <c>config.json</c> (<c>LlamaForCausalLM</c>, and
+/// <c>SmolLM3ForCausalLM</c> for models with layers without rotary embedding).
+/// </summary>
+public sealed partial record ModelConfig
+{
+    /// <summary>Name of the file in a model folder.</summary>
+    public const string FileName = "config.json";
+
+    /// <summary><c>vocab_size</c>.</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary><c>hidden_size</c>: width of the residual stream.</summary>
+    public required int EmbeddingSize { get; init; }
+
+    /// <summary><c>num_hidden_layers</c>.</summary>
+    public required int LayerCount { get; init; }
+
+    /// <summary><c>num_attention_heads</c>: query heads.</summary>
+    public required int HeadCount { get; init; }
+
+    /// <summary><c>num_key_value_heads</c>; query head j reads key/value head <c>j / (HeadCount / KvHeadCount)</c>.</summary>
+    public required int KvHeadCount { get; init; }
+
+    /// <summary><c>head_dim</c>.</summary>
+    public required int HeadSize { get; init; }
+
+    /// <summary><c>intermediate_size</c>: width of the gated MLP.</summary>
+    public required int FeedForwardSize { get; init; }
+
+    /// <summary><c>max_position_embeddings</c>: longest context in tokens.</summary>
+    public required int SequenceLength { get; init; }
+
+    /// <summary><c>rms_norm_eps</c>.</summary>
+    public float RmsNormEpsilon { get; init; } = 1e-5f;
+
+    /// <summary><c>rope_theta</c>: base of the rotary frequencies.</summary>
+    public double RopeTheta { get; init; } = 10000;
+
+    /// <summary><c>rope_scaling</c> of type llama3, or null.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Every how many layers one has no rotary embedding (SmolLM3: 4); 0 for none.</summary>
+    public int NoRopeInterval { get; init; }
+
+    /// <summary><c>tie_word_embeddings</c>: the output head is the embedding table.</summary>
+    public bool TieEmbeddings { get; init; } = true;
+
+    /// <summary><c>bos_token_id</c>.</summary>
+    public int? BosId { get; init; }
+
+    /// <summary>The first of <see cref="EosIds"/>; setting it makes it the only one.</summary>
+    public int? EosId
+    {
+        get => EosIds.Count > 0 ? EosIds[0] : null;
+        init => EosIds = value is { } id ? [id] : [];
+    }
+
+    /// <summary><c>eos_token_id</c>: tokens that end a text (one or several).</summary>
+    public IReadOnlyList<int> EosIds { get; init; } = [];
+
+    /// <summary><c>pad_token_id</c>.</summary>
+    public int? PadId { get; init; }
+
+    /// <summary>Layout of a fused query/key/value row.</summary>
+    public AttentionShape Attention => new(HeadCount, KvHeadCount, HeadSize);
+
+    /// <summary>All parameters: <c>P = V d (tied ? 1 : 2) + L (2 d H hd + 2 d KV hd + 3 d ff + 2 d) + d</c>.</summary>
+    public long ParameterCount => checked(
+        (long)VocabSize * EmbeddingSize * (TieEmbeddings ? 1 : 2) + LayerCount * (LayerMatmulWeights + 2L * EmbeddingSize) + EmbeddingSize);
+
+    /// <summary>Weights that multiply activations, <c>N_mm</c>: the head always counted, the embedding look-up not.</summary>
+    public long MatmulWeights => checked(LayerCount * LayerMatmulWeights + (long)VocabSize * EmbeddingSize);
+
+    private long LayerMatmulWeights => checked(
+        (2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize) + (3L * EmbeddingSize * FeedForwardSize));
+
+    /// <summary>Floating-point operations of training one token, full convention: <c>6 N_mm + 12 L H hd S</c> (pretraining reference
+    /// 1.7; causal attention counted as if full, recomputation not counted).</summary>
+    /// <param name="sequenceLength">S, tokens of a row.</param>
+    public double TrainingFlopsPerToken(int sequenceLength) =>
+        (6.0 * MatmulWeights) + (12.0 * LayerCount * HeadCount * HeadSize * sequenceLength);
+
+    /// <summary>Whether a layer (0-based) rotates its queries and keys.</summary>
+    public bool UsesRope(int layer) => NoRopeInterval == 0 || (layer + 1) % NoRopeInterval != 0;
+
+    /// <summary>Everything wrong with this configuration; empty when it can be built.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var errors = new List<string>();
+        foreach (var (name, value) in new (string, int)[]
+        {
+            ("vocab_size", VocabSize), ("hidden_size", EmbeddingSize), ("num_hidden_layers", LayerCount),
+            ("num_attention_heads", HeadCount), ("num_key_value_heads", KvHeadCount), ("head_dim", HeadSize),
+            ("intermediate_size", FeedForwardSize), ("max_position_embeddings", SequenceLength),
+        })
+        {
+            if (value <= 0) errors.Add($"{name} is {value}; it must be positive.");
+        }
+        if (errors.Count > 0) return errors;
+
+        if (HeadCount % KvHeadCount != 0)
+            errors.Add($"num_attention_heads {HeadCount} is not a multiple of num_key_value_heads {KvHeadCount}.");
+        if (HeadSize % 2 != 0) errors.Add($"head_dim {HeadSize} is odd; rotary embedding pairs its halves.");
+        if (!(RmsNormEpsilon > 0 && float.IsFinite(RmsNormEpsilon))) errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
+        if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) errors.Add($"rope_theta {RopeTheta} must be positive and finite.");
+        if (NoRopeInterval < 0) errors.Add($"no_rope_layer_interval {NoRopeInterval} must not be negative.");
+        if (RopeScaling is { } s && !(s.Factor >= 1 && double.IsFinite(s.Factor) && s.LowFrequencyFactor > 0
+            && s.HighFrequencyFactor > s.LowFrequencyFactor && double.IsFinite(s.HighFrequencyFactor) && s.OriginalSequenceLength > 0))
+        {
+            errors.Add($"rope_scaling {s} needs factor >= 1, 0 < low_freq_factor < high_freq_factor and a positive original context.");
+        }
+        foreach (int id in EosIds.Concat(new[] { BosId, PadId }.OfType<int>()))
+        {
+            if (id < 0 || id >= VocabSize) errors.Add($"bos, eos or pad id {id} is outside the vocabulary of {VocabSize}.");
+        }
+        try
+        {
+            if (Math.Max((long)VocabSize * EmbeddingSize, Math.Max((long)Attention.QkvColumns * EmbeddingSize, 2L * FeedForwardSize * EmbeddingSize))
+                > int.MaxValue)
+            {
+                errors.Add("One weight matrix has more than 2^31 elements, which is not supported.");
+            }
+            _ = ParameterCount;
+        }
+        catch (OverflowException)
+        {
+            errors.Add("The parameter count overflows 64 bits.");
+        }
+        return errors;
+    }
+
+    /// <summary>Throws unless <see cref="Validate"/> finds nothing.</summary>
+    /// <exception cref="ArgumentException">All errors, joined.</exception>
+    public void ThrowIfInvalid()
+    {
+        var errors = Validate();
+        if (errors.Count > 0) throw new ArgumentException("Model configuration: " + string.Join(" ", errors));
+    }
+
+    /// <summary>Reads <c>config.json</c> of a model folder.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, misses a key, or asks for something not supported; the message says which.</exception>
+    public static ModelConfig Load(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path)) throw new FileNotFoundException($"No {FileName} in '{folder}': not a model folder.", path);
+        try
+        {
+            return Parse(File.ReadAllBytes(path));
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{path}: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Writes <c>config.json</c> into a model folder, atomically.</summary>
+    public void Save(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson())));
+    }
+
+    /// <summary>Two configurations are equal when they write the same <c>config.json</c>.</summary>
+    public bool Equals(ModelConfig? other) => other is not null && ToJson() == other.ToJson();
+
+    /// <inheritdoc/>
+    public override int GetHashCode() =>
+        HashCode.Combine(VocabSize, EmbeddingSize, LayerCount, HeadCount, KvHeadCount, HeadSize, FeedForwardSize, SequenceLength);
+}
