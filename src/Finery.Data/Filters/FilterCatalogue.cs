@@ -6,5 +6,12 @@ public static class FilterCatalogue
     /// <summary>Recipe name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Filters { get; } = new Dictionary<string, Type>
     {
+        ["alphabetic"] = typeof(AlphabeticFilter),
+        ["fineweb_quality"] = typeof(FineWebQualityFilter),
+        ["gopher_quality"] = typeof(GopherQualityFilter),
+        ["gopher_repetition"] = typeof(GopherRepetitionFilter),
+        ["length"] = typeof(LengthFilter),
+        ["placeholder"] = typeof(PlaceholderFilter),
+        ["prose"] = typeof(ProseFilter),
     };
 }
