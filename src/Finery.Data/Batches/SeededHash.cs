@@ -21,7 +21,7 @@ internal static class SeededHash
 }
 
 /// <summary>
-/// A seeded permutation of 0 .. count-1 that takes no memory: a four-round Feistel network on the smallest even number of
+/// A seeded permutation of 0 .. count-1 that takes no memory: an eight-round Feistel network on the smallest even number of
 /// bits that holds the count, walked until the result is in range (format-preserving encryption, Black and Rogaway 2002).
 /// </summary>
 internal readonly struct SeededPermutation
@@ -57,7 +57,7 @@ internal readonly struct SeededPermutation
     private ulong Rounds(ulong value)
     {
         ulong left = value >> _halfBits, right = value & _mask;
-        for (ulong round = 0; round < 4; round++)
+        for (ulong round = 0; round < 8; round++)
             (left, right) = (right, left ^ (SeededHash.Mix(_seed ^ (round << 56), right) & _mask));
         return (left << _halfBits) | right;
     }

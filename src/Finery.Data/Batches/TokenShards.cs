@@ -42,9 +42,10 @@ public sealed class TokenShards : IDisposable
             throw new FileNotFoundException($"{folder} holds no finished token shards ({TokenShardManifest.FileName} is missing). Tokenize again.", path);
         TokenShardManifest manifest = TokenShardManifest.Parse(File.ReadAllText(path), path);
         Check(manifest.Version == 1, $"{path} has version {manifest.Version}; this program reads version 1.");
-        Check(manifest.VocabSize > 0 && manifest.TokenBytes == (manifest.VocabSize <= 65_536 ? 2 : 4) && manifest.Files is { Count: > 0 },
-            $"{path} is inconsistent: vocab_size {manifest.VocabSize}, token_bytes {manifest.TokenBytes}, {manifest.Files?.Count ?? 0} files.");
-        Check(manifest.Files!.All(file => file?.Name is not null), $"{path} has a shard without a name.");
+        IReadOnlyList<TokenShardFile> files = manifest.Files ?? [];
+        Check(manifest.VocabSize > 0 && manifest.TokenBytes == (manifest.VocabSize <= 65_536 ? 2 : 4) && files.Count > 0,
+            $"{path} is inconsistent: vocab_size {manifest.VocabSize}, token_bytes {manifest.TokenBytes}, {files.Count} files.");
+        Check(files.All(file => file?.Name is not null), $"{path} has a shard without a name.");
         if (tokenizer is not null && tokenizer != manifest.Tokenizer)
             throw new InvalidDataException($"The token shards in {folder} were made with another tokenizer ({manifest.Tokenizer}, " +
                 $"not {tokenizer}). Tokenize again.");
@@ -52,7 +53,7 @@ public sealed class TokenShards : IDisposable
         try
         {
             long tokens = 0, documents = 0;
-            foreach (TokenShardFile file in manifest.Files)
+            foreach (TokenShardFile file in files)
             {
                 shards.Add(Shard.Open(folder, file, manifest, verify, tokens, documents));
                 tokens += file.Tokens;
