@@ -132,16 +132,20 @@ public sealed record DotNetDocumentationReader : DocumentReader
     {
         try
         {
-            while (!reader.EOF)
+            while (reader.Read())
             {
-                if (reader.NodeType == XmlNodeType.Element && reader.Name is "assembly" or "member")
-                    return (XElement)XNode.ReadFrom(reader);
-                if (reader.NodeType == XmlNodeType.Element && reader.Depth == 0 && reader.Name != "doc")
+                if (reader.NodeType != XmlNodeType.Element)
+                    continue;
+                if (reader.Depth == 0 && reader.Name != "doc")
                 {
                     report.Skip("not_documentation", file);
                     return null;
                 }
-                reader.Read();
+                if (reader.Name is not ("assembly" or "member"))
+                    continue;
+                // A subtree stops at its end tag; XNode.ReadFrom would look past it, into what may be damage.
+                using var subtree = reader.ReadSubtree();
+                return XElement.Load(subtree);
             }
         }
         catch (Exception e) when (e is XmlException or IOException)

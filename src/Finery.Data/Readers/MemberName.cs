@@ -105,7 +105,7 @@ internal sealed record MemberName(string Kind, string Namespace, string Type, st
         if (open >= 0)
             return ExplicitName(type);
         var end = type.AsSpan().IndexOfAny('[', '*', '@');
-        return type[0] == '`' ? "T" : SplitType(end < 0 ? type : type[..end], types).Type + (end < 0 ? "" : type[end..].TrimEnd('@'));
+        return type.StartsWith('`') ? "T" : SplitType(end < 0 ? type : type[..end], types).Type + (end < 0 ? "" : type[end..].TrimEnd('@'));
     }
 
     /// <summary>
