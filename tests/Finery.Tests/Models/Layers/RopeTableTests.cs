@@ -1,0 +1,81 @@
+using Finery.Models;
+using Finery.Models.Layers;
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Models.Layers;
+
+public class RopeTableTests
+{
+    // Pretraining reference 11, case 3, and formats reference 2.2.
+    private static readonly ModelConfig Llama = TinyModels.Config with { HeadSize = 128, RopeTheta = 5e5 };
+
+    [Fact]
+    public void Frequencies_are_the_golden_ones()
+    {
+        double[] frequencies = RopeTable.Frequencies(Llama);
+        Assert.Equal(64, frequencies.Length);
+        Close(8.146172339e-1, frequencies[1]);
+        Close(1.414213562e-3, frequencies[32]);
+    }
+
+    [Theory]
+    [InlineData(28, 3.211445995e-3)]
+    [InlineData(29, 2.166570764e-3)]
+    [InlineData(30, 1.371893568e-3)]
+    [InlineData(31, 8.567514129e-4)]
+    [InlineData(32, 5.248461610e-4)]
+    [InlineData(33, 3.126937504e-4)]
+    [InlineData(34, 1.785078128e-4)]
+    [InlineData(35, 9.556212354e-5)]
+    [InlineData(63, 3.068925989e-7)]
+    public void Llama3_scaling_gives_the_golden_frequencies(int index, double expected) =>
+        Close(expected, RopeTable.Frequencies(Llama with { RopeScaling = new(8, 1, 4, 8192) })[index]);
+
+    [Theory]
+    [InlineData(14, 1)]
+    [InlineData(15, 1.651329)]
+    [InlineData(17, 9.666729)]
+    [InlineData(18, 32)]
+    public void Llama3_scaling_by_32_divides_by_the_golden_ratios(int index, double expected)
+    {
+        var config = Llama with { HeadSize = 64 };
+        double scaled = RopeTable.Frequencies(config with { RopeScaling = new(32, 1, 4, 8192) })[index];
+        Assert.Equal(expected, RopeTable.Frequencies(config)[index] / scaled, 1e-6 * expected);
+    }
+
+    [Fact]
+    public void A_vector_is_rotated_in_half_split_pairs()
+    {
+        using var arena = new Arena("test");
+        var config = TinyModels.Config with { HeadCount = 1, KvHeadCount = 1, HeadSize = 4, RopeTheta = 1e4 };
+        var table = new RopeTable(arena, config, positions: 8);
+        var qkv = arena.Floats("qkv", 1, 12);
+        float[] x = [1, 2, 3, 4];
+        for (int part = 0; part < 3; part++) x.CopyTo(qkv.Floats[(4 * part)..]);
+        var positions = arena.Integers("positions", 1);
+        positions.Integers[0] = 3;
+        using var kernels = new ReferenceKernels();
+        kernels.Rope(qkv, positions, table.Cos, table.Sin, config.Attention, inverse: false);
+        float[] expected = [-1.413352521f, 1.879118067f, -2.828857482f, 4.058191135f];
+        for (int i = 0; i < 4; i++)
+        {
+            Close(expected[i], qkv.Floats[i], 1e-6);
+            Close(expected[i], qkv.Floats[4 + i], 1e-6);
+            Assert.Equal(x[i], qkv.Floats[8 + i]);
+        }
+    }
+
+    [Fact]
+    public void Far_positions_keep_full_precision()
+    {
+        using var arena = new Arena("test");
+        var table = new RopeTable(arena, Llama, positions: 100_001);
+        double angle = 100_000 * RopeTable.Frequencies(Llama)[1];
+        Assert.Equal((float)Math.Cos(angle), table.Cos.Floats[(100_000 * 64) + 1]);
+        Assert.Equal((float)Math.Sin(angle), table.Sin.Floats[(100_000 * 64) + 1]);
+    }
+
+    private static void Close(double expected, double actual, double relative = 1e-9) =>
+        Assert.Equal(expected, actual, Math.Abs(expected) * relative);
+}

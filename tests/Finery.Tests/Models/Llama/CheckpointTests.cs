@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Finery.Models.Llama;
+using Finery.Models.Weights;
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Models.Llama;
+
+// Pretraining reference 11, case 2.
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Saving_and_loading_keeps_every_bit_and_the_exact_names(bool tied)
+    {
+        using var model = TinyModels.Create(TinyModels.Config with { TieEmbeddings = tied });
+        model.Save(_folder.Path, new Dictionary<string, string> { ["step"] = "12" });
+        using (var file = SafeTensorsFile.Open(_folder["model.safetensors"]))
+        {
+            Assert.Equal(("pt", "12"), (file.Metadata["format"], file.Metadata["step"]));
+            Assert.Equal(tied ? 2 + 18 : 3 + 18, file.Entries.Count);
+            Assert.Equal(!tied, file.Entries.ContainsKey("lm_head.weight"));
+            Assert.Equal([12L, 20L], file.Entries["model.layers.1.self_attn.k_proj.weight"].Shape);
+            Assert.Equal([20L], file.Entries["model.norm.weight"].Shape);
+        }
+        using var loaded = LlamaModel.Load(_folder.Path, trainable: true);
+        Assert.Equal(model.Config, loaded.Config);
+        foreach (var (a, b) in model.Parameters.Zip(loaded.Parameters)) Assert.Equal(a.Weight.Floats, b.Weight.Floats);
+        using var kernels = new CpuKernels(1);
+        int[] ids = TinyModels.Ids(20);
+        Assert.Equal(LlamaModelTests.Losses(model, kernels, ids), LlamaModelTests.Losses(loaded, kernels, ids));
+
+        byte[] first = File.ReadAllBytes(_folder["model.safetensors"]);
+        loaded.Save(_folder.Path, new Dictionary<string, string> { ["step"] = "12" });
+        Assert.Equal(first, File.ReadAllBytes(_folder["model.safetensors"]));
+        Assert.Equal(2, Directory.GetFiles(_folder.Path).Length);
+    }
+
+    [Fact]
+    public void Bfloat16_checkpoints_round_once()
+    {
+        using var model = TinyModels.Create();
+        model.Save(_folder.Path, SafeTensorType.BF16);
+        using var loaded = LlamaModel.Load(_folder.Path, trainable: false);
+        foreach (var (a, b) in model.Parameters.Zip(loaded.Parameters))
+            Assert.Equal(a.Weight.Floats.ToArray().Select(value => (float)(BFloat16)value), b.Weight.Floats.ToArray());
+    }
+
+    [Fact]
+    public void Shards_and_a_single_file_agree()
+    {
+        using var model = TinyModels.Create();
+        WriteShards(model, weight => weight.Name.Contains("layers.1", StringComparison.Ordinal) ? 2 : 1);
+        using var loaded = LlamaModel.Load(_folder.Path, trainable: false);
+        foreach (var (a, b) in model.Parameters.Zip(loaded.Parameters)) Assert.Equal(a.Weight.Floats, b.Weight.Floats);
+    }
+
+    [Fact]
+    public void A_broken_index_is_refused()
+    {
+        using var model = TinyModels.Create();
+        WriteShards(model, _ => 1);
+        string index = _folder[SafeTensorsFolder.IndexFile], text = File.ReadAllText(index);
+        foreach (var (broken, message) in new (string, string)[]
+        {
+            ("{", "JSON"), ("{}", "weight_map"), ("[]", "weight_map"),
+            (text.Replace("model-00001-of-00002", "../model-00001-of-00002", StringComparison.Ordinal), "not a file name"),
+            (text.Replace("model.norm.weight", "model.other.weight", StringComparison.Ordinal), "model.other.weight"),
+        })
+        {
+            File.WriteAllText(index, broken);
+            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, false)).Message, StringComparison.Ordinal);
+        }
+        File.WriteAllText(index, text.Replace("model-00001-of-00002", "absent", StringComparison.Ordinal));
+        Assert.Contains("absent", Assert.Throws<FileNotFoundException>(() => LlamaModel.Load(_folder.Path, false)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Missing_unknown_and_misshapen_tensors_are_named()
+    {
+        using var model = TinyModels.Create();
+        using var arena = new Arena("test");
+        var extra = arena.Floats("extra", 61, 20);
+        model.Config.Save(_folder.Path);
+        Refused("no tensor", [.. model.NamedWeights.Skip(1)], "missing tensors: model.embed_tokens.weight.");
+        Refused("a tied head", [.. model.NamedWeights, new("lm_head.weight", extra)], "lm_head.weight (tie_word_embeddings is true)");
+        Refused("unknown", [.. model.NamedWeights, new("model.layers.0.self_attn.q_proj.bias", extra)], "q_proj.bias");
+        Refused("another shape", [.. model.NamedWeights.Where(weight => weight.Name != "model.norm.weight"), new("model.norm.weight", extra)],
+            "[61, 20]; the configuration says [20]");
+        (model.Config with { LayerCount = int.MaxValue }).Save(_folder.Path);
+        Refused("absurd depth", model.NamedWeights, "and more");
+
+        model.Config.Save(_folder.Path);
+        SafeTensorsWriter.Write(_folder["model.safetensors"],
+            [.. model.NamedWeights, new("model.layers.0.self_attn.rotary_emb.inv_freq", extra)]);
+        LlamaModel.Load(_folder.Path, trainable: false).Dispose();
+        File.Delete(_folder["model.safetensors"]);
+        Assert.Throws<FileNotFoundException>(() => LlamaModel.Load(_folder.Path, false));
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public void PyTorch_computes_the_same_losses_and_predictions(int kind, bool packed)
+    {
+        string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
+        Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
+        Assert.SkipUnless(Python("-c", "import torch") is not null, "/usr/bin/python3 with torch is not installed");
+        var config = kind switch
+        {
+            0 => TinyModels.Config,
+            1 => TinyModels.Config with { TieEmbeddings = false, RopeTheta = 5e5, RopeScaling = new(8, 1, 4, 32) },
+            _ => TinyModels.Config with { LayerCount = 4, NoRopeInterval = 4, RmsNormEpsilon = 1e-6f },
+        };
+        using var model = TinyModels.Create(config);
+        model.Save(_folder.Path);
+        int[] ids = TinyModels.Ids(50);
+        int[] starts = [.. ids.Select((_, i) => !packed || i < 13 ? 0 : i < 14 ? 13 : 14)];
+        string[] documents = packed ? ["--documents", string.Join(",", starts)] : [];
+        string? output = Python([script, _folder.Path, string.Join(",", ids), .. documents]);
+        Assert.NotNull(output);
+
+        using var kernels = new CpuKernels(2);
+        float[] logits = TinyModels.Logits(model, kernels, ids, starts);
+        using var json = JsonDocument.Parse(output);
+        double loss = 0;
+        int targets = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            var row = logits.AsSpan(i * config.VocabSize, config.VocabSize);
+            var peer = json.RootElement.GetProperty("positions")[i];
+            int argmax = row.IndexOf(row.ToArray().Max());
+            double logSumExp = Math.Log(row.ToArray().Sum(logit => Math.Exp(logit)));
+            Assert.Equal(peer.GetProperty("argmax").GetInt32(), argmax);
+            Assert.Equal(peer.GetProperty("logit").GetDouble(), row[argmax], 1e-4);
+            Assert.Equal(peer.GetProperty("logsumexp").GetDouble(), logSumExp, 1e-4);
+            if (i + 1 == ids.Length || starts[i + 1] != starts[i]) continue;
+            loss += logSumExp - row[ids[i + 1]];
+            targets++;
+        }
+        Assert.Equal(json.RootElement.GetProperty("loss").GetDouble(), loss / targets, 1e-4);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private void Refused(string what, IEnumerable<NamedTensor> tensors, string message)
+    {
+        SafeTensorsWriter.Write(_folder["model.safetensors"], tensors);
+        string actual = Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, trainable: false)).Message;
+        Assert.True(actual.Contains(message, StringComparison.Ordinal), $"{what}: {actual}");
+    }
+
+    private void WriteShards(LlamaModel model, Func<NamedTensor, int> shardOf)
+    {
+        model.Config.Save(_folder.Path);
+        var map = new Dictionary<string, string>();
+        foreach (var shard in model.NamedWeights.GroupBy(shardOf))
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"model-{shard.Key:00000}-of-00002.safetensors");
+            SafeTensorsWriter.Write(_folder[name], shard);
+            foreach (var weight in shard) map[weight.Name] = name;
+        }
+        File.WriteAllText(_folder[SafeTensorsFolder.IndexFile],
+            JsonSerializer.Serialize(new { metadata = new { total_size = 0 }, weight_map = map }));
+    }
+
+    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
+
+    /// <summary>Standard output, or null where Python is absent or failed.</summary>
+    private static string? Python(params string[] arguments)
+    {
+        if (!File.Exists("/usr/bin/python3")) return null;
+        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? output : null;
+    }
+}

@@ -1,0 +1,166 @@
+using System.Text;
+using Finery.Models;
+using Xunit;
+
+namespace Finery.Tests.Models;
+
+public class ModelConfigTests
+{
+    // Pretraining reference 1.1.
+    [Theory]
+    [InlineData(128256, 4096, 32, 32, 8, 128, 14336, false, 8_030_261_248)]
+    [InlineData(128256, 8192, 80, 64, 8, 128, 28672, false, 70_553_706_496)]
+    [InlineData(128256, 16384, 126, 128, 8, 128, 53248, false, 405_853_388_800)]
+    [InlineData(128256, 2048, 36, 16, 4, 128, 11008, true, 3_075_098_624)]
+    [InlineData(49152, 576, 30, 9, 3, 64, 1536, true, 134_515_008)]
+    [InlineData(128256, 2048, 16, 32, 8, 64, 8192, true, 1_235_814_400)]
+    [InlineData(128256, 3072, 28, 24, 8, 128, 8192, true, 3_212_749_824)]
+    [InlineData(49152, 960, 32, 15, 5, 64, 2560, true, 361_821_120)]
+    public void Parameter_counts_are_the_published_ones(int v, int d, int l, int h, int kv, int hd, int ff, bool tied, long expected) =>
+        Assert.Equal(expected, Shape(v, d, l, h, kv, hd, ff, tied).ParameterCount);
+
+    [Fact]
+    public void Training_flops_are_the_full_convention()
+    {
+        var smol = Shape(128256, 2048, 36, 16, 4, 128, 11008, true);
+        Assert.Equal(3_074_949_120, smol.MatmulWeights);
+        Assert.Equal(2.20736e10, smol.TrainingFlopsPerToken(4096), 1e5);
+        Assert.Equal(5.79129e10, Shape(128256, 4096, 32, 32, 8, 128, 14336, false).TrainingFlopsPerToken(8192), 1e5);
+    }
+
+    [Fact]
+    public void Saved_and_loaded_configurations_are_equal()
+    {
+        ModelConfig[] configs =
+        [
+            TinyModels.Config,
+            TinyModels.Config with { EosIds = [2, 5, 9], PadId = 4, BosId = null, TieEmbeddings = false, RmsNormEpsilon = 1e-6f },
+            TinyModels.Config with { RopeTheta = 5e5, RopeScaling = new(8, 1, 4, 8192), NoRopeInterval = 2 },
+        ];
+        using var folder = new TemporaryFolder();
+        foreach (var config in configs)
+        {
+            config.Save(folder.Path);
+            var loaded = ModelConfig.Load(folder.Path);
+            Assert.Equal(config, loaded);
+            Assert.Equal(config.EosIds, loaded.EosIds);
+            Assert.Equal(config.RopeScaling, loaded.RopeScaling);
+        }
+        Assert.NotEqual(configs[0], configs[1]);
+        Assert.False(File.Exists(folder["config.json.tmp"]));
+    }
+
+    [Fact]
+    public void Both_spellings_of_rope_settings_are_read()
+    {
+        const string Scaling = """
+            "factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192
+            """;
+        var old = Parse($$$"""{{{{Required}}},"rope_theta":500000.0,"rope_scaling":{"type":"llama3",{{{Scaling}}}},"torch_dtype":"bfloat16"}""");
+        var nested = Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3",{{{Scaling}}}},"dtype":"bfloat16"}""");
+        Assert.Equal(old, nested);
+        Assert.Equal(5e5, old.RopeTheta);
+        Assert.Equal(new RopeScaling(8, 1, 4, 8192), old.RopeScaling);
+        Assert.Null(Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":1e4,"rope_type":"default"}}""").RopeScaling);
+    }
+
+    [Fact]
+    public void Absent_keys_have_the_defaults_of_the_class()
+    {
+        var config = Parse($"{{{Required}}}");
+        Assert.Equal((8, 16, 2048, 1e-6f, 1e4, false), (config.KvHeadCount, config.HeadSize, config.SequenceLength,
+            config.RmsNormEpsilon, config.RopeTheta, config.TieEmbeddings));
+        Assert.Empty(config.EosIds);
+        Assert.Null(config.BosId);
+    }
+
+    [Fact]
+    public void End_of_text_may_be_one_or_several()
+    {
+        Assert.Equal([9], Parse($$$"""{{{{Required}}},"eos_token_id":9}""").EosIds);
+        var several = Parse($$$"""{{{{Required}}},"eos_token_id":[9,8,1]}""");
+        Assert.Equal([9, 8, 1], several.EosIds);
+        Assert.Equal(9, several.EosId);
+    }
+
+    [Fact]
+    public void SmolLM3_skips_rope_at_every_fourth_layer()
+    {
+        var config = Shape(128256, 2048, 36, 16, 4, 128, 11008, true) with { NoRopeInterval = 4 };
+        Assert.Equal([3, 7, 11, 15, 19, 23, 27, 31, 35], Enumerable.Range(0, 36).Where(layer => !config.UsesRope(layer)));
+        Assert.Equal(config, ModelConfig.Parse(Encoding.UTF8.GetBytes(config.ToJson())));
+        string smol = Required.Replace("\"llama\"", "\"smollm3\"", StringComparison.Ordinal);
+        Assert.Equal(4, Parse($"{{{smol}}}").NoRopeInterval);
+        Assert.Equal(0, Parse($$$"""{{{{smol}}},"no_rope_layers":[1,1,1,1,1,1,1,1]}""").NoRopeInterval);
+        Fails("no_rope_layers at layer 0", $$$"""{{{{smol}}},"no_rope_layers":[0,1,1,1,1,1,1,1]}""");
+    }
+
+    [Theory]
+    [InlineData("attention_bias", "true")]
+    [InlineData("mlp_bias", "true")]
+    [InlineData("hidden_act", "\"gelu\"")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}")]
+    [InlineData("rope_scaling", "{\"type\":\"llama3\",\"factor\":2}")]
+    [InlineData("rope_scaling", "[1]")]
+    [InlineData("eos_token_id", "128")]
+    [InlineData("eos_token_id", "\"a\"")]
+    [InlineData("num_key_value_heads", "3")]
+    [InlineData("head_dim", "7")]
+    [InlineData("head_dim", "1.5")]
+    [InlineData("rms_norm_eps", "0")]
+    [InlineData("rope_theta", "-1")]
+    [InlineData("max_position_embeddings", "0")]
+    [InlineData("tie_word_embeddings", "1")]
+    [InlineData("head_dim", "2147483647")]
+    public void Unsupported_and_impossible_values_are_named(string key, string value) =>
+        Fails(key == "rope_scaling" ? "" : key == "eos_token_id" ? "e" : key == "head_dim" && value.Length > 3 ? "weight matrix" : key,
+            $$$"""{{{{Required}}},"{{{key}}}":{{{value}}}}""");
+
+    [Theory]
+    [InlineData("vocab_size")]
+    [InlineData("hidden_size")]
+    [InlineData("num_hidden_layers")]
+    [InlineData("model_type")]
+    public void Missing_keys_are_named(string key) => Fails(key, $"{{{Required.Replace(key, "x", StringComparison.Ordinal)}}}");
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("\u0001")]
+    public void Anything_but_an_object_is_refused(string json) => Fails("", json);
+
+    [Fact]
+    public void A_folder_without_configuration_says_so()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("config.json", Assert.Throws<FileNotFoundException>(() => ModelConfig.Load(folder.Path)).Message, StringComparison.Ordinal);
+        File.WriteAllText(folder["config.json"], "{}");
+        Assert.Contains(folder.Path, Assert.Throws<InvalidDataException>(() => ModelConfig.Load(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_error_is_reported()
+    {
+        var errors = (TinyModels.Config with { KvHeadCount = 3, HeadSize = 5, EosId = 61 }).Validate();
+        Assert.Equal(3, errors.Count);
+        Assert.Empty(TinyModels.Config.Validate());
+    }
+
+    private const string Required =
+        """
+        "model_type":"llama","vocab_size":128,"hidden_size":128,"num_hidden_layers":8,"num_attention_heads":8,"intermediate_size":64
+        """;
+
+    private static ModelConfig Parse(string json) => ModelConfig.Parse(Encoding.UTF8.GetBytes(json));
+
+    private static void Fails(string part, string json) =>
+        Assert.Contains(part, Assert.Throws<InvalidDataException>(() => Parse(json)).Message, StringComparison.Ordinal);
+
+    private static ModelConfig Shape(int v, int d, int l, int h, int kv, int hd, int ff, bool tied) => new()
+    {
+        VocabSize = v, EmbeddingSize = d, LayerCount = l, HeadCount = h, KvHeadCount = kv, HeadSize = hd, FeedForwardSize = ff,
+        SequenceLength = 4096, TieEmbeddings = tied,
+    };
+}

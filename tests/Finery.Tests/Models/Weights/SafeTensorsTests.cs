@@ -1,0 +1,203 @@
+using System.Buffers.Binary;
+using System.Text;
+using Finery.Models.Weights;
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Models.Weights;
+
+public sealed class SafeTensorsTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly Arena _arena = new("test");
+
+    [Fact]
+    public void An_empty_file_is_the_golden_one()
+    {
+        SafeTensorsWriter.Write(_folder["empty"], []);
+        Assert.Equal([8, 0, 0, 0, 0, 0, 0, 0, .. "{}      "u8], System.IO.File.ReadAllBytes(_folder["empty"]));
+        using var file = SafeTensorsFile.Open(_folder["empty"]);
+        Assert.Empty(file.Entries);
+    }
+
+    [Fact]
+    public void One_tensor_is_the_golden_file()
+    {
+        var tensor = Tensor("x", 1, 2, 3);
+        for (int i = 0; i < 6; i++) tensor.Floats[i] = i;
+        SafeTensorsWriter.Write(_folder["one"], [new("attn.0", tensor)]);
+        byte[] bytes = System.IO.File.ReadAllBytes(_folder["one"]);
+        Assert.Equal(64UL, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        Assert.Equal("""{"attn.0":{"dtype":"F32","shape":[1,2,3],"data_offsets":[0,24]}}""", Encoding.UTF8.GetString(bytes, 8, 64).TrimEnd(' '));
+        Assert.Equal(8 + 64 + 24, bytes.Length);
+        Assert.Equal(5f, BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(92)));
+    }
+
+    [Fact]
+    public void What_is_written_is_read_back_bit_for_bit()
+    {
+        var floats = Tensor("f", 700, 400);
+        var random = new Random(1);
+        foreach (ref float value in floats.Floats) value = BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue));
+        var integers = _arena.Integers("i", 5);
+        for (int i = 0; i < 5; i++) integers.Integers[i] = i - 2;
+        SafeTensorsWriter.Write(_folder["x"], [new("å\"b", floats), new("a", integers)], metadata: new Dictionary<string, string> { ["k"] = "é\n" });
+
+        using var file = SafeTensorsFile.Open(_folder["x"]);
+        Assert.Equal("é\n", file.Metadata["k"]);
+        var back = new float[floats.Length];
+        file.ReadFloats("å\"b", back);
+        Assert.True(back.Select(BitConverter.SingleToInt32Bits).SequenceEqual(floats.Floats.ToArray().Select(BitConverter.SingleToInt32Bits)));
+        var whole = new int[5];
+        file.ReadIntegers("a", whole);
+        Assert.Equal([-2, -1, 0, 1, 2], whole);
+        Assert.False(System.IO.File.Exists(_folder["x.tmp"]));
+    }
+
+    [Fact]
+    public void Half_precision_is_widened_exactly()
+    {
+        var floats = Tensor("f", 3);
+        (floats.Floats[0], floats.Floats[1], floats.Floats[2]) = (1.00390625f, -3, 1.001f);
+        SafeTensorsWriter.Write(_folder["b"], [new("f", floats)], SafeTensorType.BF16);
+        using (var file = SafeTensorsFile.Open(_folder["b"]))
+        {
+            var back = new float[3];
+            file.ReadFloats("f", back);
+            Assert.Equal([1, -3, 1], back);
+        }
+        string half = Raw("""{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}""", [0x00, 0x3C, 0x00, 0xC5]);
+        using var halves = SafeTensorsFile.Open(half);
+        var values = new float[2];
+        halves.ReadFloats("h", values);
+        Assert.Equal([1, -5], values);
+    }
+
+    [Fact]
+    public void Larger_elements_come_first_so_that_all_are_aligned()
+    {
+        SafeTensorsWriter.Write(_folder["m"], [new("a", Tensor("a", 3)), new("b", _arena.Integers("b", 1))], SafeTensorType.BF16);
+        using var file = SafeTensorsFile.Open(_folder["m"]);
+        Assert.Equal((0, 4), (file.Entries["b"].Begin, file.Entries["a"].Begin));
+    }
+
+    // Formats reference 8, case 5.
+    [Theory]
+    [InlineData("""{}""", 0)]
+    [InlineData("""{}   """, 0)]
+    [InlineData("""{"a":{"dtype":"I32","shape":[2,0],"data_offsets":[0,0]}}""", 0)]
+    [InlineData("""{"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}""", 4)]
+    [InlineData("""{"a":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}}""", 2)]
+    public void Legal_files_are_accepted(string header, int data) => SafeTensorsFile.Open(Raw(header, new byte[data])).Dispose();
+
+    [Theory]
+    [InlineData("{", 0, "JSON")]
+    [InlineData("[]", 0, "'{'")]
+    [InlineData(" {}", 0, "'{'")]
+    [InlineData("", 0, "'{'")]
+    [InlineData("""{"a":{"dtype":"I32","shape":[2,2],"data_offsets":[0,4]}}""", 4, "takes 16")]
+    [InlineData("""{"a":{"dtype":"I32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"I32","shape":[4],"data_offsets":[0,16]}}""", 16, "overlap")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}""", 3, "gap")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "gap")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[2,1]}}""", 2, "ascending")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[18446744073709551614],"data_offsets":[0,1]}}""", 1, "shape")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,1]}}""", 1, "overflows")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}""", 1, "shape")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}}""", 1, "shape")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 3, "trailing")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 2, "truncated")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1, "JSON")]
+    [InlineData("""{"__metadata__":{"a":1}}""", 0, "not a string")]
+    [InlineData("""{"__metadata__":"a"}""", 0, "not an object")]
+    [InlineData("""{"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}""", 4, "dtype")]
+    [InlineData("""{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}""", 1, "whole bytes")]
+    [InlineData("""{"a":{"dtype":"F32","data_offsets":[0,4]}}""", 4, "shape")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}""", 4, "ascending")]
+    [InlineData("""{"a":1}""", 0, "not an object")]
+    [InlineData("""{"\ud800":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}""", 0, "JSON")]
+    public void Malformed_files_are_refused(string header, int data, string message) =>
+        Assert.Contains(message, Refused(Raw(header, new byte[data])), StringComparison.Ordinal);
+
+    [Fact]
+    public void Impossible_lengths_and_bytes_are_refused()
+    {
+        Assert.Contains("at least 8", Refused(File("short", [1, 2, 3])), StringComparison.Ordinal);
+        Assert.Contains("at most", Refused(File("huge", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0])), StringComparison.Ordinal);
+        Assert.Contains("at most", Refused(File("large", [0x01, 0xE1, 0xF5, 0x05, 0, 0, 0, 0, 0])), StringComparison.Ordinal);
+        Assert.Contains("the file has 2", Refused(File("beyond", [3, 0, 0, 0, 0, 0, 0, 0, .. "{}"u8])), StringComparison.Ordinal);
+        Assert.Contains("UTF-8", Refused(File("bytes", [2, 0, 0, 0, 0, 0, 0, 0, (byte)'{', 0xFF])), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_file_is_read_or_refused_but_never_crashes()
+    {
+        SafeTensorsWriter.Write(_folder["whole"], [new("a", Tensor("a", 2, 3)), new("b", Tensor("b", 5))],
+            metadata: new Dictionary<string, string> { ["format"] = "pt" });
+        byte[] whole = System.IO.File.ReadAllBytes(_folder["whole"]);
+        var random = new Random(2);
+        int refused = 0;
+        for (int round = 0; round < 600; round++)
+        {
+            byte[] damaged = round % 3 == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
+            for (int i = 0; i <= round % 4 && damaged.Length > 0; i++) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            System.IO.File.WriteAllBytes(_folder["damaged"], damaged);
+            try
+            {
+                using var file = SafeTensorsFile.Open(_folder["damaged"]);
+                if (file.Entries.TryGetValue("a", out var entry) && entry.Type == "F32") file.ReadFloats("a", new float[6]);
+            }
+            catch (InvalidDataException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 200, 600);
+    }
+
+    [Fact]
+    public void Wrong_names_types_and_lengths_are_refused()
+    {
+        using var file = SafeTensorsFile.Open(Raw("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", new byte[4]));
+        Assert.Throws<InvalidDataException>(() => file.ReadFloats("b", new float[1]));
+        Assert.Contains("U8", Assert.Throws<InvalidDataException>(() => file.ReadFloats("a", new float[1])).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidDataException>(() => file.ReadIntegers("a", new int[1]));
+        Assert.Throws<ArgumentException>(() => SafeTensorsWriter.Write(_folder["d"], [new("a", Tensor("a", 1)), new("a", Tensor("a", 1))]));
+    }
+
+    [Fact]
+    public void A_failed_write_leaves_the_old_file()
+    {
+        System.IO.File.WriteAllText(_folder["kept"], "old");
+        Assert.Throws<IOException>(() => AtomicFile.Write(_folder["kept"], stream =>
+        {
+            stream.Write("new"u8);
+            throw new IOException("disk full");
+        }));
+        Assert.Equal("old", System.IO.File.ReadAllText(_folder["kept"]));
+        Assert.Single(Directory.GetFiles(_folder.Path));
+    }
+
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _folder.Dispose();
+    }
+
+    private Tensor Tensor(string name, params ReadOnlySpan<int> shape) => _arena.Floats(name, shape);
+
+    private string Raw(string header, byte[] data)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(header);
+        var length = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, text.Length);
+        return File("raw", [.. length, .. text, .. data]);
+    }
+
+    private string File(string name, byte[] bytes)
+    {
+        System.IO.File.WriteAllBytes(_folder[name], bytes);
+        return _folder[name];
+    }
+
+    private static string Refused(string path) => Assert.Throws<InvalidDataException>(() => SafeTensorsFile.Open(path)).Message;
+}
