@@ -3,7 +3,6 @@ using Finery.Data.Tokenizers;
 using Finery.Models.Generation;
 using Finery.Models.Llama;
 using Finery.Tensors;
-using Finery.Tensors.Cpu;
 
 namespace Finery.Cli.Inference;
 
