@@ -27,7 +27,23 @@ public sealed record Recipe
 /// <param name="Type">Its name in <see cref="StepCatalogue"/>.</param>
 /// <param name="Step">Settings and inputs.</param>
 /// <param name="Line">Line of the recipe it starts on, from 1.</param>
-public sealed record RecipeStep(string Name, string Type, Step Step, int Line);
+public sealed record RecipeStep(string Name, string Type, Step Step, int Line)
+{
+    /// <summary>The artifacts it reads with the settings that name them, in order.</summary>
+    public IEnumerable<(string Setting, Artifact Artifact)> Inputs()
+    {
+        foreach (var property in StepSetting.Properties(Step.GetType()))
+        {
+            IEnumerable<Artifact> artifacts = property.GetValue(Step) switch
+            {
+                Artifact one => [one],
+                IEnumerable<Artifact> several => several,
+                _ => [],
+            };
+            foreach (var artifact in artifacts) yield return (StepSetting.SnakeCase(property.Name), artifact);
+        }
+    }
+}
 
 /// <summary>Something a recipe gets wrong.</summary>
 /// <param name="File">Recipe file, or the override (<c>--set a.b=c</c>) that is to blame.</param>

@@ -71,7 +71,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
 
     private const string NameRule = "use letters, digits, - and _, at most 64, beginning with a letter or digit";
 
-    private static bool ValidName(string name) => NamePattern().IsMatch(name) && !Devices.Contains(name);
+    /// <summary>Whether a step or recipe can have the name, which is also that of a folder.</summary>
+    public static bool ValidName(string name) => NamePattern().IsMatch(name) && !Devices.Contains(name);
 
     private RecipeStep? Step(YamlScalar key, YamlNode node)
     {

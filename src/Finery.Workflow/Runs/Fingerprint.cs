@@ -9,7 +9,7 @@ internal static class Fingerprint
 {
     private const int BufferSize = 1 << 20;
 
-    /// <summary>Files of a file or folder with their digests, by name. Links to folders are not followed.</summary>
+    /// <summary>Files of a file or folder with their digests, by name.</summary>
     /// <exception cref="IOException">Something cannot be read.</exception>
     public static IReadOnlyList<FileRecord> Files(string path, CancellationToken stop)
     {
@@ -19,6 +19,8 @@ internal static class Fingerprint
             RecurseSubdirectories = true,
             AttributesToSkip = FileAttributes.None,
             IgnoreInaccessible = false,
+            // Ends a loop of links.
+            MaxRecursionDepth = 64,
         };
         var folder = new DirectoryInfo(path);
         var files = folder.EnumerateFiles("*", options).Select(file => file.FullName)

@@ -6,15 +6,42 @@ namespace Finery.Workflow.Runs;
 /// <param name="Values">Names and values; not-a-number and infinities occur.</param>
 public sealed record MetricRow(long Step, DateTimeOffset Time, IReadOnlyDictionary<string, double> Values);
 
-/// <summary>What a chart draws of some neighbouring points of a series.</summary>
-/// <param name="From">First step number the bucket may hold; its width is the same power of two for a whole series.</param>
+/// <summary>A line of <c>log.jsonl</c>.</summary>
+/// <param name="Time">When, UTC.</param>
+/// <param name="Level"><c>info</c>, <c>warning</c> or <c>error</c>.</param>
+/// <param name="Message">What the step said.</param>
+public sealed record LogLine(DateTimeOffset Time, string Level, string Message);
+
+/// <summary>What a chart draws of neighbouring points of a series.</summary>
+/// <param name="From">First step number the bucket may hold.</param>
 /// <param name="Count">Points in it.</param>
 /// <param name="NonFinite">Of these not-a-number or infinite: a gap to be marked. The other fields leave them out.</param>
-/// <param name="Min">Smallest value, NaN if none is finite.</param>
-/// <param name="Max">Largest value.</param>
-/// <param name="Mean">Mean value.</param>
-/// <param name="Last">Last value.</param>
-public sealed record MetricBucket(long From, int Count, int NonFinite, double Min, double Max, double Mean, double Last);
+/// <param name="Min">Smallest value; NaN if none is finite.</param>
+/// <param name="Max">Largest value; NaN if none is finite.</param>
+/// <param name="Mean">Mean value; NaN if none is finite.</param>
+/// <param name="Last">Last value; NaN if none is finite.</param>
+public sealed record MetricBucket(long From, int Count, int NonFinite, double Min, double Max, double Mean, double Last)
+{
+    /// <summary>Gathers points into at most <paramref name="buckets"/> buckets of equal width, a power of two of steps; empty ones are left
+    /// out.</summary>
+    public static IReadOnlyList<MetricBucket> Of(IEnumerable<(long Step, double Value)> points, int buckets)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(buckets, 2);
+        var series = points.ToArray();
+        if (series.Length == 0) return [];
+        long first = series.Min(point => point.Step), last = series.Max(point => point.Step);
+        int shift = 0;
+        while ((last >> shift) - (first >> shift) >= buckets) shift++;
+        return [.. series.GroupBy(point => point.Step >> shift).OrderBy(bucket => bucket.Key)
+            .Select(bucket => Of(bucket.Key << shift, [.. bucket.Select(point => point.Value)]))];
+    }
 
-/// <summary>A line of <c>log.jsonl</c>.</summary>
-public sealed record LogLine(DateTimeOffset Time, string Level, string Message);
+    private static MetricBucket Of(long from, double[] values)
+    {
+        double[] finite = [.. values.Where(double.IsFinite)];
+        int lost = values.Length - finite.Length;
+        return finite.Length == 0
+            ? new(from, values.Length, lost, double.NaN, double.NaN, double.NaN, double.NaN)
+            : new(from, values.Length, lost, finite.Min(), finite.Max(), finite.Average(), finite[^1]);
+    }
+}
