@@ -20,6 +20,9 @@ public sealed partial record ModelConfig
     /// <summary>Name of the file in a model folder.</summary>
     public const string FileName = "config.json";
 
+    /// <summary>Longest context supported: the rotary tables have a row for each position.</summary>
+    public const int MaxSequenceLength = 1 << 20;
+
     /// <summary><c>vocab_size</c>.</summary>
     public required int VocabSize { get; init; }
 
@@ -114,6 +117,8 @@ public sealed partial record ModelConfig
 
         if (HeadCount % KvHeadCount != 0)
             errors.Add($"num_attention_heads {HeadCount} is not a multiple of num_key_value_heads {KvHeadCount}.");
+        if (SequenceLength > MaxSequenceLength)
+            errors.Add($"max_position_embeddings {SequenceLength} is above the {MaxSequenceLength} supported.");
         if (HeadSize % 2 != 0) errors.Add($"head_dim {HeadSize} is odd; rotary embedding pairs its halves.");
         if (!(RmsNormEpsilon > 0 && float.IsFinite(RmsNormEpsilon))) errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) errors.Add($"rope_theta {RopeTheta} must be positive and finite.");
@@ -127,19 +132,12 @@ public sealed partial record ModelConfig
         {
             if (id < 0 || id >= VocabSize) errors.Add($"bos, eos or pad id {id} is outside the vocabulary of {VocabSize}.");
         }
-        try
-        {
-            if (Math.Max((long)VocabSize * EmbeddingSize, Math.Max((long)Attention.QkvColumns * EmbeddingSize, 2L * FeedForwardSize * EmbeddingSize))
-                > int.MaxValue)
-            {
-                errors.Add("One weight matrix has more than 2^31 elements, which is not supported.");
-            }
-            _ = ParameterCount;
-        }
-        catch (OverflowException)
-        {
-            errors.Add("The parameter count overflows 64 bits.");
-        }
+        // Tensors are addressed by spans, whose lengths are 32-bit; each factor below is at most 2^31, so 128 bits cannot overflow.
+        Int128 width = EmbeddingSize, heads = HeadCount + (2 * (Int128)KvHeadCount);
+        if (width * VocabSize > int.MaxValue || width * heads * HeadSize > int.MaxValue || width * 2 * FeedForwardSize > int.MaxValue)
+            errors.Add("A weight matrix has more than 2^31 elements; not supported.");
+        else if ((Int128)LayerCount * LayerMatmulWeights > long.MaxValue / 2)
+            errors.Add($"num_hidden_layers {LayerCount} is impossibly large.");
         return errors;
     }
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Finery.Cli.Inference;
 using Finery.Cli.Terminal;
-using Finery.Models.Generation;
 using Finery.Workflow.Runs;
 
 namespace Finery.Cli.Commands;

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Finery.Cli.Inference;
-using Finery.Data.Tokenizers;
 using Finery.Models.Generation;
 
 namespace Finery.Cli.Serving;

@@ -25,7 +25,7 @@ public sealed class OpenAiServer : IAsyncDisposable
     private OpenAiServer(WebApplication app, GenerationQueue queue) => (_app, _queue) = (app, queue);
 
     /// <summary>Where it listens, such as <c>http://127.0.0.1:8080</c>.</summary>
-    public string Url => _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
+    public string Url => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
     /// <summary>Whose turn it is to generate.</summary>
     public GenerationQueue Queue => _queue;

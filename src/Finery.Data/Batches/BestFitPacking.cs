@@ -18,7 +18,8 @@ public static class BestFitPacking
         var keys = lengths.ToArray();
         for (int i = 0; i < keys.Length; i++)
         {
-            if (keys[i] < 0 || keys[i] > capacity) throw new ArgumentException($"Item {i} has length {keys[i]}; rows hold {capacity}.");
+            if (keys[i] < 0 || keys[i] > capacity)
+                throw new ArgumentException($"Item {i} has length {keys[i]}; rows hold {capacity}.");
             if (keys[i] > 0) order.Add(i);
         }
 

@@ -42,8 +42,8 @@ public class PackedBatch(int rows, int length)
     public void CopyRowsTo(PackedBatch destination, int firstRow)
     {
         if (destination.Length != Length || firstRow < 0 || firstRow + destination.Rows > Rows)
-            throw new ArgumentException($"Cannot take {destination.Rows} rows of {destination.Length} tokens from row {firstRow} of a " +
-                $"batch of {Rows} x {Length}.");
+            throw new ArgumentException($"Cannot take {destination.Rows} rows of {destination.Length} tokens from row " +
+                $"{firstRow} of a batch of {Rows} x {Length}.");
         int from = firstRow * Length, count = destination.Count;
         Array.Copy(Ids, from, destination.Ids, 0, count);
         Array.Copy(Positions, from, destination.Positions, 0, count);
@@ -102,6 +102,7 @@ public interface IBatchSource
     /// <exception cref="ArgumentException">The batch has another shape or kind, or the step is negative.</exception>
     void Fill(long step, PackedBatch batch);
 
-    /// <summary>How many times the data has been seen before <paramref name="step"/>: 1.5 is half way through the second epoch.</summary>
+    /// <summary>How many times the data has been seen before <paramref name="step"/>: 1.5 is half way through the second
+    /// epoch.</summary>
     double EpochAt(long step);
 }

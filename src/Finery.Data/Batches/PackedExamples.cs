@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Finery.Data.Batches;
 
 /// <summary>Tokens to learn from, and which of them a model is trained to produce.</summary>
@@ -45,12 +43,12 @@ public sealed class PackedExamples : IBatchSource
         }
         _rows = BestFitPacking.Pack(lengths, length);
         if (_rows.Count == 0)
-            throw new InvalidDataException($"None of the {examples.Count} examples has a token to learn within {length} tokens. Use longer " +
-                "sequences, or check which tokens are marked as trained.");
+            throw new InvalidDataException($"None of the {examples.Count} examples has a token to learn within {length} tokens. Use " +
+                "longer sequences, or check which tokens are marked as trained.");
         Fingerprint = SourceFingerprint.Of(
             "examples", SourceFingerprint.OfIds(examples.Select(example => example.Ids)),
             SourceFingerprint.OfIds(examples.Select(example => Array.ConvertAll(example.Trained, Convert.ToInt32))),
-            seed.ToString(CultureInfo.InvariantCulture), length, rowsPerBatch, padId);
+            seed, length, rowsPerBatch, padId);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Finery.Data.Batches;
 
 /// <summary>A prompt with a better and a worse completion.</summary>
@@ -34,9 +32,9 @@ public sealed class PreferenceBatch(int length, int pairs) : PackedBatch(1, leng
 }
 
 /// <summary>
-/// Batches of preference pairs, as one row of fixed size N: chosen and rejected sequence of each pair one after the other, padding
-/// at the end. N is the most that P consecutive pairs of any order can take. Completions are cut to keep a sequence within the
-/// maximum; pairs whose prompt alone reaches it, or with an empty completion, are dropped (TRL's rule for DPO). Only completion
+/// Batches of preference pairs, as one row of fixed size N: chosen and rejected sequence of each pair one after the other,
+/// padding at the end. N is the most that P consecutive pairs of any order can take. Completions are cut to keep a sequence
+/// within the maximum; pairs whose prompt alone reaches it, or with an empty completion, are dropped (TRL's rule for DPO). Only completion
 /// tokens are targets.
 /// </summary>
 public sealed class PreferenceBatches : IBatchSource
@@ -52,7 +50,8 @@ public sealed class PreferenceBatches : IBatchSource
     /// <param name="seed">Decides the order of pairs, new in each epoch.</param>
     /// <param name="padId">Id of padding tokens.</param>
     /// <exception cref="InvalidDataException">No pair is left, or a prompt is empty.</exception>
-    public PreferenceBatches(IReadOnlyList<PreferenceExample> examples, int maxLength, int pairsPerBatch, ulong seed, int padId = 0)
+    public PreferenceBatches(
+        IReadOnlyList<PreferenceExample> examples, int maxLength, int pairsPerBatch, ulong seed, int padId = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxLength);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pairsPerBatch);
@@ -62,15 +61,18 @@ public sealed class PreferenceBatches : IBatchSource
         for (int i = 0; i < examples.Count; i++)
         {
             (int[] prompt, int[] chosen, int[] rejected) = examples[i];
-            if (prompt.Length == 0) throw new InvalidDataException($"Preference pair {i} has an empty prompt; it needs at least a begin token.");
+            if (prompt.Length == 0)
+                throw new InvalidDataException($"Preference pair {i} has an empty prompt; it needs at least a begin token.");
             if (prompt.Length >= maxLength || chosen.Length == 0 || rejected.Length == 0) continue;
-            int chosenSize = Math.Min(prompt.Length + chosen.Length, maxLength), rejectedSize = Math.Min(prompt.Length + rejected.Length, maxLength);
+            int chosenSize = Math.Min(prompt.Length + chosen.Length, maxLength);
+            int rejectedSize = Math.Min(prompt.Length + rejected.Length, maxLength);
             if (chosenSize + rejectedSize < (2 * prompt.Length) + chosen.Length + rejected.Length) Truncated++;
             kept.Add(i);
             sizes.Add(chosenSize + rejectedSize);
         }
         if (kept.Count == 0)
-            throw new InvalidDataException($"None of the {examples.Count} preference pairs fits {maxLength} tokens with two completions.");
+            throw new InvalidDataException(
+                $"None of the {examples.Count} preference pairs fits {maxLength} tokens with two completions.");
         _kept = [.. kept];
         Dropped = examples.Count - kept.Count;
 
@@ -80,8 +82,9 @@ public sealed class PreferenceBatches : IBatchSource
         long total = Enumerable.Range(0, pairsPerBatch).Sum(i => (long)sizes[i / times]);
         Length = checked((int)((total + 15) / 16 * 16));
         Fingerprint = SourceFingerprint.Of(
-            "preferences", SourceFingerprint.OfIds(examples.SelectMany(pair => new[] { pair.Prompt, pair.Chosen, pair.Rejected })),
-            seed.ToString(CultureInfo.InvariantCulture), maxLength, pairsPerBatch, padId);
+            "preferences", SourceFingerprint.OfIds(
+                examples.SelectMany(pair => new[] { pair.Prompt, pair.Chosen, pair.Rejected })),
+            seed, maxLength, pairsPerBatch, padId);
     }
 
     /// <inheritdoc/>
@@ -116,7 +119,8 @@ public sealed class PreferenceBatches : IBatchSource
     {
         SourceFingerprint.CheckFill(this, step, batch);
         if (batch is not PreferenceBatch pairs || pairs.Chosen.Length != _pairs)
-            throw new ArgumentException($"Preference pairs need a {nameof(PreferenceBatch)} of {_pairs} pairs; use {nameof(CreateBatch)}.");
+            throw new ArgumentException(
+                $"Preference pairs need a {nameof(PreferenceBatch)} of {_pairs} pairs; use {nameof(CreateBatch)}.");
         int at = 0;
         for (int i = 0; i < _pairs; i++)
         {

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Finery.Data.Batches;
 
 /// <summary>
@@ -27,9 +25,9 @@ public sealed class PretrainingBatches : IBatchSource
         (_shards, Length, Rows, _seed) = (shards, sequenceLength, sequencesPerBatch, seed);
         _windows = shards.TokenCount / sequenceLength;
         if (_windows == 0)
-            throw new InvalidDataException($"The corpus has {shards.TokenCount} tokens, fewer than one sequence of {sequenceLength}. " +
-                "Use more text or shorter sequences.");
-        Fingerprint = SourceFingerprint.Of("pretraining", shards.Manifest.ToJson(), seed.ToString(CultureInfo.InvariantCulture), Length, Rows);
+            throw new InvalidDataException($"The corpus has {shards.TokenCount} tokens, fewer than one sequence of " +
+                $"{sequenceLength}. Use more text or shorter sequences.");
+        Fingerprint = SourceFingerprint.Of("pretraining", shards.Manifest.ToJson(), seed, Length, Rows);
     }
 
     /// <inheritdoc/>

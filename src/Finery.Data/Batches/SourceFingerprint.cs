@@ -30,6 +30,7 @@ internal static class SourceFingerprint
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         if (batch.Rows != source.Rows || batch.Length != source.Length)
-            throw new ArgumentException($"The batch is {batch.Rows} x {batch.Length} tokens, but this source fills {source.Rows} x {source.Length}.");
+            throw new ArgumentException(
+                $"The batch is {batch.Rows} x {batch.Length} tokens, but this source fills {source.Rows} x {source.Length}.");
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Finery.Data.Batches;
 
-/// <summary>What a folder of token shards holds: <c>manifest.json</c>, written last, so that a folder without it is unfinished.</summary>
+/// <summary>What a folder of token shards holds: <c>manifest.json</c>, written last, so that a folder without it is
+/// unfinished.</summary>
 public sealed record TokenShardManifest
 {
     /// <summary>Name of the file.</summary>
@@ -41,7 +42,8 @@ public sealed record TokenShardManifest
     [JsonIgnore]
     public long DocumentCount => Files.Sum(file => file.Documents);
 
-    internal string ToJson() => JsonSerializer.Serialize(this, TokenShardJson.Default.TokenShardManifest).ReplaceLineEndings("\n") + "\n";
+    internal string ToJson() => JsonSerializer.Serialize(this, TokenShardJson.Default.TokenShardManifest)
+        .ReplaceLineEndings("\n") + "\n";
 
     internal static TokenShardManifest Parse(string json, string path)
     {

@@ -60,7 +60,8 @@ public sealed record TokenShardWriter
                 Version = 1, VocabSize = tokenizer.VocabSize, Tokenizer = tokenizer.Fingerprint, TokenBytes = tokenBytes,
                 BosId = tokenizer.BosId, EosId = tokenizer.EosId, TextBytes = textBytes, Files = files,
             };
-            WriteAtomically(Path.Combine(folder, TokenShardManifest.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(manifest.ToJson())));
+            WriteAtomically(Path.Combine(folder, TokenShardManifest.FileName), 
+                stream => stream.Write(Encoding.UTF8.GetBytes(manifest.ToJson())));
             return manifest;
         }
         finally
@@ -71,8 +72,8 @@ public sealed record TokenShardWriter
 
     /// <summary>Writes all tokens in the order of the documents; collects where each document ends, in tokens.</summary>
     private long Tokenise(
-        string path, IEnumerable<string> documents, Tokenizer tokenizer, int tokenBytes, List<long> ends, IProgress<long>? progress,
-        CancellationToken cancellation)
+        string path, IEnumerable<string> documents, Tokenizer tokenizer, int tokenBytes, List<long> ends,
+        IProgress<long>? progress, CancellationToken cancellation)
     {
         using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
         var options = new ParallelOptions
@@ -118,7 +119,8 @@ public sealed record TokenShardWriter
         var files = new List<TokenShardFile>();
         for (int next = 0; next < order.Length;)
         {
-            string name = $"{Prefix}_{files.Count.ToString("D5", CultureInfo.InvariantCulture)}.ds", path = Path.Combine(folder, name);
+            string name = $"{Prefix}_{files.Count.ToString("D5", CultureInfo.InvariantCulture)}.ds",
+                path = Path.Combine(folder, name);
             var shardEnds = new List<long>();
             string digest = WriteAtomically(path, stream =>
             {
@@ -133,7 +135,8 @@ public sealed record TokenShardWriter
                     while (read < bytes.Length)
                     {
                         int got = RandomAccess.Read(source, bytes.AsSpan(read), (start * tokenBytes) + read);
-                        read += got > 0 ? got : throw new EndOfStreamException($"{unshuffled} ended early: it was changed while in use.");
+                        read += got > 0 ? got : throw new EndOfStreamException(
+                            $"{unshuffled} ended early: it was changed while in use.");
                     }
                     stream.Write(bytes);
                     shardEnds.Add(tokens += ends[document] - start);

@@ -39,7 +39,8 @@ public sealed class TokenShards : IDisposable
     {
         string path = Path.Combine(folder, TokenShardManifest.FileName);
         if (!File.Exists(path))
-            throw new FileNotFoundException($"{folder} holds no finished token shards ({TokenShardManifest.FileName} is missing). Tokenize again.", path);
+            throw new FileNotFoundException(
+                $"{folder} holds no finished token shards ({TokenShardManifest.FileName} is missing). Tokenize again.", path);
         TokenShardManifest manifest = TokenShardManifest.Parse(File.ReadAllText(path), path);
         Check(manifest.Version == 1, $"{path} has version {manifest.Version}; this program reads version 1.");
         IReadOnlyList<TokenShardFile> files = manifest.Files ?? [];
@@ -47,8 +48,8 @@ public sealed class TokenShards : IDisposable
             $"{path} is inconsistent: vocab_size {manifest.VocabSize}, token_bytes {manifest.TokenBytes}, {files.Count} files.");
         Check(files.All(file => file?.Name is not null), $"{path} has a shard without a name.");
         if (tokenizer is not null && tokenizer != manifest.Tokenizer)
-            throw new InvalidDataException($"The token shards in {folder} were made with another tokenizer ({manifest.Tokenizer}, " +
-                $"not {tokenizer}). Tokenize again.");
+            throw new InvalidDataException($"The token shards in {folder} were made with another tokenizer " +
+                $"({manifest.Tokenizer}, not {tokenizer}). Tokenize again.");
         var shards = new List<Shard>();
         try
         {
@@ -169,7 +170,8 @@ public sealed class TokenShards : IDisposable
         public static Shard Open(
             string folder, TokenShardFile file, TokenShardManifest manifest, bool verify, long firstToken, long firstDocument)
         {
-            Check(file.Name == Path.GetFileName(file.Name) && file.Tokens > 0 && file.Documents > 0 && file.Tokens <= long.MaxValue / 8,
+            Check(file.Name == Path.GetFileName(file.Name) && file.Tokens > 0 && file.Documents > 0
+                && file.Tokens <= long.MaxValue / 8,
                 $"The manifest of {folder} has an impossible entry: {file}.");
             string path = Path.Combine(folder, file.Name);
             CheckFile(path, file.Tokens * manifest.TokenBytes, verify ? file.Sha256 : null);
@@ -185,7 +187,8 @@ public sealed class TokenShards : IDisposable
                     continue;
                 }
                 shard.Dispose();
-                throw new InvalidDataException($"{path}.index is damaged: document {document} ends at token {end}, the one before at {last}.");
+                throw new InvalidDataException(
+                    $"{path}.index is damaged: document {document} ends at token {end}, the one before at {last}.");
             }
             if (last == file.Tokens) return shard;
             shard.Dispose();
@@ -203,7 +206,8 @@ public sealed class TokenShards : IDisposable
                     ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[(2 * i)..])
                     : BinaryPrimitives.ReadInt32LittleEndian(bytes[(4 * i)..]);
                 if ((uint)id >= (uint)vocabSize)
-                    throw new InvalidDataException($"{_path} is damaged: token {start + i} has id {(uint)id}, but the vocabulary has {vocabSize}.");
+                    throw new InvalidDataException(
+                        $"{_path} is damaged: token {start + i} has id {(uint)id}, but the vocabulary has {vocabSize}.");
                 destination[i] = id;
             }
         }
@@ -218,7 +222,8 @@ public sealed class TokenShards : IDisposable
         {
             if (!File.Exists(path)) throw new FileNotFoundException($"{path} is missing. Tokenize again.", path);
             long actual = new FileInfo(path).Length;
-            Check(actual == length, $"{path} has {actual} bytes, but the manifest says {length}: it was truncated or replaced. Tokenize again.");
+            Check(actual == length,
+                $"{path} has {actual} bytes, but the manifest says {length}: it was truncated or replaced. Tokenize again.");
             if (digest is null) return;
             using var stream = File.OpenRead(path);
             Check(Convert.ToHexStringLower(SHA256.HashData(stream)) == digest,

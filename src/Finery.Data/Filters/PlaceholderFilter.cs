@@ -15,11 +15,10 @@ public sealed record PlaceholderFilter : DocumentFilter
     [
         @"(supports|supporting) (the )?([\w.]+ )*infrastructure",
         @"(supports|supporting) internal and deprecated",
-        @"\b(used|use) (internally|by infrastructure)|[Ii]nternal use only|for internal use\b",
+        @"[Ii]nternal use only|[Ff]or internal use\b|[Yy]ou should not use this member",
         @"\bTo be added\b|\bTBD\b|\bTODO\b",
         @"not intended to be used (directly )?(from|in|by)",
-        @"^([\w.]*Resources|CoreStrings|SR)\.\w+ (property|method|field)", // message tables of an assembly
-        @"^\S+ type\b.*\n\nRead more on docs\.microsoft\.com\.\s*$",
+        @"^(\w*Resources|CoreStrings|SR)\.\w+ (property|method|field)", // message tables of an assembly
     ];
 
     /// <summary>.NET regular expressions without back-references or look-around; <c>^</c> is the start of the text.</summary>

@@ -209,6 +209,7 @@ public sealed record DotNetDocumentationReader : DocumentReader
     private static void AddNamed(
         StringBuilder body, string heading, IEnumerable<XElement> elements, Func<XElement, string?> nameOf, TypeNames types)
     {
+        string? previous = null;
         var isFirst = true;
         foreach (var element in elements)
         {
@@ -217,7 +218,12 @@ public sealed record DotNetDocumentationReader : DocumentReader
             if (isFirst)
                 body.Append(body.Length == 0 ? "" : "\n\n").Append(heading);
             isFirst = false;
-            body.Append("\n- ").Append(nameOf(element) is { Length: > 0 } name ? $"{name}: " : "").Append(text);
+            var name = nameOf(element);
+            if (name is { Length: > 0 } && name == previous)
+                body.Append(" -or- ").Append(text); // the documentation's own way to give one exception several causes
+            else
+                body.Append("\n- ").Append(name is { Length: > 0 } ? $"{name}: " : "").Append(text);
+            previous = name;
         }
     }
 }

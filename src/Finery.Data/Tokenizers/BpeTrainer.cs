@@ -23,7 +23,8 @@ public sealed record BpeTrainer
     /// <summary>A pair seen less often than this is never merged.</summary>
     public long MinFrequency { get; init; } = 2;
 
-    /// <summary>A merge is considered only if its two parts together have fewer bytes than this (HF's strict comparison).</summary>
+    /// <summary>A merge is considered only if its two parts together have fewer bytes than this (HF's strict
+    /// comparison).</summary>
     public int MaxTokenLength { get; init; } = int.MaxValue;
 
     /// <summary>Control tokens, from id 0.</summary>
@@ -103,8 +104,8 @@ public sealed record BpeTrainer
     {
         int least = SpecialTokens.Count + 256;
         if (VocabSize < least)
-            throw new ArgumentException($"{nameof(VocabSize)} {VocabSize} is too small: {SpecialTokens.Count} special tokens and " +
-                $"256 bytes already take {least}.");
+            throw new ArgumentException(
+                $"{nameof(VocabSize)} {VocabSize} is too small: {SpecialTokens.Count} special tokens and 256 bytes take {least}.");
         if (MaxTokenLength < 2) throw new ArgumentException($"{nameof(MaxTokenLength)} {MaxTokenLength} must be at least 2.");
         if (Threads < 0) throw new ArgumentException($"{nameof(Threads)} {Threads} must not be negative.");
         if (MaxDocumentChars <= 0 || MaxCorpusChars <= 0 || MaxDistinctChunks <= 0)
@@ -112,7 +113,7 @@ public sealed record BpeTrainer
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string token in SpecialTokens)
         {
-            if (token.Length < 2 || !Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(token)).Equals(token, StringComparison.Ordinal))
+            if (token.Length < 2 || Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(token)) != token)
                 throw new ArgumentException($"Special token \"{token}\" must have at least two characters and be valid Unicode.");
             if (!seen.Add(token)) throw new ArgumentException($"Special token \"{token}\" is listed twice.");
         }

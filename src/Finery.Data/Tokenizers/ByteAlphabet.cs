@@ -23,7 +23,8 @@ internal static class ByteAlphabet
         return text.ToString();
     }
 
-    /// <summary>The bytes a vocabulary entry stands for; an entry with any character outside the table is its own UTF-8.</summary>
+    /// <summary>The bytes a vocabulary entry stands for; an entry with any character outside the table is its own
+    /// UTF-8.</summary>
     public static byte[] ToBytes(string token)
     {
         var bytes = new byte[token.Length];

@@ -33,16 +33,17 @@ public sealed class ChatTemplate
     private readonly int _bos, _start;
 
     /// <summary>The template of <paramref name="tokenizer"/>.</summary>
-    /// <exception cref="NotSupportedException">The tokenizer carries another template, or none, or lacks a control token.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer carries another template, or none, or lacks a control
+    /// token.</exception>
     public ChatTemplate(Tokenizer tokenizer)
     {
         _tokenizer = tokenizer;
         if (tokenizer.Config.ChatTemplate is not { } template)
-            throw new NotSupportedException("This tokenizer has no chat template, so it cannot chat. Use plain text generation, " +
-                "or a model finetuned on conversations.");
+            throw new NotSupportedException("This tokenizer has no chat template, so it cannot chat. Use plain text " +
+                "generation, or a model finetuned on conversations.");
         if (template != Jinja)
-            throw new NotSupportedException("This tokenizer carries a chat template other than Finery's ChatML, and other templates " +
-                $"are not supported yet. It begins: {template[..Math.Min(template.Length, 80)].ReplaceLineEndings(" ")}");
+            throw new NotSupportedException("This tokenizer carries a chat template other than Finery's ChatML, and others are " +
+                $"not supported yet. It begins: {template[..Math.Min(template.Length, 80)].ReplaceLineEndings(" ")}");
         _start = Control(ControlTokens.TurnStart);
         EndId = Control(ControlTokens.TurnEnd);
         _bos = tokenizer.BosId ?? throw new NotSupportedException("The chat template begins with the begin token, " +
@@ -54,7 +55,8 @@ public sealed class ChatTemplate
 
     /// <summary>Whether a tokenizer with these control tokens can use this template.</summary>
     internal static bool Fits(IReadOnlyList<string> special) =>
-        special.Contains(ControlTokens.BeginOfText) && special.Contains(ControlTokens.TurnStart) && special.Contains(ControlTokens.TurnEnd);
+        special.Contains(ControlTokens.BeginOfText) && special.Contains(ControlTokens.TurnStart)
+            && special.Contains(ControlTokens.TurnEnd);
 
     /// <summary>Ids and training mask of a conversation.</summary>
     /// <param name="messages">In order; roles as in <see cref="ChatMessage.Role"/>.</param>

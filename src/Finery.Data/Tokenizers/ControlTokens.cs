@@ -26,7 +26,8 @@ public static class ControlTokens
 /// where the caller allows it, or a plain addition to the vocabulary, which is always matched.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">The text it stands for.</param>
-/// <param name="Special">True for control tokens: they decode to nothing when special tokens are skipped and count 0 bytes.</param>
+/// <param name="Special">True for control tokens: they decode to nothing when special tokens are skipped and count 0
+/// bytes.</param>
 /// <param name="Normalized">HF's flag, kept as read; it changes nothing, as no normaliser is supported.</param>
 public sealed record AddedToken(int Id, string Content, bool Special = true, bool Normalized = false)
 {

@@ -38,14 +38,16 @@ internal sealed class MergeTable
         {
             string text = ByteAlphabet.ToChar((byte)b).ToString();
             if (!ids.TryGetValue(text, out table.ByteIds[b]))
-                throw new InvalidDataException($"The vocabulary lacks \"{text}\", the character of byte 0x{b:X2}: byte-level BPE needs all 256.");
+                throw new InvalidDataException(
+                    $"The vocabulary lacks \"{text}\", the character of byte 0x{b:X2}: byte-level BPE needs all 256.");
         }
         for (int rank = 0; rank < model.Merges.Length; rank++)
         {
             (int left, int right) = model.Merges[rank];
             string text = model.Tokens[left] + model.Tokens[right];
             if (!ids.TryGetValue(text, out int merged))
-                throw new InvalidDataException($"Merge {rank}, \"{model.Tokens[left]}\" + \"{model.Tokens[right]}\", makes \"{text}\", " +
+                throw new InvalidDataException(
+                    $"Merge {rank}, \"{model.Tokens[left]}\" + \"{model.Tokens[right]}\", makes \"{text}\", " +
                     "which is not in the vocabulary.");
             if (special[merged])
                 throw new InvalidDataException($"Merge {rank} makes the control token \"{text}\" out of ordinary text.");

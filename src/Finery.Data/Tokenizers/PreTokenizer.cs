@@ -60,8 +60,9 @@ public static class PreTokenizer
         byte following = next < text.Length ? Classify(text, next, out _) : (byte)0;
         if (kind == Number) // \p{N}{1,3}
         {
-            for (int taken = 1; taken < 3 && next < text.Length && Classify(text, next, out int after) == Number; taken++) next = after;
-            return next;
+            int end = next;
+            for (int taken = 1; taken < 3 && end < text.Length && Classify(text, end, out next) == Number; taken++) end = next;
+            return end;
         }
         if (following == Letter && first is not ((byte)'\r' or (byte)'\n')) return RunEnd(text, next, Letter);
         if (kind == Other || (first == ' ' && following == Other))

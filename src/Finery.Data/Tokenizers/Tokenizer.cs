@@ -31,7 +31,8 @@ public sealed class Tokenizer
         for (int id = 0; id < count; id++)
         {
             if (!_ids.TryAdd(model.Tokens[id], id))
-                throw new InvalidDataException($"The vocabulary has \"{model.Tokens[id]}\" twice: ids {_ids[model.Tokens[id]]} and {id}.");
+                throw new InvalidDataException(
+                    $"The vocabulary has \"{model.Tokens[id]}\" twice: ids {_ids[model.Tokens[id]]} and {id}.");
             _bytes[id] = ByteAlphabet.ToBytes(model.Tokens[id]);
         }
         foreach (AddedToken added in model.Added)
@@ -80,13 +81,15 @@ public sealed class Tokenizer
     /// <summary>Id of <see cref="TokenizerConfig.PadToken"/>, or null.</summary>
     public int? PadId => Config.PadToken is { } token ? IdOf(token) : null;
 
-    /// <summary>SHA-256 of <c>tokenizer.json</c> as written here, in hexadecimal: equal means the same ids for any text.</summary>
+    /// <summary>SHA-256 of <c>tokenizer.json</c> as written here, in hexadecimal: equal means the same ids for any
+    /// text.</summary>
     public string Fingerprint => _fingerprint.Value;
 
     /// <summary>The same tokenizer with other settings beside it (control tokens' roles, template, maximum length).</summary>
     public Tokenizer WithConfig(TokenizerConfig config) => new(this, config);
 
-    /// <summary>Id of a vocabulary entry by its text in the file (mapped characters), or of an added token; null if none.</summary>
+    /// <summary>Id of a vocabulary entry by its text in the file (mapped characters), or of an added token; null if
+    /// none.</summary>
     public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
 
     /// <summary>Text of an id as in the file: mapped characters (a space is Ġ) for byte-level tokens.</summary>
@@ -105,7 +108,8 @@ public sealed class Tokenizer
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
     public int ByteLength(int id) => TokenBytes(id).Length;
 
-    /// <summary>UTF-8 bytes of <paramref name="text"/> for each token of its encoding: the compression achieved (0 if empty).</summary>
+    /// <summary>UTF-8 bytes of <paramref name="text"/> for each token of its encoding: the compression achieved (0 if
+    /// empty).</summary>
     public double BytesPerToken(ReadOnlySpan<char> text)
     {
         var ids = new List<int>();
@@ -148,7 +152,8 @@ public sealed class Tokenizer
 
     /// <summary>Text of <paramref name="ids"/>; bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) => Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) =>
+        Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
 
     /// <summary>Bytes of <paramref name="ids"/>, control tokens as their own text unless skipped.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>

@@ -29,7 +29,8 @@ internal static class TokenizerConfigFile
                 ChatTemplate = Template(root),
             };
         }
-        catch (Exception problem) when (problem is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception problem)
+            when (problem is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw new InvalidDataException($"{TokenizerFile.ConfigFileName} is not valid: {problem.Message}", problem);
         }

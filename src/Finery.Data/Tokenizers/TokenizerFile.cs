@@ -38,7 +38,8 @@ public static class TokenizerFile
             foreach (string? role in new[] { settings.BosToken, settings.EosToken, settings.PadToken })
             {
                 if (role is not null && tokenizer.IdOf(role) is null)
-                    throw new InvalidDataException($"{ConfigFileName} names the token \"{role}\", which is not in the vocabulary.");
+                    throw new InvalidDataException(
+                        $"{ConfigFileName} names the token \"{role}\", which is not in the vocabulary.");
             }
             return tokenizer.WithConfig(settings);
         }
@@ -61,7 +62,8 @@ public static class TokenizerFile
         Write(Path.Combine(folder, ConfigFileName), TokenizerConfigFile.ToJson(tokenizer.Config));
     }
 
-    /// <summary>A tokenizer from the text of <c>tokenizer.json</c>; roles of control tokens are guessed from their names.</summary>
+    /// <summary>A tokenizer from the text of <c>tokenizer.json</c>; roles of control tokens are guessed from their
+    /// names.</summary>
     /// <exception cref="InvalidDataException">The text is damaged or inconsistent.</exception>
     /// <exception cref="NotSupportedException">It uses a component that is not supported.</exception>
     public static Tokenizer Parse(string json)

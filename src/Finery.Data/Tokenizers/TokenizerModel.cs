@@ -34,9 +34,9 @@ internal sealed record TokenizerLayout(
     public static TokenizerLayout Create(SplitPattern pattern, string? bos, int bosId)
     {
         const string ByteLevel = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""";
-        const string ByteLevelWithRegex = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""";
+        const string WithRegex = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""";
         string split = JsonPrinter.Quote(Tokenizers.PreTokenizer.Regex(SplitPattern.Llama3));
-        string preTokenizer = pattern == SplitPattern.Gpt2 ? ByteLevelWithRegex : $$"""
+        string preTokenizer = pattern == SplitPattern.Gpt2 ? WithRegex : $$"""
             {"type":"Sequence","pretokenizers":[
               {"type":"Split","pattern":{"Regex":{{split}}},"behavior":"Isolated","invert":false},
               {{ByteLevel}}]}
@@ -51,7 +51,7 @@ internal sealed record TokenizerLayout(
                "special_tokens":{ {{{name}}}:{"id":{{{name}}},"ids":[{{{bosId}}}],"tokens":[{{{name}}}]} } }]}
             """;
         JsonElement none = Parse("null");
-        return new TokenizerLayout(Parse(preTokenizer), Parse(postProcessor), Parse(ByteLevelWithRegex), none, none, none, false);
+        return new TokenizerLayout(Parse(preTokenizer), Parse(postProcessor), Parse(WithRegex), none, none, none, false);
     }
 
     private static JsonElement Parse(string json)

@@ -18,7 +18,8 @@ internal static class TokenizerReader
                 throw new NotSupportedException($"{name} {Describe(value)} is not supported; expected null");
         }
         JsonElement model = Required(root, "model");
-        if (Text(model, "type") is { } type and not "BPE") throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE");
+        if (Text(model, "type") is { } type and not "BPE")
+            throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE");
         RefuseUnless(model, "dropout", value => value.ValueKind == JsonValueKind.Null, "null");
         RefuseUnless(model, "byte_fallback", value => value.ValueKind is JsonValueKind.Null or JsonValueKind.False, "false");
         RefuseUnless(model, "continuing_subword_prefix", IsEmpty, "null");
@@ -46,14 +47,17 @@ internal static class TokenizerReader
         if (Get(root, "added_tokens") is not { ValueKind: JsonValueKind.Array } list) yield break;
         foreach (JsonElement item in list.EnumerateArray())
         {
-            string content = Text(item, "content") is { Length: > 0 } text ? text : throw new InvalidDataException("an added token has no content");
+            string content = Text(item, "content") is { Length: > 0 } text
+                ? text
+                : throw new InvalidDataException("an added token has no content");
             foreach (string flag in new[] { "single_word", "lstrip", "rstrip" })
             {
                 if (Flag(item, flag, absent: false))
                     throw new NotSupportedException($"added token \"{content}\" has {flag}, which is not supported");
             }
             bool special = Flag(item, "special", absent: false);
-            yield return new AddedToken(Required(item, "id").GetInt32(), content, special, Flag(item, "normalized", absent: !special));
+            yield return new AddedToken(Required(item, "id").GetInt32(), content, special,
+                Flag(item, "normalized", absent: !special));
         }
     }
 
@@ -131,7 +135,8 @@ internal static class TokenizerReader
         {
             if (regex == PreTokenizer.Regex(pattern)) return pattern;
         }
-        throw new NotSupportedException($"pre_tokenizer Split pattern {regex ?? "(not a Regex)"} is not supported; expected Llama-3's or GPT-2's");
+        throw new NotSupportedException(
+            $"pre_tokenizer Split pattern {regex ?? "that is no Regex"} is not supported; expected Llama-3's or GPT-2's");
     }
 
     private static void CheckByteLevel(JsonElement part, bool useRegex)
@@ -139,7 +144,7 @@ internal static class TokenizerReader
         if (Flag(part, "add_prefix_space", absent: true))
             throw new NotSupportedException("pre_tokenizer ByteLevel with add_prefix_space is not supported");
         if (Flag(part, "use_regex", absent: true) != useRegex)
-            throw new NotSupportedException($"pre_tokenizer ByteLevel with use_regex {(useRegex ? "false" : "true")} is not supported here");
+            throw new NotSupportedException($"pre_tokenizer ByteLevel is supported here with use_regex {useRegex} only");
     }
 
     private static JsonElement CheckedDecoder(JsonElement decoder) =>
@@ -147,7 +152,8 @@ internal static class TokenizerReader
 
     private static JsonElement CheckedPostProcessor(JsonElement processor)
     {
-        if (processor.ValueKind == JsonValueKind.Null || Text(processor, "type") is "ByteLevel" or "TemplateProcessing") return processor;
+        if (processor.ValueKind == JsonValueKind.Null) return processor;
+        if (Text(processor, "type") is "ByteLevel" or "TemplateProcessing") return processor;
         if (Text(processor, "type") != "Sequence") throw Unsupported("post_processor", processor);
         foreach (JsonElement part in Required(processor, "processors").EnumerateArray())
         {
@@ -180,7 +186,9 @@ internal static class TokenizerReader
         : parent.TryGetProperty(name, out JsonElement value) ? value : Null;
 
     private static JsonElement Required(JsonElement parent, string name) =>
-        Get(parent, name) is { ValueKind: not JsonValueKind.Null } value ? value : throw new InvalidDataException($"\"{name}\" is missing");
+        Get(parent, name) is { ValueKind: not JsonValueKind.Null } value
+            ? value
+            : throw new InvalidDataException($"\"{name}\" is missing");
 
     private static string? Text(JsonElement parent, string name) => Get(parent, name) switch
     {

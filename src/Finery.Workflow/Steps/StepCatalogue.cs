@@ -6,5 +6,17 @@ public static class StepCatalogue
     /// <summary>Name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Steps { get; } = new Dictionary<string, Type>
     {
+        ["read"] = typeof(ReadStep),
+        ["filter"] = typeof(FilterStep),
+        ["deduplicate"] = typeof(DeduplicateStep),
+        ["split"] = typeof(SplitStep),
+        ["train-tokenizer"] = typeof(TrainTokenizerStep),
+        ["tokenize"] = typeof(TokenizeStep),
+        ["plan"] = typeof(PlanStep),
+        ["dialogues"] = typeof(DialoguesStep),
+        ["pretrain"] = typeof(PretrainStep),
+        ["finetune"] = typeof(FinetuneStep),
+        ["align"] = typeof(AlignStep),
+        ["evaluate"] = typeof(EvaluateStep),
     };
 }

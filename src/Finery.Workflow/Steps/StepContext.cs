@@ -35,6 +35,12 @@ public abstract class StepContext
     /// <summary>Removes the rows of <c>metrics.jsonl</c> at or beyond <paramref name="step"/>.</summary>
     public abstract void TruncateMetrics(long step);
 
+    /// <summary>The values of all rows of <c>metrics.jsonl</c>, in order.</summary>
+    public abstract IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows();
+
+    /// <summary>Seconds that the finished steps of this run took when they ran, cached ones included.</summary>
+    public abstract double SecondsSoFar { get; }
+
     /// <summary>Live progress, not recorded.</summary>
     /// <param name="done">Units done.</param>
     /// <param name="total">Units in all; 0 when unknown.</param>

@@ -53,15 +53,13 @@ public class ModelConfigTests
     [Fact]
     public void Both_spellings_of_rope_settings_are_read()
     {
-        const string Scaling = """
-            "factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192
-            """;
-        var old = Parse($$$"""{{{{Required}}},"rope_theta":500000.0,"rope_scaling":{"type":"llama3",{{{Scaling}}}},"torch_dtype":"bfloat16"}""");
-        var nested = Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":500000.0,"rope_type":"llama3",{{{Scaling}}}},"dtype":"bfloat16"}""");
+        const string Scaling = "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192";
+        var old = With(("rope_theta", "5e5"), ("rope_scaling", $$"""{"type":"llama3",{{Scaling}}}"""), ("torch_dtype", "\"bfloat16\""));
+        var nested = With(("rope_parameters", $$"""{"rope_theta":5e5,"rope_type":"llama3",{{Scaling}}}"""), ("dtype", "\"bfloat16\""));
         Assert.Equal(old, nested);
         Assert.Equal(5e5, old.RopeTheta);
         Assert.Equal(new RopeScaling(8, 1, 4, 8192), old.RopeScaling);
-        Assert.Null(Parse($$$"""{{{{Required}}},"rope_parameters":{"rope_theta":1e4,"rope_type":"default"}}""").RopeScaling);
+        Assert.Null(With(("rope_parameters", """{"rope_theta":1e4,"rope_type":"default"}""")).RopeScaling);
     }
 
     [Fact]
@@ -77,8 +75,8 @@ public class ModelConfigTests
     [Fact]
     public void End_of_text_may_be_one_or_several()
     {
-        Assert.Equal([9], Parse($$$"""{{{{Required}}},"eos_token_id":9}""").EosIds);
-        var several = Parse($$$"""{{{{Required}}},"eos_token_id":[9,8,1]}""");
+        Assert.Equal([9], With(("eos_token_id", "9")).EosIds);
+        var several = With(("eos_token_id", "[9,8,1]"));
         Assert.Equal([9, 8, 1], several.EosIds);
         Assert.Equal(9, several.EosId);
     }
@@ -89,20 +87,21 @@ public class ModelConfigTests
         var config = Shape(128256, 2048, 36, 16, 4, 128, 11008, true) with { NoRopeInterval = 4 };
         Assert.Equal([3, 7, 11, 15, 19, 23, 27, 31, 35], Enumerable.Range(0, 36).Where(layer => !config.UsesRope(layer)));
         Assert.Equal(config, ModelConfig.Parse(Encoding.UTF8.GetBytes(config.ToJson())));
-        string smol = Required.Replace("\"llama\"", "\"smollm3\"", StringComparison.Ordinal);
-        Assert.Equal(4, Parse($"{{{smol}}}").NoRopeInterval);
-        Assert.Equal(0, Parse($$$"""{{{{smol}}},"no_rope_layers":[1,1,1,1,1,1,1,1]}""").NoRopeInterval);
-        Fails("no_rope_layers at layer 0", $$$"""{{{{smol}}},"no_rope_layers":[0,1,1,1,1,1,1,1]}""");
+        const string Smol = "\"smollm3\"";
+        Assert.Equal(4, With(("model_type", Smol)).NoRopeInterval);
+        Assert.Equal(0, With(("model_type", Smol), ("no_rope_layers", "[1,1,1,1,1,1,1,1]")).NoRopeInterval);
+        Assert.Contains("no_rope_layers at layer 0", Assert.Throws<InvalidDataException>(
+            () => With(("model_type", Smol), ("no_rope_layers", "[0,1,1,1,1,1,1,1]"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("attention_bias", "true")]
     [InlineData("mlp_bias", "true")]
     [InlineData("hidden_act", "\"gelu\"")]
-    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}")]
-    [InlineData("rope_scaling", "{\"type\":\"llama3\",\"factor\":2}")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}", "yarn")]
+    [InlineData("rope_scaling", "{\"type\":\"llama3\",\"factor\":2}", "low_freq_factor")]
     [InlineData("rope_scaling", "[1]")]
-    [InlineData("eos_token_id", "128")]
+    [InlineData("eos_token_id", "128", "eos")]
     [InlineData("eos_token_id", "\"a\"")]
     [InlineData("num_key_value_heads", "3")]
     [InlineData("head_dim", "7")]
@@ -111,10 +110,10 @@ public class ModelConfigTests
     [InlineData("rope_theta", "-1")]
     [InlineData("max_position_embeddings", "0")]
     [InlineData("tie_word_embeddings", "1")]
-    [InlineData("head_dim", "2147483647")]
-    public void Unsupported_and_impossible_values_are_named(string key, string value) =>
-        Fails(key == "rope_scaling" ? "" : key == "eos_token_id" ? "e" : key == "head_dim" && value.Length > 3 ? "weight matrix" : key,
-            $$$"""{{{{Required}}},"{{{key}}}":{{{value}}}}""");
+    [InlineData("head_dim", "2147483646", "weight matrix")]
+    [InlineData("max_position_embeddings", "2147483647")]
+    public void Unsupported_and_impossible_values_are_named(string key, string value, string? named = null) =>
+        Fails(named ?? key, Json([(key, value)]));
 
     [Theory]
     [InlineData("vocab_size")]
@@ -154,6 +153,12 @@ public class ModelConfigTests
         """;
 
     private static ModelConfig Parse(string json) => ModelConfig.Parse(Encoding.UTF8.GetBytes(json));
+
+    private static ModelConfig With(params (string Key, string Value)[] more) => Parse(Json(more));
+
+    // Later entries win, as in every JSON reader.
+    private static string Json((string Key, string Value)[] more) =>
+        "{" + string.Join(",", [Required, .. more.Select(entry => $"\"{entry.Key}\":{entry.Value}")]) + "}";
 
     private static void Fails(string part, string json) =>
         Assert.Contains(part, Assert.Throws<InvalidDataException>(() => Parse(json)).Message, StringComparison.Ordinal);

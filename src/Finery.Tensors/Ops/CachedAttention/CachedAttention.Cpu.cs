@@ -2,6 +2,20 @@ namespace Finery.Tensors;
 
 public sealed partial class CpuKernels
 {
-    private protected override void CachedAttentionCore(Tensor qkv, Tensor keys, Tensor values, int length, AttentionShape shape, Tensor output) =>
-        Plain.CachedAttention(qkv, keys, values, length, shape, output);
+    private protected override unsafe void CachedAttentionCore(
+        Tensor qkv, Tensor keys, Tensor values, int length, AttentionShape shape, Tensor output)
+    {
+        int width = keys.Columns;
+        for (int row = 0; row < qkv.Rows; row++)
+        {
+            var source = new ReadOnlySpan<float>(qkv.FloatPointer + (long)row * qkv.Columns, qkv.Columns);
+            source.Slice(shape.KeyOffset, width).CopyTo(new(keys.FloatPointer + (long)(length + row) * width, width));
+            source.Slice(shape.ValueOffset, width).CopyTo(new(values.FloatPointer + (long)(length + row) * width, width));
+        }
+        AttentionForward(new()
+        {
+            Shape = shape, Queries = qkv.FloatPointer, QueryRow = qkv.Columns, QueryCount = qkv.Rows, Offset = length,
+            Keys = keys.FloatPointer, Values = values.FloatPointer, KeyRow = width, Output = output.FloatPointer,
+        }, maxLogit: null);
+    }
 }

@@ -63,10 +63,12 @@ public class PackedExamplesTests
             new TrainingExample([.. Enumerable.Repeat(i, random.Next(2, 20))], [.. Enumerable.Repeat(true, 20)]))];
         examples = [.. examples.Select(example => example with { Trained = example.Trained[..example.Ids.Length] })];
         var source = new PackedExamples(examples, 32, 1, seed: 5);
-        int[][] Epoch(int epoch) => [.. Enumerable.Range(0, source.RowsPerEpoch).Select(i => BatchAssert.Filled(source, (epoch * source.RowsPerEpoch) + i).Ids)];
+        int[][] Epoch(int epoch) => [.. Enumerable.Range(0, source.RowsPerEpoch)
+            .Select(i => BatchAssert.Filled(source, (epoch * source.RowsPerEpoch) + i).Ids)];
         int[][] first = Epoch(0), second = Epoch(1);
         Assert.NotEqual(first, second);
-        Assert.Equal(examples.SelectMany(example => example.Ids).Order(), first.SelectMany(ids => ids).Where(id => id > 0).Order());
+        Assert.Equal(examples.SelectMany(example => example.Ids).Order(), first.SelectMany(ids => ids).Where(id => id > 0)
+            .Order());
         Assert.Equal(first.SelectMany(ids => ids).Order(), second.SelectMany(ids => ids).Order());
         Assert.Equal(1, source.EpochAt(source.RowsPerEpoch));
         BatchAssert.IsPure(new PackedExamples(examples, 32, 4, seed: 5), 30);
@@ -84,6 +86,7 @@ public class PackedExamplesTests
     private static TrainingExample Example(string ids)
     {
         string[] parts = ids.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return new TrainingExample([.. parts.Select(part => int.Parse(part.TrimEnd('*')))], [.. parts.Select(part => part.EndsWith('*'))]);
+        return new TrainingExample([.. parts.Select(part => int.Parse(part.TrimEnd('*')))],
+            [.. parts.Select(part => part.EndsWith('*'))]);
     }
 }

@@ -26,7 +26,7 @@ public class PreferenceBatchesTests
     public void Long_completions_are_cut_and_long_prompts_dropped()
     {
         var source = new PreferenceBatches(
-            [new([1, 2, 3], [4, 5, 6], [7]), new([1, 2, 3, 4], [5], [6]), new([1], [], [2])], maxLength: 4, pairsPerBatch: 1, seed: 1);
+            [new([1, 2, 3], [4, 5, 6], [7]), new([1, 2, 3, 4], [5], [6]), new([1], [], [2])], maxLength: 4, 1, seed: 1);
         Assert.Equal((2, 1, 1), (source.Dropped, source.Truncated, source.PairsPerEpoch));
         var batch = (PreferenceBatch)BatchAssert.Filled(source, 0);
         Check(batch, batch.Chosen[0], [1, 2, 3], [4]);
@@ -46,13 +46,15 @@ public class PreferenceBatchesTests
     {
         var random = new Random(pairsPerBatch);
         int[] Ids(int most) => [.. Enumerable.Range(0, random.Next(1, most)).Select(_ => random.Next(1, 100))];
-        PreferenceExample[] pairs = [.. Enumerable.Range(0, 60).Select(i => new PreferenceExample(Ids(10), Ids(i < 3 ? 50 : 8), Ids(8)))];
+        PreferenceExample[] pairs = [.. Enumerable.Range(0, 60)
+            .Select(i => new PreferenceExample(Ids(10), Ids(i < 3 ? 50 : 8), Ids(8)))];
         var source = new PreferenceBatches(pairs, 64, pairsPerBatch, seed: 9);
         int steps = (180 + pairsPerBatch - 1) / pairsPerBatch;
         int[] seen = [.. Enumerable.Range(0, steps).SelectMany(step =>
         {
             var batch = (PreferenceBatch)BatchAssert.Filled(source, step);
-            for (int i = 0; i < pairsPerBatch; i++) Check(batch, batch.Chosen[i], pairs[batch.Examples[i]].Prompt, pairs[batch.Examples[i]].Chosen);
+            for (int i = 0; i < pairsPerBatch; i++)
+                Check(batch, batch.Chosen[i], pairs[batch.Examples[i]].Prompt, pairs[batch.Examples[i]].Chosen);
             return batch.Examples;
         })];
         Assert.Equal(Enumerable.Range(0, 60), seen[..60].Order());

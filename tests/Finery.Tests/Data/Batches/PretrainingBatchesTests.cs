@@ -42,7 +42,8 @@ public sealed class PretrainingBatchesTests : IDisposable
     public void Epochs_differ_in_order_and_in_borders()
     {
         var source = new PretrainingBatches(_shards, 32, 4, seed: 3);
-        long[] Starts(int epoch) => [.. Enumerable.Range(0, (int)source.SequencesPerEpoch).Select(i => source.WindowStart((epoch * source.SequencesPerEpoch) + i))];
+        long[] Starts(int epoch) => [.. Enumerable.Range(0, (int)source.SequencesPerEpoch)
+            .Select(i => source.WindowStart((epoch * source.SequencesPerEpoch) + i))];
         Assert.NotEqual(Starts(0), Starts(1));
         Assert.NotEqual(Starts(0).Order(), Starts(1).Order());
         Assert.NotEqual(Starts(0), Starts(0).Order());

@@ -18,7 +18,8 @@ public class SeededHashTests
         for (ulong seed = 0; seed < 5; seed++)
         {
             var permutation = new SeededPermutation(count, seed);
-            Assert.Equal(Enumerable.Range(0, count).Select(i => (long)i), Enumerable.Range(0, count).Select(i => permutation[i]).Order());
+            Assert.Equal(Enumerable.Range(0, count).Select(i => (long)i), Enumerable.Range(0, count).Select(i => permutation[i])
+                .Order());
         }
     }
 

@@ -16,7 +16,8 @@ public sealed class TokenShardsTests : IDisposable
     [Fact]
     public void Unshuffled_shards_hold_the_documents_in_order()
     {
-        var manifest = new TokenShardWriter { Shuffle = false, TokensPerFile = 1000 }.Write(_folder, Texts.Append(""), Samples.Tokenizer);
+        var manifest = new TokenShardWriter { Shuffle = false, TokensPerFile = 1000 }.Write(
+            _folder, Texts.Append(""), Samples.Tokenizer);
         Assert.True(manifest.Files.Count > 3);
         using var shards = TokenShards.Open(_folder, Samples.Tokenizer.Fingerprint);
         Assert.Equal(Texts.Length, shards.DocumentCount);
@@ -49,12 +50,14 @@ public sealed class TokenShardsTests : IDisposable
         int[][] documents = [[0, .. Samples.Tokenizer.Encode("the"), 1], [0, .. Samples.Tokenizer.Encode("a of"), 1]];
         var expected = new byte[documents.Sum(ids => ids.Length) * 2];
         int at = 0;
-        foreach (int id in documents.SelectMany(ids => ids)) BinaryPrimitives.WriteUInt16LittleEndian(expected.AsSpan(2 * at++), (ushort)id);
+        foreach (int id in documents.SelectMany(ids => ids))
+            BinaryPrimitives.WriteUInt16LittleEndian(expected.AsSpan(2 * at++), (ushort)id);
         Assert.Equal(expected, File.ReadAllBytes(Path.Combine(_folder, "tokens_00000.ds")));
         byte[] index = File.ReadAllBytes(Path.Combine(_folder, "tokens_00000.ds.index"));
         Assert.Equal([(ulong)documents[0].Length, (ulong)at],
             [BinaryPrimitives.ReadUInt64LittleEndian(index), BinaryPrimitives.ReadUInt64LittleEndian(index.AsSpan(8))]);
-        Assert.Equal($"{Samples.Tokenizer.Fingerprint}|2", File.ReadLines(Path.Combine(_folder, "tokens_00000.ds.metadata")).First());
+        Assert.Equal($"{Samples.Tokenizer.Fingerprint}|2", File.ReadLines(Path.Combine(_folder, "tokens_00000.ds.metadata"))
+            .First());
         Assert.Equal(["manifest.json", "tokens_00000.ds", "tokens_00000.ds.index", "tokens_00000.ds.metadata"],
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
@@ -63,7 +66,8 @@ public sealed class TokenShardsTests : IDisposable
     public void Large_vocabularies_take_four_bytes()
     {
         var model = Samples.Tokenizer.Model;
-        var large = new Tokenizer(model with { Tokens = [.. model.Tokens, .. Enumerable.Range(0, 70_000).Select(i => $"ŁŁ{i}")] });
+        var large = new Tokenizer(model with { Tokens = [.. model.Tokens, .. Enumerable.Range(0, 70_000)
+            .Select(i => $"ŁŁ{i}")] });
         new TokenShardWriter { Shuffle = false }.Write(_folder, ["stream"], large);
         using var shards = TokenShards.Open(_folder);
         Assert.Equal(4, shards.Manifest.TokenBytes);
@@ -88,7 +92,8 @@ public sealed class TokenShardsTests : IDisposable
     [Fact]
     public void Damage_is_refused_with_the_file_named()
     {
-        string data = Path.Combine(_folder, "tokens_00000.ds"), index = data + ".index", manifest = Path.Combine(_folder, "manifest.json");
+        string data = Path.Combine(_folder, "tokens_00000.ds"), index = data + ".index",
+            manifest = Path.Combine(_folder, "manifest.json");
         Broken(() => File.WriteAllBytes(data, File.ReadAllBytes(data)[..^1]), "truncated");
         Broken(() => File.WriteAllBytes(data, [.. File.ReadAllBytes(data), 0]), "truncated or replaced");
         Broken(() => Flip(data), "SHA-256");
@@ -96,9 +101,12 @@ public sealed class TokenShardsTests : IDisposable
         Broken(() => File.WriteAllBytes(index, new byte[8]), "index");
         Broken(() => File.WriteAllText(manifest, "{}"), "manifest");
         Broken(() => File.WriteAllText(manifest, "null"), "empty");
-        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("\"token_bytes\": 2", "\"token_bytes\": 4")), "inconsistent");
-        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("tokens_00000.ds", "../tokens_00000.ds")), "impossible");
-        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("\"version\": 1", "\"version\": 9")), "version 9");
+        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest)
+            .Replace("\"token_bytes\": 2", "\"token_bytes\": 4")), "inconsistent");
+        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("tokens_00000.ds", "../tokens_00000.ds")),
+            "impossible");
+        Broken(() => File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("\"version\": 1", "\"version\": 9")),
+            "version 9");
         Write();
         File.Delete(index);
         Assert.Throws<FileNotFoundException>(() => TokenShards.Open(_folder));

@@ -83,6 +83,8 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
             <param name="values"></param>
             <returns>A string, or <see langword="null"/>.</returns>
             <exception cref="T:System.ArgumentNullException"><paramref name="values"/> is <see langword="null"/>.</exception>
+            <exception cref="T:System.ArgumentNullException">So is <paramref name="separator"/>.</exception>
+            <exception cref="T:System.OutOfMemoryException">Too much.</exception>
             <remarks><para>First.</para><para>Second <c>x &lt; 1</c>.</para></remarks>
             """)))[0].Text;
         Assert.Equal("""
@@ -99,7 +101,8 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
             Returns: A string, or null.
 
             Exceptions:
-            - ArgumentNullException: values is null.
+            - ArgumentNullException: values is null. -or- So is separator.
+            - OutOfMemoryException: Too much.
 
             Remarks: First.
 

@@ -35,7 +35,8 @@ public class BpeTrainerTests
     {
         var tokenizer = Samples.Tokenizer;
         Assert.Equal(ControlTokens.All, Enumerable.Range(0, 5).Select(tokenizer.TokenText));
-        foreach (var (value, index) in new (byte, int)[] { (0x21, 0), (0x41, 32), (0xFF, 187), (0, 188), (0x0A, 198), (0x20, 220), (0xAD, 255) })
+        foreach (var (value, index) in new (byte, int)[] { (0x21, 0), (0x41, 32), (0xFF, 187), (0, 188), (0x0A, 198),
+            (0x20, 220), (0xAD, 255) })
             Assert.Equal([value], tokenizer.TokenBytes(5 + index).ToArray());
         Assert.Equal("Ċ", tokenizer.TokenText(5 + 198));
         Assert.Equal("Ġ", tokenizer.TokenText(5 + 220));
@@ -48,7 +49,8 @@ public class BpeTrainerTests
         string[] texts = Samples.Texts(300);
         string expected = TokenizerFile.ToJson(new BpeTrainer { VocabSize = 500, Threads = 1 }.Train(texts));
         foreach (int threads in new[] { 2, 5 })
-            Assert.Equal(expected, TokenizerFile.ToJson(new BpeTrainer { VocabSize = 500, Threads = threads }.Train(texts.Reverse())));
+            Assert.Equal(expected, TokenizerFile.ToJson(
+                new BpeTrainer { VocabSize = 500, Threads = threads }.Train(texts.Reverse())));
     }
 
     [Fact]
@@ -57,7 +59,8 @@ public class BpeTrainerTests
         string[] texts = Samples.Texts(40);
         var tokenizer = new BpeTrainer { VocabSize = 400, SpecialTokens = [] }.Train(texts);
         var words = texts.SelectMany(text => PreTokenizer.Split(text, SplitPattern.Llama3)).CountBy(chunk => chunk)
-            .Select(word => (Count: (long)word.Value, Ids: Encoding.UTF8.GetBytes(word.Key).Select(b => tokenizer.IdOf(ByteAlphabet.ToChar(b).ToString())!.Value).ToList()))
+            .Select(word => (Count: (long)word.Value, Ids: Encoding.UTF8.GetBytes(word.Key)
+                .Select(b => tokenizer.IdOf(ByteAlphabet.ToChar(b).ToString())!.Value).ToList()))
             .ToList();
         foreach (var (left, right) in tokenizer.Model.Merges)
         {
@@ -86,14 +89,16 @@ public class BpeTrainerTests
         Assert.InRange(frequent.VocabSize, 262, 1000);
         var narrow = new BpeTrainer { VocabSize = 1000, MaxTokenLength = 4 }.Train(texts);
         Assert.Equal(3, Enumerable.Range(0, narrow.VocabSize).Max(narrow.ByteLength));
-        var capped = new BpeTrainer { VocabSize = 1000, MinFrequency = 1, MaxDocumentChars = 3, MaxCorpusChars = 5 }.Train(["abcdef", "ghijkl", "mno"]);
+        var capped = new BpeTrainer { VocabSize = 1000, MinFrequency = 1, MaxDocumentChars = 3, MaxCorpusChars = 5 }.Train(
+            ["abcdef", "ghijkl", "mno"]);
         Assert.Equal(["ab", "gh", "abc"], Enumerable.Range(261, capped.VocabSize - 261).Select(capped.TokenText));
     }
 
     [Fact]
     public void Ordinary_text_never_becomes_a_control_token()
     {
-        var tokenizer = new BpeTrainer { VocabSize = 300, SpecialTokens = ["hello"], MinFrequency = 1 }.Train(["hello hello hello"]);
+        var tokenizer = new BpeTrainer { VocabSize = 300, SpecialTokens = ["hello"], MinFrequency = 1 }.Train(
+            ["hello hello hello"]);
         Assert.DoesNotContain(0, tokenizer.Encode("hello"));
         Assert.Equal("hello", tokenizer.Decode(tokenizer.Encode("hello")));
     }
@@ -106,7 +111,8 @@ public class BpeTrainerTests
         Assert.Throws<InvalidDataException>(() => new BpeTrainer { MaxDistinctChunks = 2 }.Train(["a b c d"]));
         Assert.Contains("261", Assert.Throws<ArgumentException>(() => new BpeTrainer { VocabSize = 260 }.Train(["a"])).Message);
         Assert.Throws<ArgumentException>(() => new BpeTrainer { SpecialTokens = ["<a>", "<a>"] }.Train(["a"]));
-        Assert.Throws<IOException>(() => new BpeTrainer().Train(Enumerable.Range(0, 3).Select<int, string>(_ => throw new IOException("disk"))));
+        Assert.Throws<IOException>(() => new BpeTrainer()
+            .Train(Enumerable.Range(0, 3).Select<int, string>(_ => throw new IOException("disk"))));
     }
 
     [Fact]

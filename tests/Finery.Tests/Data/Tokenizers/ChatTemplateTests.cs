@@ -7,12 +7,14 @@ public class ChatTemplateTests
 {
     private static readonly Tokenizer Tokenizer = Samples.Tokenizer;
     private static readonly ChatTemplate Chat = new(Tokenizer);
-    private static readonly ChatMessage[] Talk = [new("system", "Be brief."), new("user", "Hi"), new("assistant", "Hello!"), new("user", "Bye")];
+    private static readonly ChatMessage[] Talk = [new("system", "Be brief."), new("user", "Hi"), new("assistant", "Hello!"),
+        new("user", "Bye")];
 
     [Fact]
     public void Renders_ChatML_after_a_begin_token()
     {
-        Assert.Equal("<|begin_of_text|><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n", Chat.Render(Talk[1..3]));
+        Assert.Equal("<|begin_of_text|><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n",
+            Chat.Render(Talk[1..3]));
         Assert.EndsWith("<|im_end|>\n<|im_start|>assistant\n", Chat.Render(Talk, addGenerationPrompt: true));
     }
 
@@ -31,7 +33,8 @@ public class ChatTemplateTests
     public void Content_and_end_token_of_assistant_turns_are_trained_and_nothing_else()
     {
         var (ids, trained) = Chat.Encode([.. Talk, new("assistant", "See you")], addGenerationPrompt: false);
-        Assert.Equal("Hello!<|im_end|>See you<|im_end|>", Tokenizer.Decode([.. ids.Where((_, i) => trained[i])], skipSpecial: false));
+        Assert.Equal("Hello!<|im_end|>See you<|im_end|>",
+            Tokenizer.Decode([.. ids.Where((_, i) => trained[i])], skipSpecial: false));
     }
 
     [Fact]

@@ -6,8 +6,9 @@ namespace Finery.Tests.Data.Tokenizers;
 internal static class Samples
 {
     private static readonly string[] Words =
-        ("the a of to value returns gets sets stream buffer string object type method exception thrown when null index count array " +
-         "length specified current instance collection element reader writer async task cancellation token file path directory byte")
+        ("the a of to value returns gets sets stream buffer string object type method exception thrown when null index " +
+         "count array length specified current instance collection element reader writer async task cancellation token file path " +
+         "directory byte")
         .Split(' ');
 
     private static readonly Lazy<Tokenizer> Trained = new(() => new BpeTrainer { VocabSize = 600 }.Train(Texts(400)));
@@ -22,7 +23,8 @@ internal static class Samples
 
     private static string Text(Random random)
     {
-        var words = Enumerable.Range(0, random.Next(3, 60)).Select(_ => Words[(int)(Words.Length * Math.Pow(random.NextDouble(), 2))]);
+        var words = Enumerable.Range(0, random.Next(3, 60))
+            .Select(_ => Words[(int)(Words.Length * Math.Pow(random.NextDouble(), 2))]);
         return string.Join(' ', words) + $".\n\n{random.Next(10_000)} isn't {RandomText.Next(random, 3)}";
     }
 }

@@ -44,10 +44,12 @@ public class TokenizerFileTests
         Assert.Contains("\"Ġ\": 225,", Json);
         Assert.DoesNotContain('\r', Json);
         using var document = JsonDocument.Parse(Json);
-        Assert.Equal(["version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"],
+        Assert.Equal(["version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+            "decoder", "model"],
             document.RootElement.EnumerateObject().Select(property => property.Name));
-        Assert.Equal(["type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
-            "ignore_merges", "vocab", "merges"], document.RootElement.GetProperty("model").EnumerateObject().Select(property => property.Name));
+        Assert.Equal(["type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+            "byte_fallback", "ignore_merges", "vocab", "merges"],
+            document.RootElement.GetProperty("model").EnumerateObject().Select(property => property.Name));
         JsonElement split = document.RootElement.GetProperty("pre_tokenizer").GetProperty("pretokenizers")[0];
         Assert.Equal(PreTokenizer.Regex(SplitPattern.Llama3), split.GetProperty("pattern").GetProperty("Regex").GetString());
         JsonElement template = document.RootElement.GetProperty("post_processor").GetProperty("processors")[1];
@@ -118,12 +120,15 @@ public class TokenizerFileTests
         {
             var tokenizer = Samples.Tokenizer.WithConfig(Samples.Tokenizer.Config with { ModelMaxLength = 512 });
             TokenizerFile.Save(tokenizer, folder);
-            Assert.Equal(["tokenizer.json", "tokenizer_config.json"], Directory.GetFiles(folder).Select(Path.GetFileName).Order());
+            Assert.Equal(["tokenizer.json", "tokenizer_config.json"], Directory.GetFiles(folder).Select(Path.GetFileName)
+                .Order());
             Assert.Equal(tokenizer.Config, TokenizerFile.Load(folder).Config);
             Assert.Equal(tokenizer.Config, TokenizerFile.Load(Path.Combine(folder, "tokenizer.json")).Config);
 
             string config = Path.Combine(folder, "tokenizer_config.json");
-            File.WriteAllText(config, """{"bos_token":{"content":"<|begin_of_text|>","lstrip":false},"eos_token":"<|im_end|>","model_max_length":1e30}""");
+            File.WriteAllText(config, """
+                {"bos_token":{"content":"<|begin_of_text|>","lstrip":false},"eos_token":"<|im_end|>","model_max_length":1e30}
+                """);
             var loaded = TokenizerFile.Load(folder);
             Assert.Equal((0, 3, null), (loaded.BosId, loaded.EosId, loaded.PadId));
             Assert.Null(loaded.Config.ModelMaxLength);
@@ -147,9 +152,11 @@ public class TokenizerFileTests
     /// <summary>A file with the 256 bytes at ids 0 to 255, then the given entries (by default "ab" and "abc").</summary>
     private static string Small(string merges, string entries = "\"ab\": 256, \"abc\": 257", bool ignoreMerges = false)
     {
-        var vocabulary = ByteAlphabet.SortedBytes.Select((value, id) => $"{JsonPrinter.Quote(ByteAlphabet.ToChar(value).ToString())}: {id}");
+        var vocabulary = ByteAlphabet.SortedBytes.Select(
+            (value, id) => $"{JsonPrinter.Quote(ByteAlphabet.ToChar(value).ToString())}: {id}");
         return $$"""
-            {"version": "1.0", "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "decoder": {"type": "ByteLevel"},
+            {"version": "1.0", "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+                "decoder": {"type": "ByteLevel"},
             "model": {"ignore_merges": {{(ignoreMerges ? "true" : "false")}},
             "vocab": { {{string.Join(", ", vocabulary)}}, {{entries}} }, "merges": [{{merges.Trim()}}]} }
             """;

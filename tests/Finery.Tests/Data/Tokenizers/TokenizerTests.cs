@@ -84,7 +84,8 @@ public class TokenizerTests
         string[] texts = Samples.Texts(200);
         int[][] expected = [.. texts.Select(text => Tokenizer.Encode(text))];
         var actual = new int[texts.Length][];
-        Parallel.For(0, texts.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => actual[i] = Tokenizer.Encode(texts[i]));
+        Parallel.For(0, texts.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+            actual[i] = Tokenizer.Encode(texts[i]));
         Assert.Equal(expected, actual);
     }
 
@@ -92,7 +93,8 @@ public class TokenizerTests
     public void Streaming_never_emits_half_a_character()
     {
         const string Text = "naïve 👩‍👩‍👧 日本語 😉";
-        var ids = Encoding.UTF8.GetBytes(Text).Select(b => Tokenizer.Model.Tokens.IndexOf(ByteAlphabet.ToChar(b).ToString())).ToArray();
+        var ids = Encoding.UTF8.GetBytes(Text).Select(b => Tokenizer.Model.Tokens.IndexOf(ByteAlphabet.ToChar(b).ToString()))
+            .ToArray();
         var decoder = new StreamingDecoder(Tokenizer);
         var parts = ids.Select(decoder.Push).ToList();
         Assert.Equal("", decoder.Flush());
@@ -130,11 +132,13 @@ public class TokenizerTests
 
     private static List<int> Naive(string text)
     {
-        var ranks = Tokenizer.Model.Merges.Select((pair, rank) => (pair, rank)).ToDictionary(item => item.pair, item => item.rank);
+        var ranks = Tokenizer.Model.Merges.Select((pair, rank) => (pair, rank))
+            .ToDictionary(item => item.pair, item => item.rank);
         var ids = new List<int>();
         foreach (string chunk in PreTokenizer.Split(text, SplitPattern.Llama3))
         {
-            var word = Encoding.UTF8.GetBytes(chunk).Select(b => Tokenizer.IdOf(ByteAlphabet.ToChar(b).ToString())!.Value).ToList();
+            var word = Encoding.UTF8.GetBytes(chunk).Select(b => Tokenizer.IdOf(ByteAlphabet.ToChar(b).ToString())!.Value)
+                .ToList();
             while (true)
             {
                 int best = -1, bestRank = int.MaxValue;

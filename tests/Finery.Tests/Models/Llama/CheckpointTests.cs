@@ -12,6 +12,8 @@ namespace Finery.Tests.Models.Llama;
 // Pretraining reference 11, case 2.
 public sealed class CheckpointTests : IDisposable
 {
+    private static readonly Lazy<bool> TorchIsInstalled = new(() => Python("-c", "import torch") is not null);
+
     private readonly TemporaryFolder _folder = new();
 
     [Theory]
@@ -112,7 +114,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
         Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
-        Assert.SkipUnless(Python("-c", "import torch") is not null, "/usr/bin/python3 with torch is not installed");
+        Assert.SkipUnless(TorchIsInstalled.Value, "/usr/bin/python3 with torch is not installed");
         var config = kind switch
         {
             0 => TinyModels.Config,

@@ -87,6 +87,40 @@ public class LlamaModelTests
         }
     }
 
+    // Pretraining reference 11, case 7: a step along a parameter's own gradient changes the loss by the gradient's norm.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Gradients_match_finite_differences_of_the_loss(int index)
+    {
+        using var kernels = new CpuKernels(1);
+        using var model = new LlamaModel(Configs[index], 3, trainable: true);
+        foreach (var parameter in model.Parameters)
+        {
+            if (parameter.Weight.Shape.Length == 1) continue;
+            foreach (ref float weight in parameter.Weight.Floats) weight *= 4;
+        }
+        int[][] documents = [TinyModels.Ids(11), TinyModels.Ids(6, seed: 8)];
+        int targets = documents.Sum(document => document.Length - 1);
+        Train(model, kernels, documents, 1f / targets);
+        foreach (var (name, weight, _) in model.Parameters)
+        {
+            float[] gradient = weight.Gradient!.Floats.ToArray(), kept = weight.Floats.ToArray();
+            double norm = Math.Sqrt(gradient.Sum(value => (double)value * value));
+            Assert.True(norm > 1e-3, $"{name}: gradient norm {norm}");
+            double step = 0.01;
+            double Shifted(double amount)
+            {
+                for (int i = 0; i < kept.Length; i++) weight.Floats[i] = (float)(kept[i] + (amount * gradient[i] / norm));
+                return Packed(model, kernels, documents).Sum(loss => (double)loss) / targets;
+            }
+            double slope = ((8 * (Shifted(step) - Shifted(-step))) - (Shifted(2 * step) - Shifted(-2 * step))) / (12 * step);
+            kept.CopyTo(weight.Floats);
+            Assert.Equal(norm, slope, (0.003 * norm) + 1e-4);
+        }
+    }
+
     [Fact]
     public void Changing_one_document_does_not_change_the_loss_of_another()
     {

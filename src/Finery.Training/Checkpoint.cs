@@ -1,0 +1,164 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Finery.Models.Weights;
+
+namespace Finery.Training;
+
+/// <summary>What a checkpoint holds besides tensors.</summary>
+/// <param name="Step">Steps done: the next one to run.</param>
+/// <param name="Identity">What the run is (model, data, seed, schedule, ...): a checkpoint continues only the run it is of.</param>
+/// <param name="Numbers">Counters and accumulators, kept to the last bit.</param>
+public sealed record CheckpointState(
+    long Step, IReadOnlyDictionary<string, string> Identity, IReadOnlyDictionary<string, double> Numbers);
+
+/// <summary>A checkpoint belongs to another run.</summary>
+public sealed class CheckpointMismatchException(string message) : InvalidOperationException(message);
+
+/// <summary>
+/// A folder of training checkpoints, each one safetensors file that any tool opens: weights and optimizer state as tensors, the rest
+/// as metadata, all under one SHA-256 which is verified before anything is restored. A file appears under its name only when whole.
+/// </summary>
+/// <param name="folder">Where they lie; created on the first save.</param>
+/// <param name="keep">How many of the newest are kept.</param>
+public sealed class CheckpointFolder(string folder, int keep = 2)
+{
+    private const string Prefix = "checkpoint-";
+    private const string Extension = ".safetensors";
+    private const string ChecksumKey = "sha256";
+    private const string StepKey = "step";
+    private const string IdentityKey = "identity.";
+    private const string NumberKey = "number.";
+
+    /// <summary>Checkpoints from newest to oldest, valid or not.</summary>
+    public IReadOnlyList<string> Files => !Directory.Exists(folder)
+        ? []
+        : [.. Directory.GetFiles(folder, Prefix + "*" + Extension)
+            .Where(path => path.EndsWith(Extension, StringComparison.Ordinal)).OrderDescending(StringComparer.Ordinal)];
+
+    /// <summary>Writes a checkpoint, then deletes all but the newest and what an interrupted write left.</summary>
+    /// <param name="state">Step, identity and numbers.</param>
+    /// <param name="tensors">F32, by unique names.</param>
+    /// <returns>Path of the file.</returns>
+    public string Save(CheckpointState state, IReadOnlyList<NamedTensor> tensors)
+    {
+        Directory.CreateDirectory(folder);
+        var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["format"] = "pt",
+            [StepKey] = state.Step.ToString(CultureInfo.InvariantCulture),
+        };
+        foreach (var (key, value) in state.Identity) metadata[IdentityKey + key] = value;
+        foreach (var (key, value) in state.Numbers) metadata[NumberKey + key] = value.ToString("R", CultureInfo.InvariantCulture);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, metadata);
+        foreach (var (name, tensor) in tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
+            hash.AppendData(MemoryMarshal.AsBytes(tensor.Floats));
+        }
+        metadata[ChecksumKey] = Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        string path = Path.Combine(folder, $"{Prefix}{state.Step:D12}{Extension}");
+        SafeTensorsWriter.Write(path, tensors, SafeTensorType.F32, metadata);
+        foreach (string old in Files.Skip(keep)) File.Delete(old);
+        foreach (string left in Directory.GetFiles(folder, Prefix + "*.tmp")) File.Delete(left);
+        return path;
+    }
+
+    /// <summary>Restores the newest checkpoint that is whole.</summary>
+    /// <param name="identity">Of the run to be continued; every entry must be that of the checkpoint.</param>
+    /// <param name="tensors">Overwritten, all of them or none.</param>
+    /// <param name="warn">Told of each damaged checkpoint passed over.</param>
+    /// <returns>The state, or null where there is no checkpoint to continue from.</returns>
+    /// <exception cref="CheckpointMismatchException">The newest whole checkpoint is of another run; the message names what differs.</exception>
+    public CheckpointState? Restore(
+        IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors, Action<string>? warn = null)
+    {
+        foreach (string path in Files)
+        {
+            try
+            {
+                return Restore(path, identity, tensors);
+            }
+            catch (Exception exception) when (exception is InvalidDataException or IOException)
+            {
+                warn?.Invoke($"Checkpoint {Path.GetFileName(path)} is damaged and was passed over: {exception.Message}");
+            }
+        }
+        return null;
+    }
+
+    private static CheckpointState Restore(
+        string path, IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors)
+    {
+        using var file = SafeTensorsFile.Open(path);
+        Verify(path, file);
+        var state = ReadState(path, file);
+        string[] differences =
+        [
+            .. identity.Keys.Union(state.Identity.Keys).Order(StringComparer.Ordinal)
+                .Where(key => identity.GetValueOrDefault(key) != state.Identity.GetValueOrDefault(key))
+                .Select(key => $"{key} is '{identity.GetValueOrDefault(key)}', the checkpoint has '{state.Identity.GetValueOrDefault(key)}'"),
+        ];
+        if (differences.Length > 0)
+        {
+            throw new CheckpointMismatchException(
+                $"{path} is of another run: {string.Join("; ", differences)}. Restore the settings, or start anew in another folder.");
+        }
+        if (file.Entries.Count != tensors.Count) throw Foreign(path, $"it has {file.Entries.Count} tensors, the run has {tensors.Count}");
+        foreach (var (name, tensor) in tensors)
+        {
+            if (!file.Entries.TryGetValue(name, out var entry)) throw Foreign(path, $"it has no tensor {name}");
+            if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(size => (long)size)))
+                throw Foreign(path, $"{name} has shape [{string.Join(", ", entry.Shape)}], the run has {tensor}");
+        }
+        foreach (var (name, tensor) in tensors) file.ReadFloats(name, tensor.Floats);
+        return state;
+    }
+
+    private static void Verify(string path, SafeTensorsFile file)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, file.Metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal));
+        foreach (var (name, entry) in file.Entries.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            if (entry.Type != "F32") throw new InvalidDataException($"{name} is {entry.Type}, not F32.");
+            hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
+            var values = new float[(entry.End - entry.Begin) / sizeof(float)];
+            file.ReadFloats(name, values);
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        }
+        if (file.Metadata.GetValueOrDefault(ChecksumKey) != Convert.ToHexStringLower(hash.GetHashAndReset()))
+            throw new InvalidDataException($"{Path.GetFileName(path)}: the SHA-256 does not match the content.");
+    }
+
+    private static CheckpointState ReadState(string path, SafeTensorsFile file)
+    {
+        var identity = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var numbers = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var (key, value) in file.Metadata)
+            {
+                if (key.StartsWith(IdentityKey, StringComparison.Ordinal)) identity[key[IdentityKey.Length..]] = value;
+                if (key.StartsWith(NumberKey, StringComparison.Ordinal))
+                    numbers[key[NumberKey.Length..]] = double.Parse(value, CultureInfo.InvariantCulture);
+            }
+            return new(long.Parse(file.Metadata[StepKey], CultureInfo.InvariantCulture), identity, numbers);
+        }
+        catch (Exception exception) when (exception is FormatException or KeyNotFoundException or OverflowException)
+        {
+            throw new InvalidDataException($"{Path.GetFileName(path)} is not a training checkpoint: {exception.Message}", exception);
+        }
+    }
+
+    private static void Append(IncrementalHash hash, IEnumerable<KeyValuePair<string, string>> metadata)
+    {
+        foreach (var (key, value) in metadata) hash.AppendData(Encoding.UTF8.GetBytes($"{key}\0{value}\0"));
+    }
+
+    private static CheckpointMismatchException Foreign(string path, string what) =>
+        new($"{path} is of another run: {what}. Start anew in another folder.");
+}

@@ -1,0 +1,64 @@
+using Finery.Data.Batches;
+
+namespace Finery.Training.Losses;
+
+/// <summary>
+/// What is minimised: turns the cross-entropy of every token into the loss of a step, by way of one weight a token,
+/// <c>dLoss / d(cross-entropy)</c>. The one training loop knows nothing else of a stage.
+/// </summary>
+public abstract class TrainingLoss
+{
+    /// <summary>Settings in words, part of a checkpoint's identity.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Whether the weights are known before the forward pass, which then need not be done twice.</summary>
+    public abstract bool WeightsKnown { get; }
+
+    /// <summary>Names of <see cref="Metrics"/>.</summary>
+    public virtual IReadOnlyList<string> MetricNames => [];
+
+    /// <summary>What else is known of the last step, in the order of <see cref="MetricNames"/>.</summary>
+    public virtual ReadOnlySpan<double> Metrics => [];
+
+    /// <summary>Fails unless this loss can be had from the batches of <paramref name="source"/>.</summary>
+    /// <exception cref="ArgumentException">It cannot; the message says what is missing.</exception>
+    public virtual void Check(IBatchSource source)
+    {
+    }
+
+    /// <summary>Before the forward pass of a micro-batch: writes its weights where <see cref="WeightsKnown"/>.</summary>
+    /// <param name="batch">The whole step.</param>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="weights">[n] weights of tokens first..first + n - 1.</param>
+    public abstract void Prepare(PackedBatch batch, int first, Span<float> weights);
+
+    /// <summary>After the forward pass of a micro-batch: its part of the step's loss; writes the weights where they were not known.</summary>
+    /// <param name="batch">The whole step.</param>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="losses">[n] cross-entropy in nats, 0 where there is no target.</param>
+    /// <param name="weights">[n] as for <see cref="Prepare"/>.</param>
+    public abstract double Evaluate(PackedBatch batch, int first, ReadOnlySpan<float> losses, Span<float> weights);
+}
+
+/// <summary>Mean cross-entropy of all targets of the step, whatever its micro-batches: pretraining, and finetuning where prompts have
+/// no targets (post-training reference 2.1).</summary>
+public sealed class NextTokenLoss : TrainingLoss
+{
+    /// <inheritdoc/>
+    public override string Description => "next token";
+
+    /// <inheritdoc/>
+    public override bool WeightsKnown => true;
+
+    /// <inheritdoc/>
+    public override void Prepare(PackedBatch batch, int first, Span<float> weights) =>
+        batch.Weights.AsSpan(first, weights.Length).CopyTo(weights);
+
+    /// <inheritdoc/>
+    public override double Evaluate(PackedBatch batch, int first, ReadOnlySpan<float> losses, Span<float> weights)
+    {
+        double sum = 0;
+        for (int i = 0; i < losses.Length; i++) sum += losses[i] * (double)weights[i];
+        return sum;
+    }
+}

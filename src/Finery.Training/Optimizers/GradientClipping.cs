@@ -1,0 +1,30 @@
+using Finery.Models;
+using Finery.Tensors;
+
+namespace Finery.Training.Optimizers;
+
+/// <summary>Clipping by the global norm of all gradients (pretraining reference 2.4).</summary>
+public static class GradientClipping
+{
+    // Keeps the factor finite for a zero gradient (nanotron).
+    private const double Epsilon = 1e-6;
+
+    /// <summary>L2 norm over all parameters, in their order: the same bits for any number of threads. NaN and infinity propagate.</summary>
+    public static double Norm(Kernels kernels, IReadOnlyList<Parameter> parameters)
+    {
+        double sum = 0;
+        for (int i = 0; i < parameters.Count; i++) sum += kernels.SumOfSquares(parameters[i].Weight.Gradient!);
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>Factor on all gradients: <c>min(1, c / (norm + 1e-6))</c>.</summary>
+    /// <param name="norm">Global norm.</param>
+    /// <param name="limit">c; infinity never clips.</param>
+    public static double Factor(double norm, double limit) => Math.Min(1, limit / (norm + Epsilon));
+
+    /// <summary>Sets all gradients to zero: a skipped step leaves nothing behind.</summary>
+    public static void Clear(IReadOnlyList<Parameter> parameters)
+    {
+        for (int i = 0; i < parameters.Count; i++) parameters[i].Weight.Gradient!.Floats.Clear();
+    }
+}

@@ -1,0 +1,96 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using Finery.Data.Batches;
+using Finery.Data.Tokenizers;
+using Finery.Models.Llama;
+using Finery.Tensors;
+using Finery.Training.Losses;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>Direct preference optimisation (Rafailov et al. 2023) from a finetuned model.</summary>
+[Description("Align a model with preference pairs (DPO)")]
+public sealed record AlignStep : Step
+{
+    /// <summary>Where training starts, and the reference it is held to.</summary>
+    [Input(ArtifactKind.Model), Description("model to start from, and the reference")]
+    public required Artifact Model { get; init; }
+
+    /// <summary>Pairs: <c>{"prompt": [...], "chosen": [...], "rejected": [...]}</c>.</summary>
+    [Input(ArtifactKind.Preferences), Description("preference pairs, JSON lines with 'prompt', 'chosen', 'rejected'")]
+    public required Artifact Preferences { get; init; }
+
+    /// <summary>Gives length and learning rate; settings given here win.</summary>
+    [Input(ArtifactKind.Plan), Description("plan with length and learning rate; settings given here win")]
+    public Artifact? Plan { get; init; }
+
+    /// <summary>Pairs of a step.</summary>
+    [Description("pairs of a step"), Range(1, 1 << 16)]
+    public int? Pairs { get; init; }
+
+    /// <summary>Optimizer steps; without a plan the default is one epoch.</summary>
+    [Description("optimizer steps; default without a plan: one epoch"), Range(1, long.MaxValue)]
+    public long? Steps { get; init; }
+
+    /// <summary>Peak learning rate; with a plan the default is a tenth of pretraining's.</summary>
+    [Description("peak learning rate"), Range(1e-9, 1)]
+    public double? LearningRate { get; init; }
+
+    /// <summary>How strongly the model is held to the reference.</summary>
+    [Description("how strongly the model is held to the reference"), Range(1e-6, 100)]
+    public double Beta { get; init; } = 0.1;
+
+    /// <summary>Weight of the chosen answers' own cross-entropy (Llama 3: 0.2).</summary>
+    [Description("weight of the chosen answers' own cross-entropy"), Range(0, 100)]
+    public double ChosenWeight { get; init; } = 0.2;
+
+    /// <summary>A longer pair is left out: a batch has room for its longest pairs, so a few long ones would make all steps slow.</summary>
+    [Description("pairs with a longer sequence are left out"), Range(8, 1 << 20)]
+    public int MaxTokens { get; init; } = 96;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
+
+    /// <inheritdoc/>
+    public override void Run(StepContext context)
+    {
+        var plan = Plan is null ? null : TrainingPlan.Load(Plan);
+        var tokenizer = TokenizerFile.Load(Model.Path);
+        using var kernels = new CpuKernels(context.Threads);
+        using var model = LlamaModel.Load(Model.Path, trainable: true);
+        int pairs = Pairs ?? plan?.PairsPerStep ?? 16;
+        long? steps = Steps ?? plan?.AlignSteps;
+        // The reference scores every pair once: no more pairs than the steps will use.
+        var examples = Load(tokenizer, Math.Min(MaxTokens, model.Config.SequenceLength), context)
+            .Take((int)Math.Min(int.MaxValue, (steps ?? long.MaxValue / pairs) * pairs)).ToList();
+        if (examples.Count == 0) throw new RecipeException($"No preference pair in {Preferences.Path} fits {MaxTokens} tokens.");
+        var source = new PreferenceBatches(examples, model.Config.SequenceLength, Math.Min(pairs, examples.Count), context.Seed, tokenizer.PadId ?? 0);
+        context.Progress(0, 0, $"scoring {examples.Count:N0} pairs with the reference");
+        var settings = new PreferenceLossSettings { Beta = Beta, ChosenWeight = ChosenWeight };
+        var reference = ReferenceLogProbabilities.Compute(model, kernels, source, settings.EndToken, context.Stop);
+        var budget = new TrainingRun.Budget(
+            steps ?? (examples.Count + source.PairsPerBatch - 1) / source.PairsPerBatch, LearningRate ?? plan?.LearningRate / 10 ?? 1e-4,
+            plan?.PeakFlops ?? 0);
+        new TrainingRun(context, model, kernels).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
+    }
+
+    private IEnumerable<PreferenceExample> Load(Tokenizer tokenizer, int maxTokens, StepContext context)
+    {
+        var template = new ChatTemplate(tokenizer);
+        foreach (var row in JsonLinesFile.Read(Preferences.Path))
+        {
+            context.Stop.ThrowIfCancellationRequested();
+            int[] prompt = template.Encode(row.Messages("prompt"), addGenerationPrompt: true).Ids;
+            int[] chosen = Reply(row, "chosen", template), rejected = Reply(row, "rejected", template);
+            if (prompt.Length + Math.Max(chosen.Length, rejected.Length) <= maxTokens) yield return new(prompt, chosen, rejected);
+        }
+    }
+
+    private static int[] Reply(JsonRow row, string key, ChatTemplate template)
+    {
+        var messages = row.Messages(key);
+        return messages is [{ Role: "assistant" } reply]
+            ? template.EncodeReply(reply.Content)
+            : throw new RecipeException($"{row.Where}: '{key}' must be one assistant message.");
+    }
+}

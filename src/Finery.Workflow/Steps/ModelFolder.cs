@@ -1,0 +1,25 @@
+using Finery.Data.Tokenizers;
+using Finery.Models.Llama;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>The <see cref="ArtifactKind.Model"/> artifact: a Hugging Face folder with weights and tokenizer.</summary>
+internal static class ModelFolder
+{
+    private const string StageKey = "finery.stage";
+
+    /// <summary>Saves weights, config and tokenizer. Only a finetuned model carries a chat template: a base model cannot chat.</summary>
+    public static void Save(LlamaModel model, Tokenizer tokenizer, string folder, string stage)
+    {
+        var config = tokenizer.Config with
+        {
+            ModelMaxLength = model.Config.SequenceLength,
+            ChatTemplate = stage == "pretrain" ? null : Data.Tokenizers.ChatTemplate.Jinja,
+        };
+        TokenizerFile.Save(tokenizer.WithConfig(config), folder);
+        model.Save(folder, new Dictionary<string, string> { ["format"] = "pt", [StageKey] = stage });
+    }
+
+    /// <summary>Whether the model was trained to answer in the chat template.</summary>
+    public static bool Chats(string folder) => TokenizerFile.Load(folder).Config.ChatTemplate is not null;
+}

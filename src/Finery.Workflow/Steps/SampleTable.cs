@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using Finery.Data.Tokenizers;
+using Finery.Models.Generation;
+using Finery.Models.Llama;
+using Finery.Tensors;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>What each model answers to the same questions, greedily, beside the right answer.</summary>
+internal sealed class SampleTable(IReadOnlyList<Question> questions, int count)
+{
+    private const int MaxTokens = 64;
+
+    private readonly List<Question> _questions = [.. questions.Take(count)];
+    private readonly List<(string Model, string[] Answers)> _columns = [];
+
+    public void Add(string name, LlamaModel model, Kernels kernels, Tokenizer tokenizer, bool chats, CancellationToken stop)
+    {
+        using var generator = new Generator(model, kernels);
+        var template = chats ? new ChatTemplate(tokenizer) : null;
+        var settings = GenerationSettings.Greedy with { MaxTokens = MaxTokens };
+        _columns.Add((name, [.. _questions.Select(question =>
+        {
+            int[] prompt = template is null
+                ? [tokenizer.BosId!.Value, .. tokenizer.Encode(question.Context)]
+                : template.Encode([new("user", question.Text)], addGenerationPrompt: true).Ids;
+            int end = template?.EndId ?? tokenizer.EosId ?? -1;
+            int[] answer = [.. generator.Generate(prompt, settings, [end], stop)];
+            return tokenizer.Decode(answer).Trim();
+        })]));
+    }
+
+    public JsonArray ToJson() => new([.. _questions.Select((question, row) => (JsonNode)new JsonObject
+    {
+        ["prompt"] = question.Text,
+        ["answers"] = new JsonObject([
+            .. _columns.Select(column => KeyValuePair.Create(column.Model, (JsonNode?)column.Answers[row])),
+            KeyValuePair.Create("the documentation", (JsonNode?)question.Choices[question.Answer]),
+        ]),
+    })]);
+}
