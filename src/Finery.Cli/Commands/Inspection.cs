@@ -1,0 +1,228 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Finery.Cli.Terminal;
+using Finery.Data.Batches;
+using Finery.Data.Readers;
+using Finery.Data.Tokenizers;
+using Finery.Models;
+using Finery.Models.Weights;
+using Finery.Workflow.Runs;
+
+namespace Finery.Cli.Commands;
+
+/// <summary>What a file or folder of Finery's is, as figures (JSON) that the command prints either way.</summary>
+public static class Inspection
+{
+    private const int Examples = 3, ExampleLetters = 300;
+
+    /// <summary>Finds out what a path is and describes it.</summary>
+    /// <exception cref="UsageException">There is nothing, or nothing known.</exception>
+    public static JsonObject Of(string path)
+    {
+        if (Directory.Exists(path)) return OfFolder(path);
+        if (!File.Exists(path)) throw new UsageException($"there is no file or folder {Path.GetFullPath(path)}.");
+        string name = Path.GetFileName(path);
+        if (name.EndsWith(".safetensors", StringComparison.Ordinal)) return OfSafeTensors(path);
+        if (name.EndsWith(".jsonl", StringComparison.Ordinal) || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)) return OfDocuments(path, path);
+        if (name == TokenizerFile.FileName) return OfTokenizer(path);
+        throw new UsageException($"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
+            $"or token shards, *.safetensors, {TokenizerFile.FileName}, *.jsonl, *.jsonl.gz.");
+    }
+
+    private static JsonObject OfFolder(string path)
+    {
+        bool Has(string name) => File.Exists(Path.Combine(path, name));
+        if (Has("run.json")) return Described("run", path, RunsCommand.ToJson(RunFolder.Open(path)));
+        if (Has("step.json")) return OfStep(path);
+        if (Has(ModelConfig.FileName)) return OfModel(path);
+        if (Has(TokenShardManifest.FileName)) return OfTokens(path);
+        if (Has(TokenizerFile.FileName)) return OfTokenizer(path);
+        if (Directory.EnumerateFiles(path, "*.jsonl*").Any()) return OfDocuments(path, Path.Combine(path, "*.jsonl*"));
+        throw new UsageException($"{Path.GetFullPath(path)} is neither a run, a step, a model, a tokenizer, documents nor token shards.");
+    }
+
+    private static JsonObject OfStep(string path)
+    {
+        string folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var step = RunFolder.Open(Path.GetDirectoryName(folder)!).Step(Path.GetFileName(folder))
+            ?? throw new UsageException($"{folder} has no readable step.json.");
+        return Described("step", path, new JsonObject
+        {
+            ["name"] = step.Name,
+            ["type"] = step.Type,
+            ["state"] = step.State.ToString().ToLowerInvariant(),
+            ["seconds"] = Math.Round(step.Seconds, 3),
+            ["key"] = step.Key,
+            ["error"] = step.Error,
+            ["settings"] = step.Settings.DeepClone(),
+            ["inputs"] = new JsonArray([.. step.Inputs.Select(input => new JsonObject { ["setting"] = input.Setting, ["source"] = input.Source, ["bytes"] = input.Bytes })]),
+            ["outputs"] = new JsonArray([.. step.Outputs.Select(output => new JsonObject
+            {
+                ["name"] = output.Name,
+                ["kind"] = output.Kind,
+                ["bytes"] = output.Files.Sum(file => file.Bytes),
+            })]),
+            ["summary"] = step.Summary.DeepClone(),
+        });
+    }
+
+    private static JsonObject OfModel(string path)
+    {
+        var config = ModelConfig.Load(path);
+        long cacheValues = 2L * config.LayerCount * config.KvHeadCount * config.HeadSize;
+        var facts = new JsonObject
+        {
+            ["parameters"] = config.ParameterCount,
+            ["layers"] = config.LayerCount,
+            ["embedding_size"] = config.EmbeddingSize,
+            ["heads"] = config.HeadCount,
+            ["kv_heads"] = config.KvHeadCount,
+            ["head_size"] = config.HeadSize,
+            ["feed_forward_size"] = config.FeedForwardSize,
+            ["vocab_size"] = config.VocabSize,
+            ["context"] = config.SequenceLength,
+            ["tied_embeddings"] = config.TieEmbeddings,
+            ["training_flops_per_token"] = config.TrainingFlopsPerToken(config.SequenceLength),
+            ["generation_flops_per_token"] = 2 * config.MatmulWeights,
+            ["weight_bytes"] = new JsonObject { ["f32"] = 4 * config.ParameterCount, ["bf16"] = 2 * config.ParameterCount },
+            ["cache_bytes_per_token_f32"] = 4 * cacheValues,
+        };
+        string weights = Path.Combine(path, SafeTensorsFolder.SingleFile);
+        if (File.Exists(weights)) facts["tensors"] = Tensors(weights);
+        return Described("model", path, facts);
+    }
+
+    private static JsonObject OfSafeTensors(string path)
+    {
+        using var file = SafeTensorsFile.Open(path);
+        var metadata = new JsonObject();
+        foreach (var (key, value) in file.Metadata) metadata[key] = value;
+        return Described("safetensors", path, new JsonObject { ["bytes"] = new FileInfo(path).Length, ["metadata"] = metadata, ["tensors"] = Tensors(path) });
+    }
+
+    private static JsonArray Tensors(string path)
+    {
+        using var file = SafeTensorsFile.Open(path);
+        return new JsonArray([.. file.Entries.OrderBy(entry => entry.Value.Begin).Select(entry => new JsonObject
+        {
+            ["name"] = entry.Key,
+            ["type"] = entry.Value.Type,
+            ["shape"] = new JsonArray([.. entry.Value.Shape.Select(size => JsonValue.Create(size))]),
+            ["bytes"] = entry.Value.End - entry.Value.Begin,
+        })]);
+    }
+
+    private static JsonObject OfTokenizer(string path)
+    {
+        var tokenizer = TokenizerFile.Load(path);
+        return Described("tokenizer", path, new JsonObject
+        {
+            ["vocab_size"] = tokenizer.VocabSize,
+            ["split"] = tokenizer.Pattern.ToString(),
+            ["fingerprint"] = tokenizer.Fingerprint,
+            ["bos"] = tokenizer.Config.BosToken,
+            ["eos"] = tokenizer.Config.EosToken,
+            ["chat_template"] = tokenizer.Config.ChatTemplate is not null,
+            ["special_tokens"] = new JsonArray([.. tokenizer.SpecialTokens.Select(token => new JsonObject { ["id"] = token.Id, ["text"] = token.Content })]),
+        });
+    }
+
+    private static JsonObject OfTokens(string path)
+    {
+        using var shards = TokenShards.Open(path, verify: false);
+        return Described("tokens", path, new JsonObject
+        {
+            ["tokens"] = shards.TokenCount,
+            ["documents"] = shards.DocumentCount,
+            ["vocab_size"] = shards.Manifest.VocabSize,
+            ["bytes_per_token"] = shards.TokenCount > 0 ? Math.Round((double)shards.Manifest.TextBytes / shards.TokenCount, 3) : 0,
+            ["tokenizer"] = shards.Manifest.Tokenizer,
+            ["files"] = new JsonArray([.. shards.Manifest.Files.Select(file => new JsonObject { ["name"] = file.Name, ["tokens"] = file.Tokens, ["documents"] = file.Documents })]),
+        });
+    }
+
+    private static JsonObject OfDocuments(string path, string pattern)
+    {
+        var report = new ReadReport();
+        long letters = 0;
+        var examples = new JsonArray();
+        foreach (var document in new JsonLinesReader { Paths = [pattern] }.Read(report))
+        {
+            letters += document.Text.Length;
+            if (examples.Count >= Examples) continue;
+            examples.Add(new JsonObject
+            {
+                ["id"] = document.Id,
+                ["text"] = document.Text.Length <= ExampleLetters ? document.Text : document.Text[..ExampleLetters] + "...",
+                ["metadata"] = document.Metadata.DeepClone(),
+            });
+        }
+        var skipped = new JsonObject();
+        foreach (var (reason, items) in report.Skipped) skipped[reason] = items.Count;
+        return Described("documents", path, new JsonObject
+        {
+            ["files"] = report.Files,
+            ["documents"] = report.Documents,
+            ["characters"] = letters,
+            ["characters_per_document"] = report.Documents > 0 ? Math.Round((double)letters / report.Documents, 1) : 0,
+            ["skipped"] = skipped,
+            ["examples"] = examples,
+        });
+    }
+
+    private static JsonObject Described(string kind, string path, JsonObject facts)
+    {
+        var described = new JsonObject { ["kind"] = kind, ["path"] = Path.GetFullPath(path) };
+        foreach (var (name, value) in facts.ToList())
+        {
+            facts.Remove(name);
+            if (name != "folder") described[name] = value;
+        }
+        return described;
+    }
+
+    /// <summary>Prints figures for people: one per line, lists of objects as tables.</summary>
+    public static void Write(JsonObject facts, Streams streams, string indent = "")
+    {
+        foreach (var (name, value) in facts)
+        {
+            switch (value)
+            {
+                case JsonObject { Count: > 0 } inner:
+                    streams.Data.WriteLine($"{indent}{name}:");
+                    Write(inner, streams, indent + "  ");
+                    break;
+                case JsonArray { Count: > 0 } list when list.All(item => item is JsonObject):
+                    streams.Data.WriteLine($"{indent}{name}:");
+                    WriteTable([.. list.Cast<JsonObject>()], streams);
+                    break;
+                case JsonArray list:
+                    streams.Data.WriteLine($"{indent}{name}: {string.Join(", ", list.Select(Plain))}");
+                    break;
+                case null or JsonObject:
+                    break;
+                default:
+                    streams.Data.WriteLine($"{indent}{name}: {Plain(value)}");
+                    break;
+            }
+        }
+    }
+
+    private static void WriteTable(IReadOnlyList<JsonObject> rows, Streams streams)
+    {
+        string[] columns = [.. rows[0].Select(field => field.Key)];
+        var table = new TextTable(columns);
+        foreach (var row in rows) table.Add([.. columns.Select(column => Plain(row[column]))]);
+        table.Write(streams);
+    }
+
+    private static string Plain(JsonNode? value) => value switch
+    {
+        null => "",
+        JsonArray list => string.Join(" x ", list.Select(Plain)),
+        JsonValue scalar when scalar.TryGetValue(out long number) => number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
+        JsonValue scalar when scalar.TryGetValue(out double number) => Quantities.Count(number),
+        JsonValue scalar when scalar.TryGetValue(out string? text) => text,
+        _ => value.ToJsonString(),
+    };
+}
