@@ -1,10 +1,18 @@
 namespace Finery.Tensors;
 
-/// <summary>Vectorised kernels over a persistent pool of threads.</summary>
-/// <param name="threads">Threads to use, the caller's included; results do not depend on it.</param>
-public sealed partial class CpuKernels(int threads) : Kernels
+/// <summary>Vectorised kernels over a persistent pool of threads. One op at a time: a scratch buffer belongs to the op that runs.</summary>
+public sealed partial class CpuKernels : Kernels
 {
-    private readonly WorkerPool _pool = new(threads);
+    private readonly WorkerPool _pool;
+    private readonly Gemm _gemm;
+
+    /// <summary>Starts the threads.</summary>
+    /// <param name="threads">Threads to use, the caller's included; results do not depend on it.</param>
+    public CpuKernels(int threads)
+    {
+        _pool = new(threads);
+        _gemm = new(_pool);
+    }
 
     /// <summary>Uses one thread per processor.</summary>
     public CpuKernels() : this(Environment.ProcessorCount)
@@ -18,6 +26,11 @@ public sealed partial class CpuKernels(int threads) : Kernels
     public override void Dispose()
     {
         _pool.Dispose();
+        _gemm.Dispose();
+        _squares.Dispose();
+        _head.Dispose();
+        _normScratch.Dispose();
+        _attentionScratch.Dispose();
         base.Dispose();
     }
 }

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace Finery.Tensors;
 
@@ -32,18 +34,20 @@ internal static class VectorMath
     public static Vector128<float> Exp(Vector128<float> x)
     {
         // Selects rather than Min and Max, which treat NaN differently on each platform.
-        var clamped = Vector128.ConditionalSelect(Vector128.GreaterThan(x, Vector128.Create(Highest)), Vector128.Create(Highest), x);
-        clamped = Vector128.ConditionalSelect(Vector128.LessThan(x, Vector128.Create(Lowest)), Vector128.Create(Lowest), clamped);
-        var shifted = Vector128.MultiplyAddEstimate(clamped, Vector128.Create(Log2E), Vector128.Create(Rounder));
+        var clamped = Vector128.ConditionalSelect(
+            Vector128.GreaterThan(x, Vector128.Create(Highest)), Vector128.Create(Highest), x);
+        clamped = Vector128.ConditionalSelect(
+            Vector128.LessThan(x, Vector128.Create(Lowest)), Vector128.Create(Lowest), clamped);
+        var shifted = MultiplyAdd(clamped, Vector128.Create(Log2E), Vector128.Create(Rounder));
         var n = shifted - Vector128.Create(Rounder);
-        var r = Vector128.MultiplyAddEstimate(n, Vector128.Create(-Ln2High), clamped);
-        r = Vector128.MultiplyAddEstimate(n, Vector128.Create(-Ln2Low), r);
-        var p = Vector128.MultiplyAddEstimate(Vector128.Create(C7), r, Vector128.Create(C6));
-        p = Vector128.MultiplyAddEstimate(p, r, Vector128.Create(C5));
-        p = Vector128.MultiplyAddEstimate(p, r, Vector128.Create(C4));
-        p = Vector128.MultiplyAddEstimate(p, r, Vector128.Create(C3));
-        p = Vector128.MultiplyAddEstimate(p, r, Vector128.Create(C2));
-        p = Vector128.MultiplyAddEstimate(p, r * r, r) + Vector128<float>.One;
+        var r = MultiplyAdd(n, Vector128.Create(-Ln2High), clamped);
+        r = MultiplyAdd(n, Vector128.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector128.Create(C7), r, Vector128.Create(C6));
+        p = MultiplyAdd(p, r, Vector128.Create(C5));
+        p = MultiplyAdd(p, r, Vector128.Create(C4));
+        p = MultiplyAdd(p, r, Vector128.Create(C3));
+        p = MultiplyAdd(p, r, Vector128.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector128<float>.One;
         // 2^n in two factors: n reaches 128, whose power is not a float.
         var bits = shifted.AsInt32() - Vector128.Create(Rounder).AsInt32();
         var half = Vector128.ShiftRightArithmetic(bits, 1);
@@ -58,18 +62,20 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp(Vector256<float> x)
     {
-        var clamped = Vector256.ConditionalSelect(Vector256.GreaterThan(x, Vector256.Create(Highest)), Vector256.Create(Highest), x);
-        clamped = Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(Lowest)), Vector256.Create(Lowest), clamped);
-        var shifted = Vector256.MultiplyAddEstimate(clamped, Vector256.Create(Log2E), Vector256.Create(Rounder));
+        var clamped = Vector256.ConditionalSelect(
+            Vector256.GreaterThan(x, Vector256.Create(Highest)), Vector256.Create(Highest), x);
+        clamped = Vector256.ConditionalSelect(
+            Vector256.LessThan(x, Vector256.Create(Lowest)), Vector256.Create(Lowest), clamped);
+        var shifted = MultiplyAdd(clamped, Vector256.Create(Log2E), Vector256.Create(Rounder));
         var n = shifted - Vector256.Create(Rounder);
-        var r = Vector256.MultiplyAddEstimate(n, Vector256.Create(-Ln2High), clamped);
-        r = Vector256.MultiplyAddEstimate(n, Vector256.Create(-Ln2Low), r);
-        var p = Vector256.MultiplyAddEstimate(Vector256.Create(C7), r, Vector256.Create(C6));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(C5));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(C4));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(C3));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(C2));
-        p = Vector256.MultiplyAddEstimate(p, r * r, r) + Vector256<float>.One;
+        var r = MultiplyAdd(n, Vector256.Create(-Ln2High), clamped);
+        r = MultiplyAdd(n, Vector256.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector256.Create(C7), r, Vector256.Create(C6));
+        p = MultiplyAdd(p, r, Vector256.Create(C5));
+        p = MultiplyAdd(p, r, Vector256.Create(C4));
+        p = MultiplyAdd(p, r, Vector256.Create(C3));
+        p = MultiplyAdd(p, r, Vector256.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector256<float>.One;
         var bits = shifted.AsInt32() - Vector256.Create(Rounder).AsInt32();
         var half = Vector256.ShiftRightArithmetic(bits, 1);
         p *= Vector256.ShiftLeft(half + Vector256.Create(127), 23).AsSingle();
@@ -83,18 +89,20 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {
-        var clamped = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(Highest)), Vector512.Create(Highest), x);
-        clamped = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(Lowest)), Vector512.Create(Lowest), clamped);
-        var shifted = Vector512.MultiplyAddEstimate(clamped, Vector512.Create(Log2E), Vector512.Create(Rounder));
+        var clamped = Vector512.ConditionalSelect(
+            Vector512.GreaterThan(x, Vector512.Create(Highest)), Vector512.Create(Highest), x);
+        clamped = Vector512.ConditionalSelect(
+            Vector512.LessThan(x, Vector512.Create(Lowest)), Vector512.Create(Lowest), clamped);
+        var shifted = MultiplyAdd(clamped, Vector512.Create(Log2E), Vector512.Create(Rounder));
         var n = shifted - Vector512.Create(Rounder);
-        var r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-Ln2High), clamped);
-        r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-Ln2Low), r);
-        var p = Vector512.MultiplyAddEstimate(Vector512.Create(C7), r, Vector512.Create(C6));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(C5));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(C4));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(C3));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(C2));
-        p = Vector512.MultiplyAddEstimate(p, r * r, r) + Vector512<float>.One;
+        var r = MultiplyAdd(n, Vector512.Create(-Ln2High), clamped);
+        r = MultiplyAdd(n, Vector512.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector512.Create(C7), r, Vector512.Create(C6));
+        p = MultiplyAdd(p, r, Vector512.Create(C5));
+        p = MultiplyAdd(p, r, Vector512.Create(C4));
+        p = MultiplyAdd(p, r, Vector512.Create(C3));
+        p = MultiplyAdd(p, r, Vector512.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector512<float>.One;
         var bits = shifted.AsInt32() - Vector512.Create(Rounder).AsInt32();
         var half = Vector512.ShiftRightArithmetic(bits, 1);
         p *= Vector512.ShiftLeft(half + Vector512.Create(127), 23).AsSingle();
@@ -103,4 +111,19 @@ internal static class VectorMath
             Vector512.GreaterThan(x, Vector512.Create(Highest)), Vector512.Create(float.PositiveInfinity), p);
         return Vector512.AndNot(p, Vector512.LessThan(x, Vector512.Create(Lowest)));
     }
+
+    /// <summary><c>a b + c</c>, rounded once wherever the processor can. (MultiplyAddEstimate may differ between JIT tiers.)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>
+        Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(a, b, c) : a * b + c;
+
+    /// <summary><c>a b + c</c>, rounded once wherever the processor can.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Fma.IsSupported ? Vector256.FusedMultiplyAdd(a, b, c) : a * b + c;
+
+    /// <summary><c>a b + c</c>, rounded once wherever the processor can.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
+        Avx512F.IsSupported ? Vector512.FusedMultiplyAdd(a, b, c) : a * b + c;
 }

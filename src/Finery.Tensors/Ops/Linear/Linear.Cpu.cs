@@ -2,40 +2,19 @@ namespace Finery.Tensors;
 
 public sealed unsafe partial class CpuKernels
 {
-    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y)
-    {
-        float* a = x.FloatPointer, w = weight.FloatPointer, c = y.FloatPointer;
-        long outputs = weight.Rows, inputs = x.Columns;
-        for (long n = 0; n < x.Rows; n++)
-        {
-            for (long o = 0; o < outputs; o++)
-            {
-                double sum = 0;
-                for (long i = 0; i < inputs; i++) sum += (double)a[n * inputs + i] * w[o * inputs + i];
-                c[n * outputs + o] = (float)sum;
-            }
-        }
-    }
+    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y) =>
+        _gemm.Multiply(x.Rows, weight.Rows, x.Columns, Matrix(x), Matrix(weight).Transposed, y.FloatPointer, y.Columns, add: false);
 
     private protected override void LinearBackwardCore(Tensor dy, Tensor x, Tensor weight, Tensor? dx, Tensor? dWeight)
     {
-        float* g = dy.FloatPointer, a = x.FloatPointer, w = weight.FloatPointer;
-        long rows = x.Rows, outputs = weight.Rows, inputs = x.Columns;
-        float* da = dx is null ? null : dx.FloatPointer, dw = dWeight is null ? null : dWeight.FloatPointer;
-        for (long i = 0; i < inputs; i++)
+        if (dx is not null)
+            _gemm.Multiply(x.Rows, x.Columns, weight.Rows, Matrix(dy), Matrix(weight), dx.FloatPointer, dx.Columns, add: false);
+        if (dWeight is not null)
         {
-            for (long n = 0; n < rows && da != null; n++)
-            {
-                double sum = 0;
-                for (long o = 0; o < outputs; o++) sum += (double)g[n * outputs + o] * w[o * inputs + i];
-                da[n * inputs + i] = (float)sum;
-            }
-            for (long o = 0; o < outputs && dw != null; o++)
-            {
-                double sum = dw[o * inputs + i];
-                for (long n = 0; n < rows; n++) sum += (double)g[n * outputs + o] * a[n * inputs + i];
-                dw[o * inputs + i] = (float)sum;
-            }
+            _gemm.Multiply(
+                weight.Rows, x.Columns, x.Rows, Matrix(dy).Transposed, Matrix(x), dWeight.FloatPointer, dWeight.Columns, add: true);
         }
     }
+
+    private static StridedMatrix Matrix(Tensor tensor) => StridedMatrix.RowMajor(tensor.FloatPointer, tensor.Columns);
 }
