@@ -14,7 +14,8 @@ public sealed partial record ModelConfig
     /// <summary>Parses the text of a <c>config.json</c>. Accepts <c>rope_theta</c> with <c>rope_scaling</c> or the newer nested
     /// <c>rope_parameters</c>, and one or several <c>eos_token_id</c>. Absent optional keys have the defaults of the Hugging Face
     /// class.</summary>
-    /// <exception cref="InvalidDataException">Not JSON, a key is missing or has the wrong type, or something is not supported.</exception>
+    /// <exception cref="InvalidDataException">Not JSON, a key is missing or has the wrong type, or something is not
+    /// supported.</exception>
     public static ModelConfig Parse(ReadOnlyMemory<byte> json)
     {
         try
@@ -155,7 +156,8 @@ public sealed partial record ModelConfig
     private static int DefaultHeadSize(int width, int heads)
     {
         if (heads <= 0 || width % heads != 0)
-            throw new InvalidDataException($"hidden_size {width} is not a multiple of num_attention_heads {heads} and head_dim is absent.");
+            throw new InvalidDataException(
+                $"hidden_size {width} is not a multiple of num_attention_heads {heads} and head_dim is absent.");
         return width / heads;
     }
 
@@ -186,7 +188,8 @@ public sealed partial record ModelConfig
         for (int layer = 0; layer < layers; layer++)
         {
             if (interval <= 0 || rotates[layer] != ((layer + 1) % interval != 0))
-                throw new InvalidDataException($"no_rope_layers at layer {layer} does not follow no_rope_layer_interval {interval}; not supported.");
+                throw new InvalidDataException(
+                    $"no_rope_layers at layer {layer} does not follow no_rope_layer_interval {interval}; not supported.");
         }
         return interval;
     }
@@ -200,12 +203,15 @@ public sealed partial record ModelConfig
 
     private static JsonElement? Find(JsonElement json, string key)
     {
-        if (json.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"expected an object around {key}, found {json.ValueKind}.");
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"expected an object around {key}, found {json.ValueKind}.");
         return json.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
     private static int Integer(JsonElement json, string key, int? otherwise = null) =>
-        Find(json, key) is { } value ? IntegerValue(value, key) : otherwise ?? throw new InvalidDataException($"{key} is missing.");
+        Find(json, key) is { } value
+            ? IntegerValue(value, key)
+            : otherwise ?? throw new InvalidDataException($"{key} is missing.");
 
     private static int IntegerValue(JsonElement value, string key) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)

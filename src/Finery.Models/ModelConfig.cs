@@ -6,10 +6,12 @@ namespace Finery.Models;
 
 /// <summary>Frequency scaling of Llama 3.1 for contexts longer than trained on (pretraining reference 1.3).</summary>
 /// <param name="Factor">Divisor of the low frequencies.</param>
-/// <param name="LowFrequencyFactor">Wavelengths above <c>OriginalSequenceLength / this</c> are divided by <paramref name="Factor"/>.</param>
+/// <param name="LowFrequencyFactor">Wavelengths above <c>OriginalSequenceLength / this</c> are divided by
+/// <paramref name="Factor"/>.</param>
 /// <param name="HighFrequencyFactor">Wavelengths below <c>OriginalSequenceLength / this</c> are kept.</param>
 /// <param name="OriginalSequenceLength">Context of the original training, in tokens.</param>
-public sealed record RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalSequenceLength);
+public sealed record RopeScaling(
+    double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalSequenceLength);
 
 /// <summary>
 /// Shape of a Llama-family decoder. Reads and writes Hugging Face <c>config.json</c> (<c>LlamaForCausalLM</c>, and
@@ -83,16 +85,18 @@ public sealed partial record ModelConfig
 
     /// <summary>All parameters: <c>P = V d (tied ? 1 : 2) + L (2 d H hd + 2 d KV hd + 3 d ff + 2 d) + d</c>.</summary>
     public long ParameterCount => checked(
-        (long)VocabSize * EmbeddingSize * (TieEmbeddings ? 1 : 2) + LayerCount * (LayerMatmulWeights + 2L * EmbeddingSize) + EmbeddingSize);
+        ((long)VocabSize * EmbeddingSize * (TieEmbeddings ? 1 : 2))
+        + (LayerCount * (LayerMatmulWeights + (2L * EmbeddingSize))) + EmbeddingSize);
 
     /// <summary>Weights that multiply activations, <c>N_mm</c>: the head always counted, the embedding look-up not.</summary>
     public long MatmulWeights => checked(LayerCount * LayerMatmulWeights + (long)VocabSize * EmbeddingSize);
 
     private long LayerMatmulWeights => checked(
-        (2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize) + (3L * EmbeddingSize * FeedForwardSize));
+        (2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize)
+        + (3L * EmbeddingSize * FeedForwardSize));
 
-    /// <summary>Floating-point operations of training one token, full convention: <c>6 N_mm + 12 L H hd S</c> (pretraining reference
-    /// 1.7; causal attention counted as if full, recomputation not counted).</summary>
+    /// <summary>Floating-point operations of training one token, full convention: <c>6 N_mm + 12 L H hd S</c> (pretraining
+    /// reference 1.7; causal attention counted as if full, recomputation not counted).</summary>
     /// <param name="sequenceLength">S, tokens of a row.</param>
     public double TrainingFlopsPerToken(int sequenceLength) =>
         (6.0 * MatmulWeights) + (12.0 * LayerCount * HeadCount * HeadSize * sequenceLength);
@@ -120,21 +124,24 @@ public sealed partial record ModelConfig
         if (SequenceLength > MaxSequenceLength)
             errors.Add($"max_position_embeddings {SequenceLength} is above the {MaxSequenceLength} supported.");
         if (HeadSize % 2 != 0) errors.Add($"head_dim {HeadSize} is odd; rotary embedding pairs its halves.");
-        if (!(RmsNormEpsilon > 0 && float.IsFinite(RmsNormEpsilon))) errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
+        if (!(RmsNormEpsilon > 0 && float.IsFinite(RmsNormEpsilon)))
+            errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) errors.Add($"rope_theta {RopeTheta} must be positive and finite.");
         if (NoRopeInterval < 0) errors.Add($"no_rope_layer_interval {NoRopeInterval} must not be negative.");
         if (RopeScaling is { } s && !(s.Factor >= 1 && double.IsFinite(s.Factor) && s.LowFrequencyFactor > 0
-            && s.HighFrequencyFactor > s.LowFrequencyFactor && double.IsFinite(s.HighFrequencyFactor) && s.OriginalSequenceLength > 0))
+            && s.HighFrequencyFactor > s.LowFrequencyFactor && double.IsFinite(s.HighFrequencyFactor)
+            && s.OriginalSequenceLength > 0))
         {
-            errors.Add($"rope_scaling {s} needs factor >= 1, 0 < low_freq_factor < high_freq_factor and a positive original context.");
+            errors.Add($"{s}: needs factor >= 1, 0 < low_freq_factor < high_freq_factor and a positive original context.");
         }
         foreach (int id in EosIds.Concat(new[] { BosId, PadId }.OfType<int>()))
         {
             if (id < 0 || id >= VocabSize) errors.Add($"bos, eos or pad id {id} is outside the vocabulary of {VocabSize}.");
         }
-        // Tensors are addressed by spans, whose lengths are 32-bit; each factor below is at most 2^31, so 128 bits cannot overflow.
+        // Spans, which address tensors, have 32-bit lengths. Products of three 31-bit factors fit 128 bits.
         Int128 width = EmbeddingSize, heads = HeadCount + (2 * (Int128)KvHeadCount);
-        if (width * VocabSize > int.MaxValue || width * heads * HeadSize > int.MaxValue || width * 2 * FeedForwardSize > int.MaxValue)
+        if (width * VocabSize > int.MaxValue || width * heads * HeadSize > int.MaxValue
+            || width * 2 * FeedForwardSize > int.MaxValue)
             errors.Add("A weight matrix has more than 2^31 elements; not supported.");
         else if ((Int128)LayerCount * LayerMatmulWeights > long.MaxValue / 2)
             errors.Add($"num_hidden_layers {LayerCount} is impossibly large.");
@@ -151,7 +158,8 @@ public sealed partial record ModelConfig
 
     /// <summary>Reads <c>config.json</c> of a model folder.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="InvalidDataException">It is not JSON, misses a key, or asks for something not supported; the message says which.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, misses a key, or asks for something not supported; the message says
+    /// which.</exception>
     public static ModelConfig Load(string folder)
     {
         string path = Path.Combine(folder, FileName);

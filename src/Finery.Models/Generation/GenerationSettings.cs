@@ -34,10 +34,12 @@ public sealed record GenerationSettings
     /// <summary>Keeps this many most likely tokens; 0 keeps all.</summary>
     public int TopK { get; init; } = 40;
 
-    /// <summary>Keeps the smallest set of most likely tokens whose probability reaches this, the crossing token included; 1 keeps all.</summary>
+    /// <summary>Keeps the smallest set of most likely tokens whose probability reaches this, the crossing token included;
+    /// 1 keeps all.</summary>
     public float TopP { get; init; } = 0.95f;
 
-    /// <summary>Each distinct token seen before has a positive logit divided, a negative one multiplied by this; 1 is none.</summary>
+    /// <summary>Each distinct token seen before has a positive logit divided, a negative one multiplied by this; 1
+    /// changes nothing.</summary>
     public float RepetitionPenalty { get; init; } = 1;
 
     /// <summary>The same seed, prompt and model give the same text.</summary>
@@ -48,7 +50,8 @@ public sealed record GenerationSettings
     {
         var errors = new List<string>();
         if (MaxTokens < 0) errors.Add($"max tokens {MaxTokens} must not be negative.");
-        if (!(Temperature >= 0 && float.IsFinite(Temperature))) errors.Add($"temperature {Temperature} must be at least 0 and finite.");
+        if (!(Temperature >= 0 && float.IsFinite(Temperature)))
+            errors.Add($"temperature {Temperature} must be at least 0 and finite.");
         if (TopK < 0) errors.Add($"top-k {TopK} must not be negative (0 keeps all).");
         if (!(TopP > 0 && TopP <= 1)) errors.Add($"top-p {TopP} must be above 0 and at most 1.");
         if (!(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty)))

@@ -4,8 +4,8 @@ using Finery.Tensors;
 namespace Finery.Models.Generation;
 
 /// <summary>
-/// Produces text token by token with a key/value cache. Prompts are read in chunks of <see cref="ChunkTokens"/>. One generation at a
-/// time: starting a second while one is enumerated is an error. The model must outlive it.
+/// Produces text token by token with a key/value cache. Prompts are read in chunks of <see cref="ChunkTokens"/>. One generation
+/// at a time: starting a second while one is enumerated is an error. The model must outlive it.
 /// </summary>
 public sealed class Generator : IDisposable
 {
@@ -35,8 +35,8 @@ public sealed class Generator : IDisposable
     /// <param name="model">Produces the text.</param>
     /// <param name="kernels">Does the work.</param>
     /// <param name="contextLength">Most tokens of prompt and text together; null for the model's own limit.</param>
-    /// <param name="reusePrefix">Keeps the cache between generations and skips the beginning a prompt shares with the one before (whole
-    /// chunks, so results are the same bits). Leave false where weights may change in between.</param>
+    /// <param name="reusePrefix">Keeps the cache between generations and skips the beginning a prompt shares with the one before
+    /// (whole chunks, so results are the same bits). Leave false where weights may change in between.</param>
     public Generator(LlamaModel model, Kernels kernels, int? contextLength = null, bool reusePrefix = false)
     {
         ContextLength = contextLength ?? model.Config.SequenceLength;
@@ -83,8 +83,8 @@ public sealed class Generator : IDisposable
         return Run(prompt, settings, stopIds ?? [], cancellation);
     }
 
-    /// <summary>Natural logarithm of the model's probability (temperature 1, nothing cut off) of a token at the place of the token just
-    /// produced.</summary>
+    /// <summary>Natural logarithm of the model's probability (temperature 1, nothing cut off) of a token at the place of the
+    /// token just produced.</summary>
     public float LogProbability(int id) => (float)(_logits.Floats[id] - LogSumExp());
 
     /// <summary>The most likely tokens at the place of the token just produced, best first, ties lowest id.</summary>
@@ -161,23 +161,27 @@ public sealed class Generator : IDisposable
     private void Enter()
     {
         if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new InvalidOperationException("This generator is producing another text; finish that first or use a second generator.");
+            throw new InvalidOperationException(
+                "This generator is producing another text; finish that first or use a second generator.");
     }
 
     private void CheckPrompt(IReadOnlyList<int> prompt)
     {
-        if (prompt.Count == 0) throw new ArgumentException("The prompt has no tokens; begin with the beginning-of-text token.", nameof(prompt));
+        if (prompt.Count == 0)
+            throw new ArgumentException("The prompt has no tokens; begin with the beginning-of-text token.", nameof(prompt));
         if (prompt.Count > ContextLength)
-            throw new ArgumentException($"The prompt has {prompt.Count} tokens; the context holds {ContextLength}.", nameof(prompt));
+            throw new ArgumentException(
+                $"The prompt has {prompt.Count} tokens; the context holds {ContextLength}.", nameof(prompt));
         for (int i = 0; i < prompt.Count; i++)
         {
             if ((uint)prompt[i] >= (uint)_vocabulary)
-                throw new ArgumentException($"Prompt token {i} is {prompt[i]}, outside the vocabulary of {_vocabulary}.", nameof(prompt));
+                throw new ArgumentException(
+                    $"Prompt token {i} is {prompt[i]}, outside the vocabulary of {_vocabulary}.", nameof(prompt));
         }
     }
 
-    /// <summary>Reads the prompt in chunks that always begin at multiples of <see cref="ChunkTokens"/>: whether a chunk is read now or was
-    /// kept from before, its keys and values are the same bits.</summary>
+    /// <summary>Reads the prompt in chunks that always begin at multiples of <see cref="ChunkTokens"/>: whether a chunk is read
+    /// now or was kept from before, its keys and values are the same bits.</summary>
     private void Prefill(IReadOnlyList<int> prompt, CancellationToken cancellation)
     {
         int shared = 0;

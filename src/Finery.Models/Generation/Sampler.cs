@@ -2,8 +2,9 @@ using Finery.Models.Layers;
 
 namespace Finery.Models.Generation;
 
-/// <summary>Chooses tokens from logits, in the order of Hugging Face (formats reference 4): repetition penalty, temperature, top-k,
-/// top-p, draw. Each draw is a pure function of (logits, settings, history, step). Not thread-safe: it owns scratch memory.</summary>
+/// <summary>Chooses tokens from logits, in the order of Hugging Face (formats reference 4): repetition penalty, temperature,
+/// top-k, top-p, draw. Each draw is a pure function of (logits, settings, history, step). Not thread-safe: it owns scratch
+/// memory.</summary>
 /// <param name="vocabulary">V.</param>
 public sealed class Sampler(int vocabulary)
 {
@@ -58,7 +59,8 @@ public sealed class Sampler(int vocabulary)
         for (int i = 0; i < vocabulary; i++)
         {
             if (float.IsNaN(_scores[i]) || float.IsPositiveInfinity(_scores[i]))
-                throw new ArgumentException($"The logit of token {i} is {_scores[i]}: the model's weights have diverged.", "logits");
+                throw new ArgumentException(
+                    $"The logit of token {i} is {_scores[i]}: the model's weights have diverged.", "logits");
             if (_scores[i] > _scores[best]) best = i;
         }
         return best;

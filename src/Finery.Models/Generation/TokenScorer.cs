@@ -42,7 +42,8 @@ public sealed class TokenScorer : IDisposable
         int count = ids.Length;
         if (count > Tokens) throw new ArgumentException($"{count} tokens; this scorer was made for {Tokens}.", nameof(ids));
         if (positions.Length != count || starts.Length != count || targets.Length != count)
-            throw new ArgumentException($"{count} ids, {positions.Length} positions, {starts.Length} starts, {targets.Length} targets.");
+            throw new ArgumentException(
+                $"{count} ids, {positions.Length} positions, {starts.Length} starts, {targets.Length} targets.");
         ids.CopyTo(_inputs.Ids.Integers);
         positions.CopyTo(_inputs.Positions.Integers);
         starts.CopyTo(_inputs.Starts.Integers);

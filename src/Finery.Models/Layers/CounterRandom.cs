@@ -1,7 +1,7 @@
 namespace Finery.Models.Layers;
 
-/// <summary>Random bits as a pure function of a key and a counter: any element of a stream can be drawn alone, in any order, on any
-/// thread. The mixer is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).</summary>
+/// <summary>Random bits as a pure function of a key and a counter: any element of a stream can be drawn alone, in any order, on
+/// any thread. The mixer is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).</summary>
 public static class CounterRandom
 {
     private const ulong Golden = 0x9E3779B97F4A7C15;

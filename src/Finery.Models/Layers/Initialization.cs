@@ -3,8 +3,8 @@ using Finery.Tensors;
 namespace Finery.Models.Layers;
 
 /// <summary>
-/// Initial weights (pretraining reference 1.5): N(0, 0.02), scaled by <c>1/sqrt(2 L)</c> for the two projections that write to the
-/// residual stream, ones for norms. Every number is keyed by (seed, tensor name, element): the same whatever the sharding.
+/// Initial weights (pretraining reference 1.5): N(0, 0.02), scaled by <c>1/sqrt(2 L)</c> for the two projections that write to
+/// the residual stream, ones for norms. Every number is keyed by (seed, tensor name, element): the same whatever the sharding.
 /// </summary>
 public static class Initialization
 {
@@ -29,7 +29,8 @@ public static class Initialization
         {
             int start = task * ElementsPerTask;
             var values = weight.Floats.Slice(start, Math.Min(ElementsPerTask, length - start));
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(deviation * CounterRandom.Normal(key, (ulong)(start + i)));
+            for (int i = 0; i < values.Length; i++)
+                values[i] = (float)(deviation * CounterRandom.Normal(key, (ulong)(start + i)));
         });
     }
 

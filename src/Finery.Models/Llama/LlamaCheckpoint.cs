@@ -35,7 +35,8 @@ internal static class LlamaCheckpoint
     {
         // Stops at the first few missing names, so that an absurd layer count ends at once.
         var missing = Tensors(config).Where(tensor => !checkpoint.Contains(tensor.Name)).Take(Named + 1).ToList();
-        if (missing.Count > 0) throw new InvalidDataException($"{folder}: missing tensors: {List([.. missing.Select(t => t.Name)])}.");
+        if (missing.Count > 0)
+            throw new InvalidDataException($"{folder}: missing tensors: {List([.. missing.Select(t => t.Name)])}.");
 
         var known = Tensors(config).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
         // Old exports store the rotary frequencies, which the configuration determines.
@@ -52,7 +53,8 @@ internal static class LlamaCheckpoint
             if (!found.SequenceEqual(shape.Select(size => (long)size)))
             {
                 throw new InvalidDataException(
-                    $"{folder}: {name} has shape [{string.Join(", ", found)}]; the configuration says [{string.Join(", ", shape)}].");
+                    $"{folder}: {name} has shape [{string.Join(", ", found)}]; "
+                    + $"the configuration says [{string.Join(", ", shape)}].");
             }
         }
     }

@@ -5,8 +5,8 @@ using Finery.Tensors;
 namespace Finery.Models.Llama;
 
 /// <summary>
-/// A Llama-family decoder (pretraining reference 1.2). The forward pass is written once, recorded on a <see cref="Tape"/>, and serves
-/// training, scoring and cached generation alike.
+/// A Llama-family decoder (pretraining reference 1.2). The forward pass is written once, recorded on a <see cref="Tape"/>, and
+/// serves training, scoring and cached generation alike.
 /// </summary>
 public sealed class LlamaModel : IDisposable
 {
@@ -74,7 +74,8 @@ public sealed class LlamaModel : IDisposable
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c> (F32), each atomically.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="metadata">Added to the safetensors metadata.</param>
-    public void Save(string folder, IReadOnlyDictionary<string, string>? metadata = null) => Save(folder, SafeTensorType.F32, metadata);
+    public void Save(string folder, IReadOnlyDictionary<string, string>? metadata = null) =>
+        Save(folder, SafeTensorType.F32, metadata);
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically.</summary>
     /// <param name="folder">Created if absent.</param>
@@ -92,7 +93,8 @@ public sealed class LlamaModel : IDisposable
     /// <summary>Records the forward pass up to the final norm.</summary>
     /// <param name="tape">Records it.</param>
     /// <param name="inputs">N tokens.</param>
-    /// <param name="cache">Where given, the tokens continue the cached sequence (inference tapes only) and <c>Starts</c> is unused.</param>
+    /// <param name="cache">Where given, the tokens continue the cached sequence (inference tapes only) and <c>Starts</c> is
+    /// unused.</param>
     /// <returns>[N, D].</returns>
     public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null)
     {
@@ -136,11 +138,13 @@ public sealed class LlamaModel : IDisposable
     /// <exception cref="ArgumentException">The shapes differ.</exception>
     public void CopyWeightsFrom(LlamaModel other)
     {
-        if (other.Parameters.Count != Parameters.Count) throw new ArgumentException("The models have different shapes.", nameof(other));
+        if (other.Parameters.Count != Parameters.Count)
+            throw new ArgumentException("The models have different shapes.", nameof(other));
         foreach (var (mine, theirs) in Parameters.Zip(other.Parameters))
         {
             if (mine.Name != theirs.Name || !mine.Weight.Shape.SequenceEqual(theirs.Weight.Shape))
-                throw new ArgumentException($"The models have different shapes: {mine.Weight} and {theirs.Weight}.", nameof(other));
+                throw new ArgumentException(
+                    $"The models have different shapes: {mine.Weight} and {theirs.Weight}.", nameof(other));
         }
         foreach (var (mine, theirs) in Parameters.Zip(other.Parameters)) theirs.Weight.Floats.CopyTo(mine.Weight.Floats);
     }

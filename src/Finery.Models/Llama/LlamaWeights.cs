@@ -13,7 +13,8 @@ namespace Finery.Models.Llama;
 /// <param name="Down">[D, F].</param>
 internal sealed record LlamaLayer(Tensor InputNorm, Tensor Qkv, Tensor Output, Tensor PostNorm, Tensor GateUp, Tensor Down);
 
-/// <summary>All weights of a Llama model and their names in a Hugging Face checkpoint, where fused tensors are row slices.</summary>
+/// <summary>All weights of a Llama model and their names in a Hugging Face checkpoint, where fused tensors are
+/// row slices.</summary>
 internal sealed class LlamaWeights
 {
     private readonly List<Parameter> _parameters = [];

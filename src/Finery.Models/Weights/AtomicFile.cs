@@ -5,7 +5,8 @@ public static class AtomicFile
 {
     private const int BufferBytes = 1 << 20;
 
-    /// <summary>Writes to a temporary sibling, flushes it to disk, then renames. On failure the temporary file is removed.</summary>
+    /// <summary>Writes to a temporary sibling, flushes it to disk, then renames. On failure the temporary file is
+    /// removed.</summary>
     /// <param name="path">Destination; replaced if it exists.</param>
     /// <param name="write">Writes the whole content.</param>
     public static void Write(string path, Action<Stream> write)

@@ -20,8 +20,8 @@ public readonly record struct NamedTensor(string Name, Tensor Tensor);
 public sealed record SafeTensorEntry(string Type, IReadOnlyList<long> Shape, long Begin, long End);
 
 /// <summary>
-/// Reads one safetensors file (formats reference 2.1). The header is checked completely before anything else: no overlap, no hole, no
-/// byte too many or too few. Data is streamed tensor by tensor. Not thread-safe.
+/// Reads one safetensors file (formats reference 2.1). The header is checked completely before anything else: no overlap, no
+/// hole, no byte too many or too few. Data is streamed tensor by tensor. Not thread-safe.
 /// </summary>
 public sealed class SafeTensorsFile : IDisposable
 {
@@ -35,7 +35,8 @@ public sealed class SafeTensorsFile : IDisposable
     private static readonly Dictionary<string, int> Bits = new(StringComparer.Ordinal)
     {
         ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
-        ["BOOL"] = 8, ["U8"] = 8, ["I8"] = 8, ["F8_E5M2"] = 8, ["F8_E4M3"] = 8, ["F8_E8M0"] = 8, ["F8_E4M3FNUZ"] = 8, ["F8_E5M2FNUZ"] = 8,
+        ["BOOL"] = 8, ["U8"] = 8, ["I8"] = 8, ["F8_E8M0"] = 8,
+        ["F8_E5M2"] = 8, ["F8_E4M3"] = 8, ["F8_E4M3FNUZ"] = 8, ["F8_E5M2FNUZ"] = 8,
         ["I16"] = 16, ["U16"] = 16, ["F16"] = 16, ["BF16"] = 16,
         ["I32"] = 32, ["U32"] = 32, ["F32"] = 32,
         ["C64"] = 64, ["F64"] = 64, ["I64"] = 64, ["U64"] = 64,
@@ -99,7 +100,9 @@ public sealed class SafeTensorsFile : IDisposable
             var source = halves.AsSpan(0, target.Length);
             Read(name, entry.Begin + ((long)start * size), source);
             for (int i = 0; i < source.Length; i++)
-                target[i] = entry.Type == "BF16" ? (float)new BFloat16(source[i]) : (float)BitConverter.UInt16BitsToHalf(source[i]);
+                target[i] = entry.Type == "BF16"
+                    ? (float)new BFloat16(source[i])
+                    : (float)BitConverter.UInt16BitsToHalf(source[i]);
         }
     }
 
@@ -151,7 +154,8 @@ public sealed class SafeTensorsFile : IDisposable
         ReadExactly(prefix, 0);
         ulong size = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (size > MaxHeaderBytes) throw Malformed($"the header claims {size} bytes; at most {MaxHeaderBytes} are allowed.");
-        if ((long)size > length - LengthBytes) throw Malformed($"the header claims {size} bytes; the file has {length - LengthBytes} after its length.");
+        if ((long)size > length - LengthBytes)
+            throw Malformed($"the header claims {size} bytes; the file has {length - LengthBytes} after its length.");
         var header = new byte[size];
         ReadExactly(header, LengthBytes);
         if (header.Length == 0 || header[0] != '{') throw Malformed("the header does not begin with '{'.");
@@ -204,11 +208,14 @@ public sealed class SafeTensorsFile : IDisposable
     private SafeTensorEntry ReadEntry(string name, JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object) throw Malformed($"the entry of {name} is not an object.");
-        if (!json.TryGetProperty("dtype", out var type) || type.ValueKind != JsonValueKind.String || !Bits.TryGetValue(type.GetString()!, out int bits))
+        if (!json.TryGetProperty("dtype", out var type) || type.ValueKind != JsonValueKind.String
+            || !Bits.TryGetValue(type.GetString()!, out int bits))
             throw Malformed($"{name} has no known dtype.");
         long[] shape = Integers(name, json, "shape");
         long[] offsets = Integers(name, json, "data_offsets");
-        if (offsets.Length != 2 || offsets[0] > offsets[1]) throw Malformed($"{name}: data_offsets must be two ascending numbers.");
+        if (offsets.Length != 2 || offsets[0] > offsets[1])
+            throw Malformed($"{name}: data_offsets must be two ascending numbers.");
+        string dimensions = string.Join(", ", shape);
         long size;
         try
         {
@@ -216,17 +223,18 @@ public sealed class SafeTensorsFile : IDisposable
         }
         catch (OverflowException)
         {
-            throw Malformed($"{name}: the shape [{string.Join(", ", shape)}] overflows.");
+            throw Malformed($"{name}: the shape [{dimensions}] overflows.");
         }
         if (size % 8 != 0) throw Malformed($"{name}: {size} bits are not whole bytes.");
         if (offsets[1] - offsets[0] != size / 8)
-            throw Malformed($"{name}: {type} [{string.Join(", ", shape)}] takes {size / 8} bytes, the offsets span {offsets[1] - offsets[0]}.");
+            throw Malformed($"{name}: {type} [{dimensions}] takes {size / 8} bytes; the offsets span {offsets[1] - offsets[0]}.");
         return new SafeTensorEntry(type.GetString()!, shape, offsets[0], offsets[1]);
     }
 
     private long[] Integers(string name, JsonElement entry, string key)
     {
-        if (!entry.TryGetProperty(key, out var list) || list.ValueKind != JsonValueKind.Array) throw Malformed($"{name} has no list {key}.");
+        if (!entry.TryGetProperty(key, out var list) || list.ValueKind != JsonValueKind.Array)
+            throw Malformed($"{name} has no list {key}.");
         var values = new long[list.GetArrayLength()];
         int i = 0;
         foreach (var item in list.EnumerateArray())
@@ -243,11 +251,13 @@ public sealed class SafeTensorsFile : IDisposable
         long expected = 0;
         foreach (var (name, entry) in Entries.OrderBy(entry => entry.Value.Begin).ThenBy(entry => entry.Value.End))
         {
-            if (entry.Begin != expected) throw Malformed($"{name} begins at byte {entry.Begin} of the data; expected {expected} (a gap or an overlap).");
+            if (entry.Begin != expected)
+                throw Malformed($"{name} begins at byte {entry.Begin} of the data; expected {expected} (a gap or an overlap).");
             expected = entry.End;
         }
         long actual = RandomAccess.GetLength(_file) - _dataStart;
-        if (expected != actual) throw Malformed($"the header describes {expected} bytes of data, the file has {actual} (truncated or trailing bytes).");
+        if (expected != actual)
+            throw Malformed($"the header describes {expected} bytes of data, there are {actual}: truncated or trailing bytes.");
     }
 
     private InvalidDataException Malformed(string what, Exception? inner = null) => new($"{_path}: {what}", inner);

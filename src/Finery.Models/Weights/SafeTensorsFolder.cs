@@ -62,7 +62,8 @@ public sealed class SafeTensorsFolder : IDisposable
         _files.Add(name, file);
         foreach (string tensor in file.Entries.Keys)
         {
-            if (!_byTensor.TryAdd(tensor, file)) throw new InvalidDataException($"{name}: tensor {tensor} is also in another shard.");
+            if (!_byTensor.TryAdd(tensor, file))
+                throw new InvalidDataException($"{name}: tensor {tensor} is also in another shard.");
         }
     }
 
@@ -77,11 +78,13 @@ public sealed class SafeTensorsFolder : IDisposable
         }
         foreach (var (tensor, shard) in map)
         {
-            if (!_files[shard].Entries.ContainsKey(tensor)) throw new InvalidDataException($"{index}: {tensor} is not in {shard}.");
+            if (!_files[shard].Entries.ContainsKey(tensor))
+                throw new InvalidDataException($"{index}: {tensor} is not in {shard}.");
         }
         foreach (string tensor in _byTensor.Keys)
         {
-            if (!map.ContainsKey(tensor)) throw new InvalidDataException($"{index} does not list {tensor}, which a shard contains.");
+            if (!map.ContainsKey(tensor))
+                throw new InvalidDataException($"{index} does not list {tensor}, which a shard contains.");
         }
     }
 
@@ -90,8 +93,10 @@ public sealed class SafeTensorsFolder : IDisposable
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(index), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty("weight_map", out var entries)
+            using var json = JsonDocument.Parse(
+                File.ReadAllBytes(index), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            if (json.RootElement.ValueKind != JsonValueKind.Object
+                || !json.RootElement.TryGetProperty("weight_map", out var entries)
                 || entries.ValueKind != JsonValueKind.Object)
             {
                 throw new InvalidDataException($"{index}: no object weight_map.");

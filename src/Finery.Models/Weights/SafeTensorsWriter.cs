@@ -38,7 +38,8 @@ public static class SafeTensorsWriter
     {
         NamedTensor[] ordered =
         [
-            .. tensors.OrderByDescending(tensor => ElementBytes(tensor.Tensor, type)).ThenBy(tensor => tensor.Name, StringComparer.Ordinal),
+            .. tensors.OrderByDescending(tensor => ElementBytes(tensor.Tensor, type))
+                .ThenBy(tensor => tensor.Name, StringComparer.Ordinal),
         ];
         foreach (var name in ordered.GroupBy(tensor => tensor.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
             throw new ArgumentException($"Two tensors are named {name.Key}.", nameof(tensors));
@@ -62,7 +63,8 @@ public static class SafeTensorsWriter
             if (metadata is not null)
             {
                 json.WriteStartObject("__metadata__");
-                foreach (var (key, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal)) json.WriteString(key, value);
+                foreach (var (key, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+                    json.WriteString(key, value);
                 json.WriteEndObject();
             }
             long offset = 0;

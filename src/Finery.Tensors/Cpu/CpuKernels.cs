@@ -27,6 +27,8 @@ public sealed partial class CpuKernels : Kernels
     {
         _pool.Dispose();
         _gemm.Dispose();
+        _squares.Dispose();
+        _head.Dispose();
         base.Dispose();
     }
 }

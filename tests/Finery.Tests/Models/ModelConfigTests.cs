@@ -16,7 +16,8 @@ public class ModelConfigTests
     [InlineData(128256, 2048, 16, 32, 8, 64, 8192, true, 1_235_814_400)]
     [InlineData(128256, 3072, 28, 24, 8, 128, 8192, true, 3_212_749_824)]
     [InlineData(49152, 960, 32, 15, 5, 64, 2560, true, 361_821_120)]
-    public void Parameter_counts_are_the_published_ones(int v, int d, int l, int h, int kv, int hd, int ff, bool tied, long expected) =>
+    public void Parameter_counts_are_the_published_ones(
+        int v, int d, int l, int h, int kv, int hd, int ff, bool tied, long expected) =>
         Assert.Equal(expected, Shape(v, d, l, h, kv, hd, ff, tied).ParameterCount);
 
     [Fact]
@@ -53,9 +54,13 @@ public class ModelConfigTests
     [Fact]
     public void Both_spellings_of_rope_settings_are_read()
     {
-        const string Scaling = "\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,\"original_max_position_embeddings\":8192";
-        var old = With(("rope_theta", "5e5"), ("rope_scaling", $$"""{"type":"llama3",{{Scaling}}}"""), ("torch_dtype", "\"bfloat16\""));
-        var nested = With(("rope_parameters", $$"""{"rope_theta":5e5,"rope_type":"llama3",{{Scaling}}}"""), ("dtype", "\"bfloat16\""));
+        const string Scaling = """
+            "factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192
+            """;
+        var old = With(("rope_theta", "5e5"), ("rope_scaling", $$"""{"type":"llama3",{{Scaling}}}"""),
+            ("torch_dtype", "\"bfloat16\""));
+        var nested = With(("rope_parameters", $$"""{"rope_theta":5e5,"rope_type":"llama3",{{Scaling}}}"""),
+            ("dtype", "\"bfloat16\""));
         Assert.Equal(old, nested);
         Assert.Equal(5e5, old.RopeTheta);
         Assert.Equal(new RopeScaling(8, 1, 4, 8192), old.RopeScaling);
@@ -134,9 +139,11 @@ public class ModelConfigTests
     public void A_folder_without_configuration_says_so()
     {
         using var folder = new TemporaryFolder();
-        Assert.Contains("config.json", Assert.Throws<FileNotFoundException>(() => ModelConfig.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("config.json", Assert.Throws<FileNotFoundException>(() => ModelConfig.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
         File.WriteAllText(folder["config.json"], "{}");
-        Assert.Contains(folder.Path, Assert.Throws<InvalidDataException>(() => ModelConfig.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(folder.Path, Assert.Throws<InvalidDataException>(() => ModelConfig.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,7 +156,8 @@ public class ModelConfigTests
 
     private const string Required =
         """
-        "model_type":"llama","vocab_size":128,"hidden_size":128,"num_hidden_layers":8,"num_attention_heads":8,"intermediate_size":64
+        "model_type":"llama","vocab_size":128,"hidden_size":128,"num_hidden_layers":8,"num_attention_heads":8,
+        "intermediate_size":64
         """;
 
     private static ModelConfig Parse(string json) => ModelConfig.Parse(Encoding.UTF8.GetBytes(json));

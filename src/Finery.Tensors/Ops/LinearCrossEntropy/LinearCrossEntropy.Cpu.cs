@@ -2,58 +2,80 @@ namespace Finery.Tensors;
 
 public sealed unsafe partial class CpuKernels
 {
-    private protected override void LinearCrossEntropyForwardCore(Tensor x, Tensor weight, Tensor targets, Tensor losses)
-    {
-        var logits = new double[weight.Rows];
-        for (int n = 0; n < x.Rows; n++)
-        {
-            int target = targets.IntegerPointer[n];
-            losses.FloatPointer[n] = target < 0 ? 0 : (float)(Logits(x, weight, n, logits) - logits[target]);
-        }
-    }
+    // Floats of logits at once (8 MiB, 512 rows of a vocabulary of 4096): stays in the L3 cache. Sums over tokens in dWeight are cut
+    // at chunks, so neither constant may depend on the machine.
+    private const int LogitBudget = 2 << 20;
+    private const int MaxChunkRows = 512, MinChunkRows = 48;
+
+    private readonly Scratch _head = new();
+
+    private protected override void LinearCrossEntropyForwardCore(Tensor x, Tensor weight, Tensor targets, Tensor losses) =>
+        Head(x, weight, targets, null, losses, null, null);
 
     private protected override void LinearCrossEntropyForwardBackwardCore(
-        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight)
+        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight) =>
+        Head(x, weight, targets, tokenWeights, losses, dx, dWeight);
+
+    /// <summary>Gathers the rows that have a target, chunk by chunk, so that others cost nothing.</summary>
+    private void Head(Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight)
     {
-        LinearCrossEntropyForwardCore(x, weight, targets, losses);
-        long width = x.Columns;
-        float* a = x.FloatPointer, w = weight.FloatPointer, da = dx.FloatPointer, dw = dWeight is null ? null : dWeight.FloatPointer;
-        var logits = new double[weight.Rows];
-        var row = new double[width];
-        var sums = new double[dw == null ? 0 : weight.Length];
-        for (int n = 0; n < x.Rows; n++)
+        int width = x.Columns, vocabulary = weight.Rows;
+        losses.Floats.Clear();
+        int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+        long gathered = (long)chunkRows * width;
+        float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);
+        float* rows = logits + (long)chunkRows * vocabulary, gradients = rows + gathered;
+        int* indices = (int*)(gradients + gathered);
+
+        for (int next = 0; next < x.Rows;)
         {
-            Array.Clear(row);
-            int target = targets.IntegerPointer[n];
-            if (target >= 0)
+            int count = 0;
+            for (; next < x.Rows && count < chunkRows; next++)
             {
-                double logSum = Logits(x, weight, n, logits);
-                for (int v = 0; v < logits.Length; v++)
-                {
-                    double dz = tokenWeights.FloatPointer[n] * (Math.Exp(logits[v] - logSum) - (v == target ? 1 : 0));
-                    for (long i = 0; i < width; i++)
-                    {
-                        row[i] += dz * w[v * width + i];
-                        if (dw != null) sums[v * width + i] += dz * a[n * width + i];
-                    }
-                }
+                if (targets.IntegerPointer[next] >= 0) indices[count++] = next;
+                else if (dx is not null) new Span<float>(dx.FloatPointer + (long)next * width, width).Clear();
             }
-            for (long i = 0; i < width; i++) da[n * width + i] = (float)row[i];
+            if (count == 0) break;
+            bool together = indices[count - 1] - indices[0] == count - 1;
+            float* source = together ? x.FloatPointer + (long)indices[0] * width : rows;
+            for (int i = 0; i < count && !together; i++) RowOf(x, indices[i]).CopyTo(new Span<float>(rows + (long)i * width, width));
+
+            var chunk = StridedMatrix.RowMajor(source, width);
+            var dz = StridedMatrix.RowMajor(logits, vocabulary);
+            _gemm.Multiply(count, vocabulary, width, chunk, Matrix(weight).Transposed, logits, vocabulary, add: false);
+            _pool.For(count, new CrossEntropyRows(
+                logits, vocabulary, indices, targets.IntegerPointer, tokenWeights is null ? null : tokenWeights.FloatPointer,
+                losses.FloatPointer));
+            if (dx is not null)
+            {
+                float* destination = together ? dx.FloatPointer + (long)indices[0] * width : gradients;
+                _gemm.Multiply(count, width, vocabulary, dz, Matrix(weight), destination, width, add: false);
+                for (int i = 0; i < count && !together; i++)
+                    new Span<float>(gradients + (long)i * width, width).CopyTo(RowOf(dx, indices[i]));
+            }
+            if (dWeight is not null)
+                _gemm.Multiply(vocabulary, width, count, dz.Transposed, chunk, dWeight.FloatPointer, width, add: true);
         }
-        for (long i = 0; i < sums.Length; i++) dw[i] = (float)(dw[i] + sums[i]);
     }
 
-    /// <summary>Fills the logits of row <paramref name="n"/> and returns their log-sum-exp.</summary>
-    private static double Logits(Tensor x, Tensor weight, int n, double[] logits)
+    private static Span<float> RowOf(Tensor tensor, int row) => new(tensor.FloatPointer + (long)row * tensor.Columns, tensor.Columns);
+
+    /// <summary>The loss of one row of logits, which its gradient replaces where there are token weights.</summary>
+    private readonly struct CrossEntropyRows(
+        float* logits, int vocabulary, int* indices, int* targets, float* tokenWeights, float* losses) : IParallelBody
     {
-        long width = x.Columns;
-        for (long v = 0; v < logits.Length; v++)
+        public void Run(int task, int worker)
         {
-            logits[v] = 0;
-            for (long i = 0; i < width; i++)
-                logits[v] += (double)x.FloatPointer[n * width + i] * weight.FloatPointer[v * width + i];
+            float* row = logits + (long)task * vocabulary;
+            int index = indices[task], target = targets[index];
+            float max = SoftmaxRow.Max(row, vocabulary), logit = row[target];
+            bool gradient = tokenWeights != null;
+            double sum = SoftmaxRow.ExpSum(row, vocabulary, max, store: gradient);
+            losses[index] = (float)(Math.Log(sum) + ((double)max - logit));
+            if (!gradient) return;
+            float weight = tokenWeights[index];
+            SoftmaxRow.Scale(row, vocabulary, (float)(weight / sum));
+            row[target] -= weight;
         }
-        double max = logits.Max();
-        return max + Math.Log(logits.Sum(logit => Math.Exp(logit - max)));
     }
 }

@@ -143,7 +143,8 @@ public sealed class GeneratorTests : IDisposable
             double logSumExp = Math.Log(logits.Sum(logit => Math.Exp(logit)));
             Assert.Equal(logits[id] - logSumExp, generator.LogProbability(id), 1e-4);
             var top = generator.TopLogProbabilities(4);
-            Assert.Equal(logits.OrderDescending().Take(4).Select(logit => logit - logSumExp), top.Select(t => (double)t.LogProbability), (a, b) => Math.Abs(a - b) < 1e-4);
+            Assert.Equal(logits.OrderDescending().Take(4).Select(logit => logit - logSumExp),
+                top.Select(t => (double)t.LogProbability), (a, b) => Math.Abs(a - b) < 1e-4);
             Assert.Contains(id, top.Take(3).Select(t => t.Id));
             text.Add(id);
         }
@@ -157,7 +158,8 @@ public sealed class GeneratorTests : IDisposable
         int[] ids = TinyModels.Ids(150), branch = [.. ids[..100], .. TinyModels.Ids(20, seed: 9)];
         foreach (var (prompt, cached) in new (int[], int)[]
         {
-            (ids[..70], 0), (ids, 64), (branch, 64), (ids[..64], 0), (ids[..65], 64), (ids[..129], 64), (ids[..129], 128), (ids, 128), ([5], 0),
+            (ids[..70], 0), (ids, 64), (branch, 64), (ids[..64], 0), (ids[..65], 64), (ids[..129], 64), (ids[..129], 128),
+            (ids, 128), ([5], 0),
         })
         {
             Assert.Equal(fresh.NextLogits(prompt).ToArray(), kept.NextLogits(prompt).ToArray());

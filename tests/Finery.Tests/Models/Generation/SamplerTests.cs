@@ -46,7 +46,8 @@ public class SamplerTests
     [InlineData(3, 0, 4, 2, 3)]
     [InlineData(4, 1, 4, 2, 3)]
     [InlineData(99, 1, 4, 2, 3)]
-    public void Top_k_keeps_the_most_likely(int topK, params int[] kept) => AssertShares(kept, Shares(Plain with { TopK = topK }));
+    public void Top_k_keeps_the_most_likely(int topK, params int[] kept) =>
+        AssertShares(kept, Shares(Plain with { TopK = topK }));
 
     [Fact]
     public void Top_p_is_a_share_of_what_top_k_left()
@@ -82,7 +83,7 @@ public class SamplerTests
     [Fact]
     public void The_same_seed_and_step_draw_the_same()
     {
-        var a = Enumerable.Range(0, 50).Select(step => new Sampler(4).Sample(Logits, Plain with { Seed = 3 }, [], step)).ToArray();
+        int[] a = [.. Enumerable.Range(0, 50).Select(step => new Sampler(4).Sample(Logits, Plain with { Seed = 3 }, [], step))];
         var sampler = new Sampler(4);
         Assert.Equal(a, Enumerable.Range(0, 50).Select(step => sampler.Sample(Logits, Plain with { Seed = 3 }, [], step)));
         Assert.NotEqual(a, Enumerable.Range(0, 50).Select(step => sampler.Sample(Logits, Plain with { Seed = 4 }, [], step)));
@@ -98,9 +99,15 @@ public class SamplerTests
             float[] logits = [.. Enumerable.Range(0, 300).Select(_ => MathF.Round(random.NextSingle() * 8, 1))];
             int topK = random.Next(0, 60);
             float topP = 0.05f + (random.NextSingle() * 0.9f);
-            int[] order = [.. Enumerable.Range(0, 300).OrderByDescending(i => logits[i]).ThenBy(i => i).Take(topK == 0 ? 300 : topK)];
+            int[] sorted = [.. Enumerable.Range(0, 300).OrderByDescending(i => logits[i]).ThenBy(i => i)];
+            int[] order = sorted[..(topK == 0 ? 300 : topK)];
             double total = order.Sum(i => Math.Exp(logits[i])), sum = 0;
-            var kept = new HashSet<int>(order.TakeWhile(i => { bool more = sum < topP * total; sum += Math.Exp(logits[i]); return more; }));
+            var kept = new HashSet<int>();
+            foreach (int id in order)
+            {
+                if (sum < topP * total) kept.Add(id);
+                sum += Math.Exp(logits[id]);
+            }
             for (int step = 0; step < 20; step++)
                 Assert.Contains(sampler.Sample(logits, new() { Temperature = 1, TopK = topK, TopP = topP }, [], step), kept);
         }
@@ -117,7 +124,8 @@ public class SamplerTests
     [Fact]
     public void Impossible_settings_are_all_reported()
     {
-        Assert.Equal(5, new GenerationSettings { MaxTokens = -1, Temperature = float.NaN, TopK = -1, TopP = 0, RepetitionPenalty = 0 }.Validate().Count);
+        GenerationSettings wrong = new() { MaxTokens = -1, Temperature = float.NaN, TopK = -1, TopP = 0, RepetitionPenalty = 0f };
+        Assert.Equal(5, wrong.Validate().Count);
         Assert.Empty(new GenerationSettings().Validate());
         Assert.Empty(GenerationSettings.Greedy.Validate());
     }

@@ -34,7 +34,8 @@ public class InitializationTests
         var large = arena.Floats("large", 300, 1000);
         Initialization.Normal(large, 1, "w", 1);
         ulong key = CounterRandom.Key(1, "w");
-        foreach (int i in new[] { 0, 1, 65535, 65536, 131071, 299_999 }) Assert.Equal((float)CounterRandom.Normal(key, (ulong)i), large.Floats[i]);
+        foreach (int i in new[] { 0, 1, 65535, 65536, 131071, 299_999 })
+            Assert.Equal((float)CounterRandom.Normal(key, (ulong)i), large.Floats[i]);
     }
 
     [Fact]
@@ -49,7 +50,8 @@ public class InitializationTests
                 Assert.All(tensor.Floats.ToArray(), value => Assert.Equal(1, value));
                 continue;
             }
-            double deviation = name.Contains("o_proj", StringComparison.Ordinal) || name.Contains("down_proj", StringComparison.Ordinal) ? 0.01 : 0.02;
+            double deviation = name.Contains("o_proj", StringComparison.Ordinal)
+                || name.Contains("down_proj", StringComparison.Ordinal) ? 0.01 : 0.02;
             double[] z = [.. tensor.Floats.ToArray().Select(value => value / deviation)];
             double bound = 5 / Math.Sqrt(z.Length);
             Assert.InRange(z.Average(), -bound, bound);

@@ -77,10 +77,12 @@ public sealed class CheckpointTests : IDisposable
         })
         {
             File.WriteAllText(index, broken);
-            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, false)).Message, StringComparison.Ordinal);
+            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, false)).Message,
+                StringComparison.Ordinal);
         }
         File.WriteAllText(index, text.Replace("model-00001-of-00002", "absent", StringComparison.Ordinal));
-        Assert.Contains("absent", Assert.Throws<FileNotFoundException>(() => LlamaModel.Load(_folder.Path, false)).Message, StringComparison.Ordinal);
+        Assert.Contains("absent", Assert.Throws<FileNotFoundException>(() => LlamaModel.Load(_folder.Path, false)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,9 +93,11 @@ public sealed class CheckpointTests : IDisposable
         var extra = arena.Floats("extra", 61, 20);
         model.Config.Save(_folder.Path);
         Refused("no tensor", [.. model.NamedWeights.Skip(1)], "missing tensors: model.embed_tokens.weight.");
-        Refused("a tied head", [.. model.NamedWeights, new("lm_head.weight", extra)], "lm_head.weight (tie_word_embeddings is true)");
+        Refused("a tied head", [.. model.NamedWeights, new("lm_head.weight", extra)],
+            "lm_head.weight (tie_word_embeddings is true)");
         Refused("unknown", [.. model.NamedWeights, new("model.layers.0.self_attn.q_proj.bias", extra)], "q_proj.bias");
-        Refused("another shape", [.. model.NamedWeights.Where(weight => weight.Name != "model.norm.weight"), new("model.norm.weight", extra)],
+        Refused("another shape",
+            [.. model.NamedWeights.Where(weight => weight.Name != "model.norm.weight"), new("model.norm.weight", extra)],
             "[61, 20]; the configuration says [20]");
         (model.Config with { LayerCount = int.MaxValue }).Save(_folder.Path);
         Refused("absurd depth", model.NamedWeights, "and more");
@@ -173,7 +177,8 @@ public sealed class CheckpointTests : IDisposable
             JsonSerializer.Serialize(new { metadata = new { total_size = 0 }, weight_map = map }));
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
 
     /// <summary>Standard output, or null where Python is absent or failed.</summary>
     private static string? Python(params string[] arguments)

@@ -170,7 +170,8 @@ public class LlamaModelTests
 
     internal static float[] Losses(LlamaModel model, Kernels kernels, int[] ids) => Packed(model, kernels, [ids])[..^1];
 
-    private static double Loss(LlamaModel model, Kernels kernels, int[] ids, int count) => Losses(model, kernels, ids)[..(count - 1)].Average();
+    private static double Loss(LlamaModel model, Kernels kernels, int[] ids, int count) =>
+        Losses(model, kernels, ids)[..(count - 1)].Average();
 
     private static float[] Packed(LlamaModel model, Kernels kernels, int[][] documents)
     {

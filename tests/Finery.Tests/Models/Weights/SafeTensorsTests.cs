@@ -28,7 +28,8 @@ public sealed class SafeTensorsTests : IDisposable
         SafeTensorsWriter.Write(_folder["one"], [new("attn.0", tensor)]);
         byte[] bytes = System.IO.File.ReadAllBytes(_folder["one"]);
         Assert.Equal(64UL, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-        Assert.Equal("""{"attn.0":{"dtype":"F32","shape":[1,2,3],"data_offsets":[0,24]}}""", Encoding.UTF8.GetString(bytes, 8, 64).TrimEnd(' '));
+        Assert.Equal("""{"attn.0":{"dtype":"F32","shape":[1,2,3],"data_offsets":[0,24]}}""",
+            Encoding.UTF8.GetString(bytes, 8, 64).TrimEnd(' '));
         Assert.Equal(8 + 64 + 24, bytes.Length);
         Assert.Equal(5f, BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(92)));
     }
@@ -38,16 +39,18 @@ public sealed class SafeTensorsTests : IDisposable
     {
         var floats = Tensor("f", 700, 400);
         var random = new Random(1);
-        foreach (ref float value in floats.Floats) value = BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue));
+        foreach (ref float value in floats.Floats)
+            value = BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue));
         var integers = _arena.Integers("i", 5);
         for (int i = 0; i < 5; i++) integers.Integers[i] = i - 2;
-        SafeTensorsWriter.Write(_folder["x"], [new("å\"b", floats), new("a", integers)], metadata: new Dictionary<string, string> { ["k"] = "é\n" });
+        SafeTensorsWriter.Write(_folder["x"], [new("å\"b", floats), new("a", integers)],
+            metadata: new Dictionary<string, string> { ["k"] = "é\n" });
 
         using var file = SafeTensorsFile.Open(_folder["x"]);
         Assert.Equal("é\n", file.Metadata["k"]);
         var back = new float[floats.Length];
         file.ReadFloats("å\"b", back);
-        Assert.True(back.Select(BitConverter.SingleToInt32Bits).SequenceEqual(floats.Floats.ToArray().Select(BitConverter.SingleToInt32Bits)));
+        Assert.Equal(floats.Floats.ToArray().Select(BitConverter.SingleToInt32Bits), back.Select(BitConverter.SingleToInt32Bits));
         var whole = new int[5];
         file.ReadIntegers("a", whole);
         Assert.Equal([-2, -1, 0, 1, 2], whole);
@@ -96,8 +99,11 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData(" {}", 0, "'{'")]
     [InlineData("", 0, "'{'")]
     [InlineData("""{"a":{"dtype":"I32","shape":[2,2],"data_offsets":[0,4]}}""", 4, "takes 16")]
-    [InlineData("""{"a":{"dtype":"I32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"I32","shape":[4],"data_offsets":[0,16]}}""", 16, "overlap")]
-    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}""", 3, "gap")]
+    [InlineData(
+        """{"a":{"dtype":"I32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"I32","shape":[4],"data_offsets":[0,16]}}""",
+        16, "overlap")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}""",
+        3, "gap")]
     [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "gap")]
     [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[2,1]}}""", 2, "ascending")]
     [InlineData("""{"a":{"dtype":"U8","shape":[18446744073709551614],"data_offsets":[0,1]}}""", 1, "shape")]
@@ -106,7 +112,8 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}}""", 1, "shape")]
     [InlineData("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 3, "trailing")]
     [InlineData("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 2, "truncated")]
-    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1, "JSON")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""",
+        1, "JSON")]
     [InlineData("""{"__metadata__":{"a":1}}""", 0, "not a string")]
     [InlineData("""{"__metadata__":"a"}""", 0, "not an object")]
     [InlineData("""{"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}""", 4, "dtype")]
@@ -122,7 +129,8 @@ public sealed class SafeTensorsTests : IDisposable
     public void Impossible_lengths_and_bytes_are_refused()
     {
         Assert.Contains("at least 8", Refused(File("short", [1, 2, 3])), StringComparison.Ordinal);
-        Assert.Contains("at most", Refused(File("huge", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0])), StringComparison.Ordinal);
+        Assert.Contains("at most", Refused(File("huge", [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0])),
+            StringComparison.Ordinal);
         Assert.Contains("at most", Refused(File("large", [0x01, 0xE1, 0xF5, 0x05, 0, 0, 0, 0, 0])), StringComparison.Ordinal);
         Assert.Contains("the file has 2", Refused(File("beyond", [3, 0, 0, 0, 0, 0, 0, 0, .. "{}"u8])), StringComparison.Ordinal);
         Assert.Contains("UTF-8", Refused(File("bytes", [2, 0, 0, 0, 0, 0, 0, 0, (byte)'{', 0xFF])), StringComparison.Ordinal);
@@ -139,7 +147,8 @@ public sealed class SafeTensorsTests : IDisposable
         for (int round = 0; round < 600; round++)
         {
             byte[] damaged = round % 3 == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
-            for (int i = 0; i <= round % 4 && damaged.Length > 0; i++) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            for (int i = 0; i <= round % 4 && damaged.Length > 0; i++)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             System.IO.File.WriteAllBytes(_folder["damaged"], damaged);
             try
             {
@@ -159,9 +168,11 @@ public sealed class SafeTensorsTests : IDisposable
     {
         using var file = SafeTensorsFile.Open(Raw("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", new byte[4]));
         Assert.Throws<InvalidDataException>(() => file.ReadFloats("b", new float[1]));
-        Assert.Contains("U8", Assert.Throws<InvalidDataException>(() => file.ReadFloats("a", new float[1])).Message, StringComparison.Ordinal);
+        Assert.Contains("U8", Assert.Throws<InvalidDataException>(() => file.ReadFloats("a", new float[1])).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidDataException>(() => file.ReadIntegers("a", new int[1]));
-        Assert.Throws<ArgumentException>(() => SafeTensorsWriter.Write(_folder["d"], [new("a", Tensor("a", 1)), new("a", Tensor("a", 1))]));
+        Assert.Throws<ArgumentException>(() =>
+            SafeTensorsWriter.Write(_folder["d"], [new("a", Tensor("a", 1)), new("a", Tensor("a", 1))]));
     }
 
     [Fact]

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Finery.Data.Batches;
+using Finery.Models.Llama;
+using Finery.Tensors;
+using Finery.Training;
+using Finery.Training.Losses;
+using Finery.Training.Optimizers;
+using Finery.Training.Scaling;
+using Finery.Training.Schedules;
+
+namespace Finery.Benchmarks;
+
+/// <summary>
+/// Trains a grid of small models on the token shards of a finished quickstart and fits the constants of the plan's scaling law:
+/// <c>scaling RUN_FOLDER [--threads N] [--shapes 64x2,128x4] [--tokens 1,4]</c> (tokens in millions). One JSON line a run, then the law.
+/// </summary>
+internal static class ScalingBenchmark
+{
+    // The end of a run: its last tenth, as the report counts it.
+    private const double Tail = 0.1;
+
+    public static int Run(string[] args)
+    {
+        string run = args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? "runs/quickstart";
+        int threads = int.Parse(Option(args, "--threads", Environment.ProcessorCount.ToString()));
+        var shapes = Option(args, "--shapes", "64x2,96x3,128x4").Split(',').Select(shape => shape.Split('x').Select(int.Parse).ToArray()).ToArray();
+        double[] millions = [.. Option(args, "--tokens", "1,3").Split(',').Select(double.Parse)];
+        using var shards = TokenShards.Open(Path.Combine(run, "tokens", "tokens"));
+        using var kernels = new CpuKernels(threads);
+        var points = new List<ScalingPoint>();
+        foreach (int[] shape in shapes)
+        {
+            foreach (double million in millions)
+            {
+                var point = Train(kernels, shards, shape[0], shape[1], (long)(million * 1e6));
+                points.Add(point);
+                Console.WriteLine(JsonSerializer.Serialize(new
+                {
+                    shape = $"d{shape[0]} L{shape[1]}", parameters = point.Parameters, tokens = point.Tokens, unique = point.UniqueTokens, loss = point.Loss,
+                }));
+            }
+        }
+        var law = ScalingFit.Constants(points, ScalingLaw.Refit);
+        double error = Math.Sqrt(points.Average(p => Math.Pow(law.Loss(p.Parameters, p.Tokens, p.UniqueTokens) - p.Loss, 2)));
+        Console.WriteLine(JsonSerializer.Serialize(new { law.E, law.A, law.Alpha, law.B, law.Beta, rms_error = error }));
+        return 0;
+    }
+
+    private static ScalingPoint Train(Kernels kernels, TokenShards shards, int width, int depth, long tokens)
+    {
+        const int Length = 256;
+        var config = ComputeOptimalPlan.Shapes(shards.Manifest.VocabSize, Length)
+            .First(shape => shape.EmbeddingSize == width && shape.LayerCount == depth);
+        double operations = tokens * config.TrainingFlopsPerToken(Length);
+        int rows = (int)Math.Max(1, Math.Round(Math.Min(ComputeOptimalPlan.BatchTokensFor(operations), tokens / 300.0) / Length));
+        long steps = tokens / (rows * Length), warmup = Math.Min(200, steps / 20);
+        using var model = new LlamaModel(config, seed: 1, trainable: true);
+        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings());
+        var schedule = new WarmupStableDecay
+        {
+            Peak = ComputeOptimalPlan.LearningRateFor(operations), WarmupSteps = warmup, DecaySteps = steps - warmup,
+        };
+        using var loop = new TrainingLoop(
+            kernels, model, new PretrainingBatches(shards, Length, rows, seed: 1), new NextTokenLoss(), optimizer, schedule, new() { Steps = steps });
+        double sum = 0;
+        long count = 0;
+        loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) =>
+        {
+            if (metrics.Step < steps * (1 - Tail)) return;
+            sum += metrics.Loss;
+            count++;
+        };
+        loop.Run();
+        return new(config.ParameterCount, steps * rows * Length, shards.TokenCount, sum / count);
+    }
+
+    private static string Option(string[] args, string name, string fallback)
+    {
+        int index = Array.IndexOf(args, name);
+        return index >= 0 && index + 1 < args.Length ? args[index + 1] : fallback;
+    }
+}
