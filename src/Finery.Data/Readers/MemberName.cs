@@ -9,7 +9,7 @@ namespace Finery.Data.Readers;
 /// </summary>
 /// <param name="Kind">type, method, property, field, event, constructor, operator or namespace.</param>
 /// <param name="Namespace">Dotted, empty for the global one.</param>
-/// <param name="Type">Declaring type with generics (<c>List&lt;T&gt;.Enumerator</c>); a type itself; of a namespace, empty.</param>
+/// <param name="Type">Declaring type with generics (<c>List&lt;T&gt;.Enumerator</c>); of a type, itself; else empty.</param>
 /// <param name="ShortName">Type and member: <c>String.Join</c>, <c>StringBuilder constructor</c>.</param>
 internal sealed record MemberName(string Kind, string Namespace, string Type, string ShortName)
 {
