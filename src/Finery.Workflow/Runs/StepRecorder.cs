@@ -6,8 +6,10 @@ using Finery.Workflow.Steps;
 
 namespace Finery.Workflow.Runs;
 
-/// <summary>The context of a running step: appends to its <c>log.jsonl</c> and <c>metrics.jsonl</c> and tells the observer.</summary>
-internal sealed class StepRecorder(string name, string folder, ulong seed, int threads, IRunObserver observer, CancellationToken stop)
+/// <summary>The context of a running step: appends to its <c>log.jsonl</c> and <c>metrics.jsonl</c> and tells the
+/// observer.</summary>
+internal sealed class StepRecorder(string name, string folder, ulong seed, int threads, IRunObserver observer,
+    CancellationToken stop)
     : StepContext, IDisposable
 {
     private readonly Lock _gate = new();
