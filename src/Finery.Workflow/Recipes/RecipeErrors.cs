@@ -48,8 +48,7 @@ internal sealed class RecipeErrors(string file, string text)
 internal static class NearestWord
 {
     /// <summary>The candidate that differs by the fewest edits (insertion, deletion, replacement, swap of neighbours), if by at
-    /// most a third of
-    /// the word; the first of equals.</summary>
+    /// most a third of the word; the first of equals.</summary>
     public static string? Of(string word, IEnumerable<string> candidates)
     {
         if (word.Length is 0 or > 64) return null;

@@ -9,8 +9,7 @@ public static class RecipeFile
     /// <param name="path">The file: UTF-8, at most a megabyte.</param>
     /// <param name="runFolder">Folder the run will have: outputs of steps get their paths below it.</param>
     /// <param name="overrides"><c>step.key=value</c> (also <c>name=</c>, <c>seed=</c>, <c>step.list.0.key=</c>), applied before
-    /// anything is
-    /// checked. A value that begins with a bracket, brace or quote is YAML, any other is text as it is.</param>
+    /// anything is checked. A value that begins with a bracket, brace or quote is YAML, any other is text as it is.</param>
     /// <param name="schema">Step types and kinds of settings; null for all that Finery has.</param>
     public static RecipeResult Load(string path, string runFolder, IEnumerable<string> overrides, RecipeSchema? schema = null)
     {
@@ -48,8 +47,7 @@ public static class RecipeFile
     /// <param name="seed">Seed of the recipe.</param>
     /// <param name="runFolder">Folder the run will have.</param>
     /// <param name="settings"><c>key=value</c>, the value as for an override; a key that comes several times makes a list. Errors
-    /// call them
-    /// <c>--key value</c>.</param>
+    /// call them <c>--key value</c>.</param>
     /// <param name="schema">Step types and kinds of settings; null for all that Finery has.</param>
     public static RecipeResult ForStep(
         string type, ulong seed, string runFolder, IEnumerable<string> settings, RecipeSchema? schema = null)

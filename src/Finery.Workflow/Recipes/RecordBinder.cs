@@ -136,8 +136,7 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
 
     private object? Wrong(YamlNode node, string key, Type type)
     {
-        string found = node switch { YamlList => "a list", YamlMap => "a map", YamlScalar scalar => $"'{Short(scalar.Text)}'",
-            _ => "nothing" };
+        string found = node is YamlScalar scalar ? $"'{Short(scalar.Text)}'" : node is YamlList ? "a list" : "a map";
         errors.Add(node.At, $"'{key}' is {found}, expected {StepSetting.Describe(type, schema)}");
         return null;
     }

@@ -48,8 +48,7 @@ internal sealed class YamlRefused(Place at) : YamlNode(at);
 
 /// <summary>
 /// YAML text to a tree with positions. Only what a recipe needs: one document of maps with unique scalar keys, lists and scalars.
-/// Anchors,
-/// aliases and tags are refused and nesting is bounded, so the tree is never much larger than the text.
+/// Anchors, aliases and tags are refused and nesting is bounded, so the tree is never much larger than the text.
 /// </summary>
 internal sealed class YamlTree
 {
@@ -182,7 +181,7 @@ internal sealed class YamlTree
             case MappingStart:
                 return Map(at, depth);
             default:
-                _errors.Add(at, "aliases (*) are not supported in recipes; write the value out, or quote text that begins with *");
+                _errors.Add(at, "aliases (*) are not supported; write the value out, or quote text that begins with *");
                 return new YamlRefused(at);
         }
     }

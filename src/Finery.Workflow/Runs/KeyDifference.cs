@@ -9,8 +9,7 @@ public static class KeyDifference
     private const int Shown = 3;
 
     /// <summary>Such as <c>settings changed: lr 1 -> 2, depth 4 -> 8</c>; null if nothing differs that is known. An input without
-    /// digest is
-    /// not yet known and differs from nothing.</summary>
+    /// digest is not yet known and differs from nothing.</summary>
     /// <param name="before">Ingredients of the earlier key.</param>
     /// <param name="now">Ingredients of the new one.</param>
     public static string? Between(JsonObject before, JsonObject now)

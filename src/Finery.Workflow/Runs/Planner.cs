@@ -172,7 +172,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
                     return FormattableString.Invariant($"{name} has {now.Bytes} bytes, not {file.Bytes}");
                 if (now.Sha256 != file.Sha256) return $"{name} has other content";
             }
-            if (found.Count > 0) return $"{damaged}/{found.Keys.Order(StringComparer.Ordinal).First()} was not written by the step";
+            if (found.Count > 0)
+                return $"{damaged}/{found.Keys.Order(StringComparer.Ordinal).First()} was not written by the step";
             intact.Add(new OutputRecord(output.Name, expected.Kind, Fingerprint.Of(files), files));
         }
         foreach (var record in intact) _outputs[(step.Name, record.Name)] = record;

@@ -113,8 +113,7 @@ public sealed class RunFolder
         : throw new RunFolderException("No step can have this name.");
 
     /// <summary>Rows of a step's <c>metrics.jsonl</c>, from a position on. A half-written last line waits for the next call; a
-    /// damaged line is
-    /// left out.</summary>
+    /// damaged line is left out.</summary>
     /// <param name="step">Name of the step.</param>
     /// <param name="offset">0, or what an earlier call returned as next.</param>
     /// <returns>The rows, and where to read on; all rows if the file was cut in the meantime (a rollback).</returns>
@@ -122,8 +121,7 @@ public sealed class RunFolder
         JsonLines.Read<MetricRow>(System.IO.Path.Combine(StepFolder(step), MetricsFile), offset);
 
     /// <summary>A series in at most <paramref name="buckets"/> buckets. Their bounds are multiples of a power of two of steps, so
-    /// a curve
-    /// keeps its shape when it is refreshed.</summary>
+    /// a curve keeps its shape when it is refreshed.</summary>
     public IReadOnlyList<MetricBucket> Series(string step, string metric, int buckets) =>
         MetricBucket.Of(Metrics(step).Rows.Where(row => row.Values.ContainsKey(metric))
             .Select(row => (row.Step, row.Values[metric])), buckets);

@@ -8,9 +8,8 @@ namespace Finery.Workflow.Runs;
 /// </summary>
 /// <remarks>
 /// The exit code is that of the run as a whole: 0 when every step asked for is finished; a step's own code where it names one
-/// (missing
-/// prerequisite, check, divergence); otherwise 6 when steps are finished that the failed ones do not depend on, and 1 when none
-/// is.
+/// (missing prerequisite, check, divergence); otherwise 6 when steps are finished that the failed ones do not depend on, and 1
+/// when none is.
 /// </remarks>
 /// <param name="schema">Kinds of settings; null for all that Finery has.</param>
 public sealed class Runner(RecipeSchema? schema = null)

@@ -127,11 +127,13 @@ internal sealed record FakeCount : Step
 
 internal static class Fake
 {
-    public static RecipeSchema Schema { get; } = new(
-        new Dictionary<string,
-            Type> { ["read"] = typeof(FakeRead), ["filter"] = typeof(FakeFilterStep), ["count"] = typeof(FakeCount) },
-        [new SettingsFamily(typeof(FakeFilter), "filter", new Dictionary<string,
-            Type> { ["length"] = typeof(LengthFilter), ["ratio"] = typeof(RatioFilter) })]);
+    private static readonly Dictionary<string, Type> Steps =
+        new() { ["read"] = typeof(FakeRead), ["filter"] = typeof(FakeFilterStep), ["count"] = typeof(FakeCount) };
+
+    private static readonly Dictionary<string, Type> Filters =
+        new() { ["length"] = typeof(LengthFilter), ["ratio"] = typeof(RatioFilter) };
+
+    public static RecipeSchema Schema { get; } = new(Steps, [new SettingsFamily(typeof(FakeFilter), "filter", Filters)]);
 
     public static Recipe Recipe(string yaml, string runFolder, params string[] overrides)
     {
