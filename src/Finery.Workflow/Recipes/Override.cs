@@ -30,7 +30,8 @@ internal sealed record Override(string[] Path, string? Value, string Shown)
             errors.Add(At, "expected step.key=value, such as pretrain.learning_rate=3e-4");
             return;
         }
-        var value = Value is ['[' or '{' or '"' or '\'', ..] ? YamlTree.Read(Value, Shown, errors) : new YamlScalar(At, Value, plain: true);
+        var value = Value is ['[' or '{' or '"' or '\'', ..] ? YamlTree.Read(Value, Shown, errors)
+            : new YamlScalar(At, Value, plain: true);
         if (value is null) return;
         if (Path is ["name" or "seed"])
         {
@@ -43,10 +44,12 @@ internal sealed record Override(string[] Path, string? Value, string Shown)
             var names = steps.Entries.Select(entry => entry.Key.Text);
             string? suggestion = NearestWord.Of(Path[0], names);
             string there = suggestion is null ? $"; there are {string.Join(", ", names)}" : "";
-            errors.Add(At, Path.Length < 2 ? "names no setting; expected step.key=value" : $"no step '{Path[0]}'{there}", suggestion);
+            errors.Add(At, Path.Length < 2 ? "names no setting; expected step.key=value" : $"no step '{Path[0]}'{there}",
+                suggestion);
             return;
         }
-        if (steps[Path[0]] is YamlScalar { IsNull: true } empty) steps.Set(new YamlScalar(empty.At, Path[0], plain: true), new YamlMap(empty.At));
+        if (steps[Path[0]] is YamlScalar { IsNull: true } empty)
+            steps.Set(new YamlScalar(empty.At, Path[0], plain: true), new YamlMap(empty.At));
         Replace(steps[Path[0]]!, 1, value, errors, repeatsMakeLists);
     }
 

@@ -56,7 +56,8 @@ public sealed record RecipeError(string File, int Line, int Column, string Messa
 {
     /// <summary><c>file:line:column: message (did you mean 'x'?)</c>, without the snippet.</summary>
     public override string ToString() =>
-        (Line > 0 ? $"{File}:{Line}:{Column}: {Message}" : $"{File}: {Message}") + (Suggestion is null ? "" : $" (did you mean '{Suggestion}'?)");
+        (Line > 0 ? $"{File}:{Line}:{Column}: {Message}" : $"{File}: {Message}")
+        + (Suggestion is null ? "" : $" (did you mean '{Suggestion}'?)");
 }
 
 /// <summary>A recipe, or everything that is wrong with it.</summary>

@@ -47,8 +47,8 @@ internal sealed class RecipeErrors(string file, string text)
 /// <summary>Finds what someone probably meant.</summary>
 internal static class NearestWord
 {
-    /// <summary>The candidate that differs by the fewest edits (insertion, deletion, replacement, swap of neighbours), if by at most a third of
-    /// the word; the first of equals.</summary>
+    /// <summary>The candidate that differs by the fewest edits (insertion, deletion, replacement, swap of neighbours), if by at
+    /// most a third of the word; the first of equals.</summary>
     public static string? Of(string word, IEnumerable<string> candidates)
     {
         if (word.Length is 0 or > 64) return null;
@@ -76,7 +76,8 @@ internal static class NearestWord
             {
                 int cost = a[i - 1] == b[j - 1] ? 0 : 1;
                 d[i, j] = Math.Min(Math.Min(d[i - 1, j] + 1, d[i, j - 1] + 1), d[i - 1, j - 1] + cost);
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i, j] = Math.Min(d[i, j], d[i - 2, j - 2] + 1);
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    d[i, j] = Math.Min(d[i, j], d[i - 2, j - 2] + 1);
             }
         }
         return d[a.Length, b.Length];

@@ -8,8 +8,8 @@ public static class RecipeFile
     /// <summary>Reads a recipe file. Relative paths in it, as in settings, start from the current directory.</summary>
     /// <param name="path">The file: UTF-8, at most a megabyte.</param>
     /// <param name="runFolder">Folder the run will have: outputs of steps get their paths below it.</param>
-    /// <param name="overrides"><c>step.key=value</c> (also <c>name=</c>, <c>seed=</c>, <c>step.list.0.key=</c>), applied before anything is
-    /// checked. A value that begins with a bracket, brace or quote is YAML, any other is text as it is.</param>
+    /// <param name="overrides"><c>step.key=value</c> (also <c>name=</c>, <c>seed=</c>, <c>step.list.0.key=</c>), applied before
+    /// anything is checked. A value that begins with a bracket, brace or quote is YAML, any other is text as it is.</param>
     /// <param name="schema">Step types and kinds of settings; null for all that Finery has.</param>
     public static RecipeResult Load(string path, string runFolder, IEnumerable<string> overrides, RecipeSchema? schema = null)
     {
@@ -46,8 +46,8 @@ public static class RecipeFile
     /// <param name="type">Name in the step catalogue; also names the step and the recipe.</param>
     /// <param name="seed">Seed of the recipe.</param>
     /// <param name="runFolder">Folder the run will have.</param>
-    /// <param name="settings"><c>key=value</c>, the value as for an override; a key that comes several times makes a list. Errors call them
-    /// <c>--key value</c>.</param>
+    /// <param name="settings"><c>key=value</c>, the value as for an override; a key that comes several times makes a list. Errors
+    /// call them <c>--key value</c>.</param>
     /// <param name="schema">Step types and kinds of settings; null for all that Finery has.</param>
     public static RecipeResult ForStep(
         string type, ulong seed, string runFolder, IEnumerable<string> settings, RecipeSchema? schema = null)
@@ -57,7 +57,8 @@ public static class RecipeFile
             var (key, value) = Override.Split(text);
             return Override.Parse($"{type}.{key}={value}", value is null ? "--" + Dashes(key) : $"--{Dashes(key)} {value}");
         });
-        return Read(FormattableString.Invariant($"name: {type}\nseed: {seed}\nsteps: {{{type}: {{}}}}\n"), type, runFolder, flags, schema, true);
+        return Read(FormattableString.Invariant($"name: {type}\nseed: {seed}\nsteps: {{{type}: {{}}}}\n"), type, runFolder,
+            flags, schema, true);
     }
 
     /// <summary>Text of a recipe that comes with Finery, such as <c>quickstart.yaml</c>.</summary>
@@ -66,21 +67,24 @@ public static class RecipeFile
     {
         var assembly = typeof(RecipeFile).Assembly;
         using var stream = assembly.GetManifestResourceStream(name)
-            ?? throw new FileNotFoundException($"No recipe '{name}' comes with Finery; there are {string.Join(", ", BundledNames)}.");
+            ?? throw new FileNotFoundException(
+                $"No recipe '{name}' comes with Finery; there are {string.Join(", ", BundledNames)}.");
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return reader.ReadToEnd();
     }
 
     /// <summary>Names for <see cref="Bundled"/>.</summary>
     public static IReadOnlyList<string> BundledNames =>
-        [.. typeof(RecipeFile).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".yaml", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        [.. typeof(RecipeFile).Assembly.GetManifestResourceNames()
+            .Where(name => name.EndsWith(".yaml", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     private static string Dashes(string key) => key.Replace('_', '-');
 
     private static RecipeResult Unreadable(string path, string message) => new(null, [new(path, 0, 0, message, null, null)]);
 
     private static RecipeResult Read(
-        string yaml, string fileName, string runFolder, IEnumerable<Override> overrides, RecipeSchema? schema, bool repeatsMakeLists = false)
+        string yaml, string fileName, string runFolder, IEnumerable<Override> overrides, RecipeSchema? schema,
+            bool repeatsMakeLists = false)
     {
         var errors = new RecipeErrors(fileName, yaml);
         var root = YamlTree.Read(yaml, fileName, errors);

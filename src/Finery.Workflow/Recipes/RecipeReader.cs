@@ -14,7 +14,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
 
     /// <summary>Names Windows reserves for devices.</summary>
     private static readonly HashSet<string> Devices = new(
-        ["con", "prn", "aux", "nul", .. Enumerable.Range(1, 9).SelectMany(i => new[] { $"com{i}", $"lpt{i}" })], StringComparer.OrdinalIgnoreCase);
+        ["con", "prn", "aux", "nul", .. Enumerable.Range(1, 9).SelectMany(i => new[] { $"com{i}", $"lpt{i}" })],
+            StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Outputs of the steps read so far; null where they cannot be known because the step is wrong.</summary>
     private readonly Dictionary<string, IReadOnlyList<StepOutput>?> _outputs = [];
@@ -64,7 +65,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
     {
         const ulong Default = 42;
         if (root["seed"] is null or YamlRefused) return Default;
-        if (root["seed"] is YamlScalar scalar && ScalarText.Read(typeof(ulong), scalar.Text, out _, out _) is ulong seed) return seed;
+        if (root["seed"] is YamlScalar scalar && ScalarText.Read(typeof(ulong), scalar.Text, out _, out _) is ulong seed)
+            return seed;
         errors.Add(root["seed"]!.At, $"'seed' must be a whole number from 0 to {ulong.MaxValue}");
         return Default;
     }
@@ -94,7 +96,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         if (!schema.Steps.TryGetValue(type, out var record))
         {
             string? suggestion = NearestWord.Of(type, schema.Steps.Keys);
-            string there = suggestion is null ? $"; there are {string.Join(", ", schema.Steps.Keys.Order(StringComparer.Ordinal))}" : "";
+            string there = suggestion is null
+                ? $"; there are {string.Join(", ", schema.Steps.Keys.Order(StringComparer.Ordinal))}" : "";
             errors.Add(typeNode?.At ?? key.At, $"no step type '{type}'{there}", suggestion);
             return null;
         }
@@ -110,7 +113,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         return new RecipeStep(key.Text, type, step, key.At.Line);
     }
 
-    /// <summary>What a step with errors would write is only a guess, but a good one: it lets the steps after it be checked.</summary>
+    /// <summary>What a step with errors would write is only a guess, but a good one: it lets the steps after it be
+    /// checked.</summary>
     private static IReadOnlyList<StepOutput>? Outputs(Step step, bool whole)
     {
         try
@@ -154,7 +158,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         if (!_stepNames.Contains(name))
         {
             string hint = File.Exists(text) || Directory.Exists(text) ? $"; for the path of that name write ./{text}" : "";
-            errors.Add(reference.At, $"no step '{name}' to take {wanted} from{hint}", NearestWord.Of(name, _stepNames.Where(other => other != _current)));
+            errors.Add(reference.At, $"no step '{name}' to take {wanted} from{hint}",
+                NearestWord.Of(name, _stepNames.Where(other => other != _current)));
             return null;
         }
         _references.Add((_current, name));
@@ -168,11 +173,14 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         var output = dot < 0
             ? outputs.FirstOrDefault(output => output.Kind == kind)
             : outputs.FirstOrDefault(output => output.Name == text[(dot + 1)..]);
-        if (output is not null && output.Kind == kind) return new Artifact(kind, Path.Combine(runFolder, name, output.Name), name);
-        string has = string.Join(", ", outputs.Select(output => $"{output.Name} ({StepSetting.SnakeCase(output.Kind.ToString())})"));
+        if (output is not null && output.Kind == kind)
+            return new Artifact(kind, Path.Combine(runFolder, name, output.Name), name);
+        string has = string.Join(", ",
+            outputs.Select(output => $"{output.Name} ({StepSetting.SnakeCase(output.Kind.ToString())})"));
         string found = output is not null ? $"'{text}' is {StepSetting.SnakeCase(output.Kind.ToString())}, expected {wanted}"
             : dot < 0 ? $"step '{name}' writes no {wanted}" : $"step '{name}' has no output '{text[(dot + 1)..]}'";
-        string? suggestion = dot < 0 || output is not null ? null : NearestWord.Of(text[(dot + 1)..], outputs.Select(output => output.Name));
+        string? suggestion = dot < 0 || output is not null ? null
+            : NearestWord.Of(text[(dot + 1)..], outputs.Select(output => output.Name));
         errors.Add(reference.At, $"{found}; it writes {has}", suggestion is null ? null : $"{name}.{suggestion}");
         return null;
     }
@@ -190,7 +198,8 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         foreach (var (from, to, at) in _forward)
         {
             if (from == to) errors.Add(at, $"step '{from}' cannot be its own input");
-            else if (PathBetween(to, from) is { } path) errors.Add(at, $"the steps form a cycle: {string.Join(" -> ", (string[])[from, .. path])}");
+            else if (PathBetween(to, from) is { } path)
+                errors.Add(at, $"the steps form a cycle: {string.Join(" -> ", (string[])[from, .. path])}");
             else errors.Add(at, $"step '{to}' comes later; steps run in the order of the file, so move '{to}' above '{from}'");
         }
     }

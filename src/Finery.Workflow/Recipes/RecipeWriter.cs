@@ -15,7 +15,8 @@ public static partial class RecipeWriter
     /// <summary>The settings of a record by recipe key, in order of declaration.</summary>
     /// <param name="record">A step or other settings record.</param>
     /// <param name="schema">Kinds of settings.</param>
-    /// <param name="forKey">Leave out what does not belong into a cache key: inputs and <see cref="NeutralAttribute"/> settings.</param>
+    /// <param name="forKey">Leave out what does not belong into a cache key: inputs and <see cref="NeutralAttribute"/>
+    /// settings.</param>
     internal static JsonObject Settings(object record, RecipeSchema schema, bool forKey = false)
     {
         var settings = new JsonObject();
@@ -41,10 +42,12 @@ public static partial class RecipeWriter
             case double number: return double.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(NonFinite(number));
             case decimal number: return JsonValue.Create(number);
             case Artifact artifact:
-                return JsonValue.Create(artifact.Producer is null ? artifact.Path : $"{artifact.Producer}.{Path.GetFileName(artifact.Path)}");
+                return JsonValue.Create(artifact.Producer is null ? artifact.Path
+                    : $"{artifact.Producer}.{Path.GetFileName(artifact.Path)}");
             case IDictionary map:
                 var entries = new JsonObject();
-                foreach (DictionaryEntry entry in map) entries[(string)entry.Key] = entry.Value is null ? null : Value(entry.Value, schema, null, forKey);
+                foreach (DictionaryEntry entry in map)
+                    entries[(string)entry.Key] = entry.Value is null ? null : Value(entry.Value, schema, null, forKey);
                 return entries;
             case IEnumerable list:
                 var item = RecordBinder.ListItem(declared);
@@ -54,7 +57,8 @@ public static partial class RecipeWriter
         var settings = new JsonObject();
         var family = schema.FamilyOf(declared)
             ?? schema.Families.FirstOrDefault(family => family.Root.IsInstanceOfType(value));
-        if (family is not null) settings[family.Discriminator] = family.Members.First(member => member.Value == value.GetType()).Key;
+        if (family is not null)
+            settings[family.Discriminator] = family.Members.First(member => member.Value == value.GetType()).Key;
         foreach (var (key, node) in Settings(value, schema, forKey)) settings[key] = node?.DeepClone();
         return settings;
     }

@@ -48,7 +48,8 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
                 string valid = suggestion is null && settings.Count > 0 ? $"; it has {string.Join(", ", settings.Keys)}" : "";
                 errors.Add(key.At, $"{what} has no setting '{key.Text}'{valid}", suggestion);
             }
-            else if (Value(property, node, key.Text) is { Given: true } bound && Allowed(property, bound.Value, node.At, key.Text))
+            else if (Value(property, node, key.Text) is { Given: true } bound
+                && Allowed(property, bound.Value, node.At, key.Text))
             {
                 values[property] = (bound.Value, node.At);
             }
@@ -135,7 +136,7 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
 
     private object? Wrong(YamlNode node, string key, Type type)
     {
-        string found = node switch { YamlList => "a list", YamlMap => "a map", YamlScalar scalar => $"'{Short(scalar.Text)}'", _ => "nothing" };
+        string found = node is YamlScalar scalar ? $"'{Short(scalar.Text)}'" : node is YamlList ? "a list" : "a map";
         errors.Add(node.At, $"'{key}' is {found}, expected {StepSetting.Describe(type, schema)}");
         return null;
     }
@@ -152,12 +153,14 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
         for (int i = 0; i < nodes.Count; i++)
         {
             string name = string.Create(CultureInfo.InvariantCulture, $"{key}[{i}]");
-            object? value = nodes[i] is YamlScalar { IsNull: true } ? Wrong(nodes[i], name, item) : Value(item, nodes[i], name, input);
+            object? value = nodes[i] is YamlScalar { IsNull: true } ? Wrong(nodes[i], name, item)
+                : Value(item, nodes[i], name, input);
             whole &= value is not null;
             if (value is not null) values.SetValue(value, i);
         }
         if (!whole) return null;
-        return type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? Activator.CreateInstance(type, values) : values;
+        return type.IsGenericType && type.GetGenericTypeDefinition() == typeof(List<>) ? Activator.CreateInstance(type, values)
+            : values;
     }
 
     private object? Map(Type mapped, YamlNode node, string key)
@@ -179,7 +182,8 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
             errors.Add(node.At, $"'{key}' needs '{family.Discriminator}': one of {string.Join(", ", family.Members.Keys)}");
             return null;
         }
-        if (family.Members.TryGetValue(name.Text, out var type)) return Record(type, map, $"{family.Discriminator} '{name.Text}'", family.Discriminator);
+        if (family.Members.TryGetValue(name.Text, out var type))
+            return Record(type, map, $"{family.Discriminator} '{name.Text}'", family.Discriminator);
         string? suggestion = NearestWord.Of(name.Text, family.Members.Keys);
         string valid = suggestion is null ? $"; there are {string.Join(", ", family.Members.Keys)}" : "";
         errors.Add(name.At, $"no {family.Discriminator} '{Short(name.Text)}'{valid}", suggestion);
@@ -195,7 +199,8 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
             string? problem = attribute is RangeAttribute range && value is not IEnumerable ? OutOfRange(range, value)
                 : attribute.IsValid(value) ? null : attribute.FormatErrorMessage(key);
             if (problem is null) continue;
-            errors.Add(at, attribute is RangeAttribute ? $"'{key}' is {RecipeWriter.Inline(RecipeWriter.Value(value!, schema))}, {problem}" : problem);
+            errors.Add(at, attribute is RangeAttribute
+                ? $"'{key}' is {RecipeWriter.Inline(RecipeWriter.Value(value!, schema))}, {problem}" : problem);
             allowed = false;
         }
         return allowed;
@@ -227,7 +232,8 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
 
     private static string Text(object limit) => Convert.ToString(limit, CultureInfo.InvariantCulture)!;
 
-    /// <summary>Rules between settings: <see cref="Step.Validate"/>, or a method of that name and type on any other settings record.</summary>
+    /// <summary>Rules between settings: <see cref="Step.Validate"/>, or a method of that name and type on any other settings
+    /// record.</summary>
     private void Validate(object record, YamlMap map)
     {
         var method = record.GetType().GetMethod(nameof(Step.Validate), Type.EmptyTypes);

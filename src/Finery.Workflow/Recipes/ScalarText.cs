@@ -56,7 +56,8 @@ internal static partial class ScalarText
     private static object? ReadWhole(Type type, string text, ref string expected)
     {
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (!decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out decimal value) || value != decimal.Truncate(value)) return null;
+        if (!decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out decimal value) || value != decimal.Truncate(value))
+            return null;
         decimal low = Limit(type, "MinValue"), high = Limit(type, "MaxValue");
         if (value >= low && value <= high) return Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
         expected = string.Create(CultureInfo.InvariantCulture, $"whole number from {low} to {high}");
@@ -69,7 +70,8 @@ internal static partial class ScalarText
     private static object? ReadFractional(Type type, string text, ref string expected)
     {
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-        if (type == typeof(decimal)) return decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out decimal exact) ? exact : null;
+        if (type == typeof(decimal))
+            return decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out decimal exact) ? exact : null;
         double value;
         if (Infinity().Match(text) is { Success: true } infinity)
             value = infinity.Groups[1].Value == "-" ? double.NegativeInfinity : double.PositiveInfinity;
@@ -78,7 +80,8 @@ internal static partial class ScalarText
         if (type == typeof(double) && (double.IsFinite(value) || Infinity().IsMatch(text))) return value;
         // Parsed again rather than narrowed: narrowing would round twice.
         if (type == typeof(float) && Infinity().IsMatch(text)) return (float)value;
-        if (type == typeof(float) && float.Parse(text, Style, CultureInfo.InvariantCulture) is var narrow && float.IsFinite(narrow)) return narrow;
+        if (type == typeof(float) && float.Parse(text, Style, CultureInfo.InvariantCulture) is var narrow
+            && float.IsFinite(narrow)) return narrow;
         expected = $"number a {(type == typeof(float) ? "float" : "double")} can hold";
         return null;
     }
@@ -90,9 +93,11 @@ internal static partial class ScalarText
         var match = Duration().Match(text);
         if (!match.Success || text.Length == 0) return null;
         double ticks = 0;
-        long[] units = [TimeSpan.TicksPerDay, TimeSpan.TicksPerHour, TimeSpan.TicksPerMinute, TimeSpan.TicksPerSecond, TimeSpan.TicksPerMillisecond];
+        long[] units = [TimeSpan.TicksPerDay, TimeSpan.TicksPerHour, TimeSpan.TicksPerMinute, TimeSpan.TicksPerSecond,
+            TimeSpan.TicksPerMillisecond];
         for (int i = 0; i < units.Length; i++)
-            if (match.Groups[i + 1] is { Success: true } part) ticks += double.Parse(part.Value, CultureInfo.InvariantCulture) * units[i];
+            if (match.Groups[i + 1] is { Success: true } part)
+                ticks += double.Parse(part.Value, CultureInfo.InvariantCulture) * units[i];
         return ticks < long.MaxValue ? TimeSpan.FromTicks((long)Math.Round(ticks)) : null;
     }
 

@@ -9,7 +9,8 @@ namespace Finery.Workflow.Recipes;
 /// <summary>A setting or input of a step, as recipes and the command line see it.</summary>
 /// <param name="Key">Recipe key, snake_case; as a flag it is written with dashes.</param>
 /// <param name="Property">The property behind it.</param>
-/// <param name="TypeName">What a value looks like: <c>number</c>, <c>whole number</c>, <c>true or false</c>, <c>list of text</c>, ...</param>
+/// <param name="TypeName">What a value looks like: <c>number</c>, <c>whole number</c>, <c>true or false</c>, <c>list of text</c>,
+/// ...</param>
 /// <param name="Required">Whether it must be given.</param>
 /// <param name="Default">Default as a recipe would write it; null if there is none.</param>
 /// <param name="Description">From <see cref="DescriptionAttribute"/>; empty if there is none.</param>
@@ -17,7 +18,8 @@ namespace Finery.Workflow.Recipes;
 public sealed record StepSetting(
     string Key, PropertyInfo Property, string TypeName, bool Required, string? Default, string Description, ArtifactKind? Input)
 {
-    /// <summary>All settings of a step type (or of any other settings record), in order of declaration, inherited ones first.</summary>
+    /// <summary>All settings of a step type (or of any other settings record), in order of declaration, inherited ones
+    /// first.</summary>
     public static IReadOnlyList<StepSetting> Of(Type type, RecipeSchema? schema = null)
     {
         schema ??= RecipeSchema.Default;
@@ -25,7 +27,8 @@ public sealed record StepSetting(
         var settings = new List<StepSetting>();
         foreach (var property in Properties(type))
         {
-            bool required = property.IsDefined(typeof(RequiredMemberAttribute)) || Parameter(property) is { HasDefaultValue: false };
+            bool required = property.IsDefined(typeof(RequiredMemberAttribute))
+                || Parameter(property) is { HasDefaultValue: false };
             object? value = defaults is null ? Parameter(property)?.DefaultValue : property.GetValue(defaults);
             string? text = required || value is null or DBNull ? null : RecipeWriter.Inline(RecipeWriter.Value(value, schema));
             settings.Add(new StepSetting(

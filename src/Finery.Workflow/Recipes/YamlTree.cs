@@ -47,8 +47,8 @@ internal sealed class YamlMap(Place at) : YamlNode(at)
 internal sealed class YamlRefused(Place at) : YamlNode(at);
 
 /// <summary>
-/// YAML text to a tree with positions. Only what a recipe needs: one document of maps with unique scalar keys, lists and scalars. Anchors,
-/// aliases and tags are refused and nesting is bounded, so the tree is never much larger than the text.
+/// YAML text to a tree with positions. Only what a recipe needs: one document of maps with unique scalar keys, lists and scalars.
+/// Anchors, aliases and tags are refused and nesting is bounded, so the tree is never much larger than the text.
 /// </summary>
 internal sealed class YamlTree
 {
@@ -85,8 +85,8 @@ internal sealed class YamlTree
         catch (YamlException e)
         {
             var at = new Place(file, (int)e.Start.Line, (int)e.Start.Column);
-            var tab = TabIndentation(text, at.Line);
-            if (tab is { } line) errors.Add(new Place(file, line, 1), "indented with a tab; YAML is indented with spaces");
+            if (TabIndentation(text) is { } line)
+                errors.Add(new Place(file, line, 1), "indented with a tab; YAML is indented with spaces");
             else errors.Add(at, "not valid YAML: " + Reason(e));
             return null;
         }
@@ -111,18 +111,18 @@ internal sealed class YamlTree
         return found;
     }
 
-    /// <summary>The nearest line at or before <paramref name="last"/> that is indented with a tab.</summary>
-    private static int? TabIndentation(string text, int last)
+    /// <summary>The first line that is indented with a tab. Asked only when parsing failed: in a block of text a tab may be
+    /// right.</summary>
+    private static int? TabIndentation(string text)
     {
         int line = 0;
-        int? found = null;
         foreach (var content in text.AsSpan().EnumerateLines())
         {
-            if (++line > last) break;
+            line++;
             int indentation = content.Length - content.TrimStart(" \t").Length;
-            if (indentation < content.Length && content[..indentation].Contains('\t')) found = line;
+            if (indentation < content.Length && content[..indentation].Contains('\t')) return line;
         }
-        return found;
+        return null;
     }
 
     /// <summary>YamlDotNet's own sentence, without the position it may begin with.</summary>
@@ -167,7 +167,8 @@ internal sealed class YamlTree
         if (_parser.Current is NodeEvent node)
         {
             if (!node.Anchor.IsEmpty) _errors.Add(at, "anchors (&) are not supported in recipes; write the value out");
-            if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) _errors.Add(at, "tags (!) are not supported in recipes; the setting decides the type");
+            if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
+                _errors.Add(at, "tags (!) are not supported in recipes; the setting decides the type");
         }
         switch (_parser.Current)
         {
@@ -180,7 +181,7 @@ internal sealed class YamlTree
             case MappingStart:
                 return Map(at, depth);
             default:
-                _errors.Add(at, "aliases (*) are not supported in recipes; write the value out, or quote text that begins with *");
+                _errors.Add(at, "aliases (*) are not supported; write the value out, or quote text that begins with *");
                 return new YamlRefused(at);
         }
     }
@@ -200,7 +201,8 @@ internal sealed class YamlTree
             }
             else if (seen.TryGetValue(text, out var first))
             {
-                _errors.Add(key.At, string.Create(CultureInfo.InvariantCulture, $"'{text}' is given twice; the first is on line {first.Line}"));
+                _errors.Add(key.At, string.Create(CultureInfo.InvariantCulture,
+                    $"'{text}' is given twice; the first is on line {first.Line}"));
             }
             else
             {

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Finery.Workflow.Runs;
 
-/// <summary>Replaces a small file so that a reader, or a kill at any moment, finds the old or the new content and never a part.</summary>
+/// <summary>Replaces a small file so that a reader, or a kill at any moment, finds the old or the new content and never a
+/// part.</summary>
 internal static class AtomicFile
 {
     /// <summary>What the name of an unfinished file ends with.</summary>
@@ -19,7 +20,8 @@ internal static class AtomicFile
         File.Move(temporary, path, overwrite: true);
     }
 
-    public static void WriteJson<T>(string path, T value) => Write(path, JsonSerializer.SerializeToUtf8Bytes(value, RunJson.Indented));
+    public static void WriteJson<T>(string path, T value) =>
+        Write(path, JsonSerializer.SerializeToUtf8Bytes(value, RunJson.Indented));
 
     /// <summary>Reads while another process may be replacing the file.</summary>
     public static byte[] Read(string path)

@@ -35,8 +35,10 @@ internal sealed class Execution(
         if (exception is AggregateException { InnerException: { } inner }) return OneLine(inner);
         string text = exception switch
         {
-            IOException when IsDiskFull(exception) => $"the disk is full ({exception.Message}); free some space and run again: it continues",
-            StepFailedException or RecipeException or RunFolderException or IOException or UnauthorizedAccessException => exception.Message,
+            IOException when IsDiskFull(exception) =>
+                $"the disk is full ({exception.Message}); free some space and run again: it continues",
+            StepFailedException or RecipeException or RunFolderException or IOException or UnauthorizedAccessException =>
+                exception.Message,
             OutOfMemoryException => $"out of memory: {exception.Message}",
             _ => $"{exception.GetType().Name}: {exception.Message}",
         };
@@ -45,7 +47,8 @@ internal sealed class Execution(
 
     /// <summary>ENOSPC and EDQUOT of Linux and macOS, ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL of Windows.</summary>
     private static bool IsDiskFull(Exception e) =>
-        OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 0x70 or 0x27 : e.HResult is 28 or 122 or 69 || e.Message.Contains("No space left");
+        OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 0x70 or 0x27 : e.HResult is 28 or 122 or 69
+            || e.Message.Contains("No space left");
 
     private StepResult RunStep(RecipeStep step)
     {
@@ -101,7 +104,8 @@ internal sealed class Execution(
         // Whatever a step throws is the failure of that step, not of the run: other steps may still go on.
         catch (Exception e)
         {
-            _failures[step.Name] = e is StepFailedException known ? known.Code : e is RecipeException ? ExitCode.Usage : ExitCode.Failure;
+            _failures[step.Name] = e is StepFailedException known ? known.Code : e is RecipeException ? ExitCode.Usage
+                : ExitCode.Failure;
             return Close(step, status with { State = StepState.Failed, Error = OneLine(e) }, clock, OneLine(e), e);
         }
         return Close(step, status with { State = StepState.Finished }, clock, decision.Plan.Reason);
@@ -143,10 +147,12 @@ internal sealed class Execution(
     {
         var results = recipe.Steps.Select(step => _results.GetValueOrDefault(step.Name)
             ?? new StepResult(step.Name, step.Type, StepState.Pending, 0, "not run")).ToArray();
-        bool interrupted = wanted.Any(step => !_results.ContainsKey(step.Name) || _results[step.Name].State == StepState.Interrupted);
+        bool interrupted = wanted.Any(step => !_results.ContainsKey(step.Name)
+            || _results[step.Name].State == StepState.Interrupted);
         var code = interrupted ? ExitCode.Interrupted : FailureCode();
         var failed = results.FirstOrDefault(result => result.State == StepState.Failed);
-        string? error = interrupted ? "interrupted; the same command continues" : failed is null ? null : $"step '{failed.Name}' failed: {failed.Detail}";
+        string? error = interrupted ? "interrupted; the same command continues" : failed is null ? null
+            : $"step '{failed.Name}' failed: {failed.Detail}";
         var state = interrupted ? RunState.Interrupted : failed is null ? RunState.Finished : RunState.Failed;
         try
         {
@@ -177,7 +183,8 @@ internal sealed class Execution(
         var blamed = new HashSet<string>(_failures.Keys);
         foreach (var step in recipe.Steps.Reverse())
             if (blamed.Contains(step.Name)) blamed.UnionWith(Producers(step));
-        bool others = _results.Values.Any(result => result.State is StepState.Finished or StepState.Cached && !blamed.Contains(result.Name));
+        bool others = _results.Values.Any(result => result.State is StepState.Finished or StepState.Cached
+            && !blamed.Contains(result.Name));
         return others ? ExitCode.Partial : ExitCode.Failure;
     }
 

@@ -34,7 +34,8 @@ public enum ExitCode
     SigTerm = 143,
 }
 
-/// <summary>Thrown by a step that fails for a reason with an exit code of its own: a missing program (3), a gate (4), divergence (5).</summary>
+/// <summary>Thrown by a step that fails for a reason with an exit code of its own: a missing program (3), a gate (4), divergence
+/// (5).</summary>
 /// <param name="code">What the command exits with.</param>
 /// <param name="message">One line for the user: what was wrong, where, what to do.</param>
 public sealed class StepFailedException(ExitCode code, string message) : Exception(message)

@@ -34,7 +34,8 @@ internal static class Fingerprint
         var records = new ConcurrentBag<FileRecord>();
         try
         {
-            Parallel.ForEach(files, new ParallelOptions { CancellationToken = stop }, file => records.Add(Digest(file.Path, file.Name)));
+            Parallel.ForEach(files, new ParallelOptions { CancellationToken = stop }, file =>
+                records.Add(Digest(file.Path, file.Name)));
         }
         catch (AggregateException e)
         {

@@ -2,8 +2,8 @@ using System.Text.Json;
 
 namespace Finery.Workflow.Runs;
 
-/// <summary>A file of one JSON value per line that grows at its end. After a kill its last line may be torn: readers do not see it and the next
-/// writer cuts it off.</summary>
+/// <summary>A file of one JSON value per line that grows at its end. After a kill its last line may be torn: readers do not see
+/// it and the next writer cuts it off.</summary>
 internal sealed class JsonLines : IDisposable
 {
     private readonly string _path;

@@ -22,8 +22,8 @@ public sealed record LogLine(DateTimeOffset Time, string Level, string Message);
 /// <param name="Last">Last value; NaN if none is finite.</param>
 public sealed record MetricBucket(long From, int Count, int NonFinite, double Min, double Max, double Mean, double Last)
 {
-    /// <summary>Gathers points into at most <paramref name="buckets"/> buckets of equal width, a power of two of steps; empty ones are left
-    /// out.</summary>
+    /// <summary>Gathers points into at most <paramref name="buckets"/> buckets of equal width, a power of two of steps; empty
+    /// ones are left out.</summary>
     public static IReadOnlyList<MetricBucket> Of(IEnumerable<(long Step, double Value)> points, int buckets)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(buckets, 2);

@@ -21,7 +21,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
     /// <param name="Earlier">What it says now; null if nothing useful.</param>
     public sealed record Decision(StepPlan Plan, StepStatus Status, StepStatus? Earlier);
 
-    /// <summary>Decides about a step. The steps before it have been decided, and <see cref="Finished"/> called for those that ran.</summary>
+    /// <summary>Decides about a step. The steps before it have been decided, and <see cref="Finished"/> called for those that
+    /// ran.</summary>
     /// <exception cref="IOException">A file that belongs to the key cannot be read.</exception>
     /// <exception cref="RecipeException">A file that belongs to the key is gone.</exception>
     public Decision Decide(RecipeStep step)
@@ -58,7 +59,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
         {
             string path = Path.Combine(folder.StepFolder(step.Name), output.Name);
             if (!File.Exists(path) && !Directory.Exists(path))
-                throw new StepFailedException(ExitCode.Failure, $"step type '{step.Type}' did not write its output '{output.Name}'");
+                throw new StepFailedException(ExitCode.Failure,
+                    $"step type '{step.Type}' did not write its output '{output.Name}'");
             var files = Fingerprint.Files(path, stop);
             records.Add(new OutputRecord(output.Name, Artifact(output.Kind), Fingerprint.Of(files), files));
             _outputs[(step.Name, output.Name)] = records[^1];
@@ -85,7 +87,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
         if (key != earlier.Key) return (PlannedAction.Run, $"{RunFolder.StepFile} is damaged: its key does not belong to it");
         if (earlier.State != StepState.Finished) return (PlannedAction.Resume, Unfinished(earlier));
         string? damage = Damage(step, earlier);
-        return damage is null ? (PlannedAction.Cached, "finished before, nothing it depends on has changed") : (PlannedAction.Run, damage);
+        return damage is null ? (PlannedAction.Cached, "finished before, nothing it depends on has changed")
+            : (PlannedAction.Run, damage);
     }
 
     private static string Unfinished(StepStatus earlier) => earlier.State switch
@@ -146,7 +149,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
         }
     }
 
-    /// <summary>Compares the outputs of a finished step with what it recorded; intact ones become known to the steps after it.</summary>
+    /// <summary>Compares the outputs of a finished step with what it recorded; intact ones become known to the steps after
+    /// it.</summary>
     private string? Damage(RecipeStep step, StepStatus recorded)
     {
         var intact = new List<OutputRecord>();
@@ -154,7 +158,8 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
         {
             string path = Path.Combine(folder.StepFolder(step.Name), output.Name);
             string damaged = $"output damaged: {step.Name}/{output.Name}";
-            var expected = recorded.Outputs.FirstOrDefault(record => record.Name == output.Name && record.Kind == Artifact(output.Kind));
+            var expected = recorded.Outputs.FirstOrDefault(record => record.Name == output.Name
+                && record.Kind == Artifact(output.Kind));
             if (expected is null) return $"{damaged} is not recorded in {RunFolder.StepFile}";
             if (!File.Exists(path) && !Directory.Exists(path)) return $"{damaged} is missing";
             var files = Fingerprint.Files(path, stop);
@@ -163,10 +168,12 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
             {
                 string name = file.Path.Length == 0 ? damaged : $"{damaged}/{file.Path}";
                 if (!found.Remove(file.Path, out var now)) return $"{name} is missing";
-                if (now.Bytes != file.Bytes) return FormattableString.Invariant($"{name} has {now.Bytes} bytes, not {file.Bytes}");
+                if (now.Bytes != file.Bytes)
+                    return FormattableString.Invariant($"{name} has {now.Bytes} bytes, not {file.Bytes}");
                 if (now.Sha256 != file.Sha256) return $"{name} has other content";
             }
-            if (found.Count > 0) return $"{damaged}/{found.Keys.Order(StringComparer.Ordinal).First()} was not written by the step";
+            if (found.Count > 0)
+                return $"{damaged}/{found.Keys.Order(StringComparer.Ordinal).First()} was not written by the step";
             intact.Add(new OutputRecord(output.Name, expected.Kind, Fingerprint.Of(files), files));
         }
         foreach (var record in intact) _outputs[(step.Name, record.Name)] = record;

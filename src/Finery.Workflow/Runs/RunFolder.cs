@@ -31,7 +31,8 @@ public sealed class RunFolder
     {
         var folder = new RunFolder(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
         if (!Directory.Exists(folder.Path)) throw new RunFolderException($"There is no run folder {folder.Path}.");
-        if (!File.Exists(folder.PathOf(StatusFile))) throw new RunFolderException($"{folder.Path} is not a run folder: it has no {StatusFile}.");
+        if (!File.Exists(folder.PathOf(StatusFile)))
+            throw new RunFolderException($"{folder.Path} is not a run folder: it has no {StatusFile}.");
         return folder;
     }
 
@@ -56,7 +57,8 @@ public sealed class RunFolder
             }
             runs.Add((folder, started));
         }
-        return [.. runs.OrderByDescending(run => run.Started).ThenBy(run => run.Folder.Name, StringComparer.Ordinal).Select(run => run.Folder)];
+        return [.. runs.OrderByDescending(run => run.Started).ThenBy(run => run.Folder.Name, StringComparer.Ordinal)
+            .Select(run => run.Folder)];
     }
 
     /// <summary><c>run.json</c>.</summary>
@@ -85,7 +87,8 @@ public sealed class RunFolder
     /// <exception cref="RunFolderException">It cannot be read.</exception>
     public StepStatus? Step(string name) => Read<StepStatus>(System.IO.Path.Combine(StepFolder(name), StepFile));
 
-    /// <summary>Statuses of the steps of the run that have begun, in order; one whose <c>step.json</c> is damaged is left out.</summary>
+    /// <summary>Statuses of the steps of the run that have begun, in order; one whose <c>step.json</c> is damaged is left
+    /// out.</summary>
     public IReadOnlyList<StepStatus> Steps()
     {
         var steps = new List<StepStatus>();
@@ -109,18 +112,19 @@ public sealed class RunFolder
         ? System.IO.Path.Combine(Path, name)
         : throw new RunFolderException("No step can have this name.");
 
-    /// <summary>Rows of a step's <c>metrics.jsonl</c>, from a position on. A half-written last line waits for the next call; a damaged line is
-    /// left out.</summary>
+    /// <summary>Rows of a step's <c>metrics.jsonl</c>, from a position on. A half-written last line waits for the next call; a
+    /// damaged line is left out.</summary>
     /// <param name="step">Name of the step.</param>
     /// <param name="offset">0, or what an earlier call returned as next.</param>
     /// <returns>The rows, and where to read on; all rows if the file was cut in the meantime (a rollback).</returns>
     public (IReadOnlyList<MetricRow> Rows, long Next) Metrics(string step, long offset = 0) =>
         JsonLines.Read<MetricRow>(System.IO.Path.Combine(StepFolder(step), MetricsFile), offset);
 
-    /// <summary>A series in at most <paramref name="buckets"/> buckets. Their bounds are multiples of a power of two of steps, so a curve
-    /// keeps its shape when it is refreshed.</summary>
+    /// <summary>A series in at most <paramref name="buckets"/> buckets. Their bounds are multiples of a power of two of steps, so
+    /// a curve keeps its shape when it is refreshed.</summary>
     public IReadOnlyList<MetricBucket> Series(string step, string metric, int buckets) =>
-        MetricBucket.Of(Metrics(step).Rows.Where(row => row.Values.ContainsKey(metric)).Select(row => (row.Step, row.Values[metric])), buckets);
+        MetricBucket.Of(Metrics(step).Rows.Where(row => row.Values.ContainsKey(metric))
+            .Select(row => (row.Step, row.Values[metric])), buckets);
 
     /// <summary>Lines of a step's <c>log.jsonl</c>, from a position on, as <see cref="Metrics"/>.</summary>
     public (IReadOnlyList<LogLine> Lines, long Next) Log(string step, long offset = 0) =>

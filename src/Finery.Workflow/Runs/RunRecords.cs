@@ -2,7 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Finery.Workflow.Runs;
 
-/// <summary>Where a step is. <see cref="Cached"/> and <see cref="Skipped"/> describe a run, not what <c>step.json</c> says.</summary>
+/// <summary>Where a step is. <see cref="Cached"/> and <see cref="Skipped"/> describe a run, not what <c>step.json</c>
+/// says.</summary>
 public enum StepState
 {
     /// <summary>Not begun.</summary>

@@ -3,7 +3,8 @@ using Finery.Workflow.Recipes;
 
 namespace Finery.Workflow.Runs;
 
-/// <summary>The one process that may write a run folder, as long as this lives: it holds a lock that ends with the process.</summary>
+/// <summary>The one process that may write a run folder, as long as this lives: it holds a lock that ends with the
+/// process.</summary>
 internal sealed class RunWriter : IDisposable
 {
     private static readonly TimeSpan Pulse = TimeSpan.FromSeconds(10);
@@ -88,7 +89,8 @@ internal sealed class RunWriter : IDisposable
         if (clean && folder.Exists)
         {
             var entries = folder.GetFileSystemInfos();
-            if (entries.Length > 0 && !entries.Any(entry => entry.Name is RunFolder.StepFile or RunFolder.StepFile + AtomicFile.Unfinished))
+            if (entries.Length > 0
+                && !entries.Any(entry => entry.Name is RunFolder.StepFile or RunFolder.StepFile + AtomicFile.Unfinished))
                 throw new RunFolderException($"{folder.FullName} was not made by a run; move it away or rename the step.");
             // step.json goes last, by being replaced: a kill in between leaves a step whose outputs are found damaged.
             foreach (var entry in entries)
@@ -102,7 +104,8 @@ internal sealed class RunWriter : IDisposable
         SetStep(step.Name, StepState.Running, 0);
     }
 
-    public void WriteStep(StepStatus step) => AtomicFile.WriteJson(Path.Combine(Folder.StepFolder(step.Name), RunFolder.StepFile), step);
+    public void WriteStep(StepStatus step) =>
+        AtomicFile.WriteJson(Path.Combine(Folder.StepFolder(step.Name), RunFolder.StepFile), step);
 
     /// <summary>Removes checkpoints and scratch of a finished step, also what a kill at the last moment left.</summary>
     public void RemoveState(string step)

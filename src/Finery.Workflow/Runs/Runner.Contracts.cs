@@ -38,7 +38,8 @@ public sealed record StepPlan(string Name, string Type, PlannedAction Action, st
 /// <param name="Seconds">Seconds this run spent on it.</param>
 /// <param name="Detail">Why it ran or was cached or skipped; for a failed step the error in one line.</param>
 /// <param name="Exception">What a failed step threw, for <c>--debug</c>.</param>
-public sealed record StepResult(string Name, string Type, StepState State, double Seconds, string Detail, Exception? Exception = null);
+public sealed record StepResult(string Name, string Type, StepState State, double Seconds, string Detail,
+    Exception? Exception = null);
 
 /// <summary>How a run ended.</summary>
 /// <param name="ExitCode">What the command exits with.</param>
@@ -61,7 +62,8 @@ public sealed record RunOptions
     /// <summary>Plan only: nothing is written, the result lists the steps as pending or cached with their reasons.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>Called at the end of every run, also a failed one, when <c>run.json</c> says how it ended. If it throws, the run warns.</summary>
+    /// <summary>Called at the end of every run, also a failed one, when <c>run.json</c> says how it ended. If it throws, the run
+    /// warns.</summary>
     public Action<RunFolder>? Report { get; init; }
 }
 

@@ -7,8 +7,9 @@ namespace Finery.Workflow.Runs;
 /// Runs the steps of a recipe that are not finished, one after the other, and records what they do in a run folder.
 /// </summary>
 /// <remarks>
-/// The exit code is that of the run as a whole: 0 when every step asked for is finished; a step's own code where it names one (missing
-/// prerequisite, check, divergence); otherwise 6 when steps are finished that the failed ones do not depend on, and 1 when none is.
+/// The exit code is that of the run as a whole: 0 when every step asked for is finished; a step's own code where it names one
+/// (missing prerequisite, check, divergence); otherwise 6 when steps are finished that the failed ones do not depend on, and 1
+/// when none is.
 /// </remarks>
 /// <param name="schema">Kinds of settings; null for all that Finery has.</param>
 public sealed class Runner(RecipeSchema? schema = null)
@@ -26,7 +27,8 @@ public sealed class Runner(RecipeSchema? schema = null)
         return [.. Wanted(recipe, options).Select(step => planner.Decide(step).Plan)];
     }
 
-    /// <summary>Runs what is not finished. Never throws for what goes wrong in a step or with the folder: the result says it.</summary>
+    /// <summary>Runs what is not finished. Never throws for what goes wrong in a step or with the folder: the result says
+    /// it.</summary>
     /// <param name="recipe">The recipe, read for the same <paramref name="runFolder"/>.</param>
     /// <param name="runFolder">Folder of the run, made if need be.</param>
     /// <param name="options">How to run.</param>
@@ -70,7 +72,8 @@ public sealed class Runner(RecipeSchema? schema = null)
     private static string? UnknownStep(Recipe recipe, RunOptions options)
     {
         var names = recipe.Steps.Select(step => step.Name).ToArray();
-        string? unknown = options.Force.Where(name => name != "*").Append(options.Until).FirstOrDefault(name => name is not null && !names.Contains(name));
+        string? unknown = options.Force.Where(name => name != "*").Append(options.Until)
+            .FirstOrDefault(name => name is not null && !names.Contains(name));
         return unknown is null ? null : $"The recipe has no step '{unknown}'; it has {string.Join(", ", names)}.";
     }
 

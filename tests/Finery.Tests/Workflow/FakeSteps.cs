@@ -81,14 +81,16 @@ internal sealed record FakeFilterStep : Step
     [Neutral]
     public int Memory { get; init; } = 100;
 
-    public override IReadOnlyList<StepOutput> Outputs => [new("kept", ArtifactKind.Documents), new("plan.json", ArtifactKind.Plan)];
+    public override IReadOnlyList<StepOutput> Outputs =>
+        [new("kept", ArtifactKind.Documents), new("plan.json", ArtifactKind.Plan)];
 
     public override void Run(StepContext context)
     {
         Directory.CreateDirectory(context.Output("kept"));
         foreach (string file in Directory.GetFiles(Documents.Path))
             File.Copy(file, Path.Combine(context.Output("kept"), Path.GetFileName(file)), overwrite: true);
-        File.WriteAllText(context.Output("plan.json"), FormattableString.Invariant($"{LearningRate} {context.Seed} {Limit} {Cap}"));
+        File.WriteAllText(context.Output("plan.json"),
+            FormattableString.Invariant($"{LearningRate} {context.Seed} {Limit} {Cap}"));
         context.Summary["rate"] = LearningRate;
     }
 }
@@ -125,9 +127,13 @@ internal sealed record FakeCount : Step
 
 internal static class Fake
 {
-    public static RecipeSchema Schema { get; } = new(
-        new Dictionary<string, Type> { ["read"] = typeof(FakeRead), ["filter"] = typeof(FakeFilterStep), ["count"] = typeof(FakeCount) },
-        [new SettingsFamily(typeof(FakeFilter), "filter", new Dictionary<string, Type> { ["length"] = typeof(LengthFilter), ["ratio"] = typeof(RatioFilter) })]);
+    private static readonly Dictionary<string, Type> Steps =
+        new() { ["read"] = typeof(FakeRead), ["filter"] = typeof(FakeFilterStep), ["count"] = typeof(FakeCount) };
+
+    private static readonly Dictionary<string, Type> Filters =
+        new() { ["length"] = typeof(LengthFilter), ["ratio"] = typeof(RatioFilter) };
+
+    public static RecipeSchema Schema { get; } = new(Steps, [new SettingsFamily(typeof(FakeFilter), "filter", Filters)]);
 
     public static Recipe Recipe(string yaml, string runFolder, params string[] overrides)
     {

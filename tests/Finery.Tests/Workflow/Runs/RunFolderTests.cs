@@ -28,8 +28,10 @@ public sealed class RunFolderTests : IDisposable
     {
         var run = Finished();
         var status = run.Status();
-        Assert.Equal((RunState.Finished, 0, 42ul, 3, 1), (status.State, status.ExitCode, status.Seed, status.Threads, status.Attempt));
-        Assert.Equal([("corpus", StepState.Finished), ("counts", StepState.Finished)], status.Steps.Select(step => (step.Name, step.State)));
+        Assert.Equal((RunState.Finished, 0, 42ul, 3, 1),
+            (status.State, status.ExitCode, status.Seed, status.Threads, status.Attempt));
+        Assert.Equal([("corpus", StepState.Finished), ("counts", StepState.Finished)],
+            status.Steps.Select(step => (step.Name, step.State)));
         Assert.Equal((Environment.ProcessId, Environment.MachineName), (status.Pid, status.Host));
         Assert.True(status.Machine is { Cores: > 0, MemoryBytes: > 0, Cpu.Length: > 0 });
         var counts = run.Steps()[1];
@@ -59,7 +61,8 @@ public sealed class RunFolderTests : IDisposable
     public void A_run_whose_process_is_gone_is_lost()
     {
         var run = Finished();
-        string path = _folder["run/run.json"], json = File.ReadAllText(path).Replace("\"state\": \"finished\",\n  \"seed\"", "\"state\": \"running\",\n  \"seed\"");
+        string path = _folder["run/run.json"], json = File.ReadAllText(path)
+            .Replace("\"state\": \"finished\",\n  \"seed\"", "\"state\": \"running\",\n  \"seed\"");
         File.WriteAllText(path, json);
         Assert.Equal(RunState.Running, run.Status().State);
         File.WriteAllText(path, json.Replace($"\"pid\": {Environment.ProcessId}", "\"pid\": 2147483646"));
@@ -88,7 +91,8 @@ public sealed class RunFolderTests : IDisposable
         var (rows, next) = run.Metrics("counts");
         Assert.Equal([1, 0.5, double.NaN, 0.25, 0.2], rows.Select(row => row.Values["loss"]));
         Assert.Equal(new FileInfo(path).Length, next);
-        File.AppendAllText(path, "{\"step\":5,\"time\":\"2026-01-01T00:00:00Z\",\"values\":{\"loss\":\"-Infinity\"}}\n\0\0\0\n{\"step\":6,");
+        File.AppendAllText(path,
+            "{\"step\":5,\"time\":\"2026-01-01T00:00:00Z\",\"values\":{\"loss\":\"-Infinity\"}}\n\0\0\0\n{\"step\":6,");
         var (more, after) = run.Metrics("counts", next);
         Assert.Equal((5, double.NegativeInfinity), (Assert.Single(more).Step, more[0].Values["loss"]));
         Assert.Equal((0, after), (run.Metrics("counts", after).Rows.Count, run.Metrics("counts", after).Next));

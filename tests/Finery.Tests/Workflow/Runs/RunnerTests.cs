@@ -30,15 +30,18 @@ public sealed class RunnerTests : IDisposable
             documents: clean
         """;
 
-    private RunResult Run(string? yaml = null, RunOptions? options = null, CancellationToken stop = default, params string[] overrides) =>
+    private RunResult Run(string? yaml = null, RunOptions? options = null, CancellationToken stop = default,
+        params string[] overrides) =>
         new Runner(Fake.Schema).Run(
-            Fake.Recipe(yaml ?? Yaml, _folder["run"], overrides), _folder["run"], options ?? new RunOptions { Threads = 1 }, new SilentObserver(), stop);
+            Fake.Recipe(yaml ?? Yaml, _folder["run"], overrides), _folder["run"], options ?? new RunOptions { Threads = 1 },
+                new SilentObserver(), stop);
 
     private static string[] States(RunResult result) => [.. result.Steps.Select(step => step.State.ToString())];
 
     private static string[] Reasons(RunResult result) => [.. result.Steps.Select(step => step.Detail)];
 
-    private string Outputs() => string.Join('\n', new[] { "corpus/documents/part.txt", "clean/kept/part.txt", "clean/plan.json", "counts/counts.txt" }
+    private string Outputs() =>
+        string.Join('\n', new[] { "corpus/documents/part.txt", "clean/kept/part.txt", "clean/plan.json", "counts/counts.txt" }
         .Select(name => File.ReadAllText(_folder["run/" + name])));
 
     private const string Unchanged = "finished before, nothing it depends on has changed";
@@ -84,7 +87,9 @@ public sealed class RunnerTests : IDisposable
     {
         Run();
         var result = Run(overrides: ["clean.learning_rate=1e-4", "clean.filters=[length]"]);
-        Assert.Equal([Unchanged, "settings changed: filters [] -> [{filter: length, min_words: 4, max_words: 100}], learning_rate 0.5 -> 0.0001", Unchanged], Reasons(result));
+        Assert.Equal([Unchanged,
+            "settings changed: filters [] -> [{filter: length, min_words: 4, max_words: 100}], learning_rate 0.5 -> 0.0001",
+            Unchanged], Reasons(result));
         Assert.Equal(
             "settings changed: filters.0.min_words 4 -> 5",
             Run(overrides: ["clean.learning_rate=1e-4", "clean.filters=[{filter: length, min_words: 5}]"]).Steps[1].Detail);
@@ -116,7 +121,8 @@ public sealed class RunnerTests : IDisposable
         if (damage == "delete") File.Delete(file);
         if (damage == "add") _folder.Write("run/clean/kept/more.txt", "more");
         if (damage == "manifest") File.WriteAllText(manifest, File.ReadAllText(manifest)[..100]);
-        if (damage == "key") File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("\"shuffle\": false", "\"shuffle\": true"));
+        if (damage == "key") File.WriteAllText(manifest, File.ReadAllText(manifest)
+            .Replace("\"shuffle\": false", "\"shuffle\": true"));
         var result = Run();
         if (damage == "key") Assert.Equal("settings changed: shuffle true -> false", result.Steps[1].Detail);
         else Assert.Equal(reason, result.Steps[1].Detail);
@@ -220,7 +226,8 @@ public sealed class RunnerTests : IDisposable
         Assert.Equal(["Finished", "Finished", "Finished", "Failed", "Finished", "Finished"], States(result));
         Assert.Equal("InvalidOperationException: two lines", result.Steps[3].Detail);
         Assert.True(reported);
-        Assert.Contains(RunFolder.Open(_folder["run"]).Log("counts").Lines, line => line.Level == "error" && line.Message.Contains("FakeCount"));
+        Assert.Contains(RunFolder.Open(_folder["run"]).Log("counts").Lines, line => line.Level == "error"
+            && line.Message.Contains("FakeCount"));
         FakeCount.After.Value = null;
         Assert.Equal(["Cached", "Cached", "Cached", "Finished", "Cached", "Cached"], States(Run(yaml)));
     }
@@ -228,7 +235,8 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public void Dependants_of_a_failed_step_are_skipped_and_its_own_exit_code_counts()
     {
-        string yaml = Yaml.Replace("documents: clean", "documents: clean\n    to: 2") + "\n  last:\n    type: filter\n    documents: ./";
+        string yaml = Yaml.Replace("documents: clean",
+            "documents: clean\n    to: 2") + "\n  last:\n    type: filter\n    documents: ./";
         FakeCount.After.Value = _ => throw new StepFailedException(ExitCode.Diverged, "loss is not a number");
         Directory.CreateDirectory(_folder["docs"]);
         var result = Run(yaml.Replace("./", _folder["docs"]));
@@ -249,7 +257,8 @@ public sealed class RunnerTests : IDisposable
     {
         Assert.Equal(["Finished", "Finished", "Pending"], States(Run(options: new RunOptions { Until = "clean" })));
         var wrong = Run(options: new RunOptions { Until = "cleen" });
-        Assert.Equal((ExitCode.Usage, "The recipe has no step 'cleen'; it has corpus, clean, counts."), (wrong.ExitCode, wrong.Error));
+        Assert.Equal((ExitCode.Usage, "The recipe has no step 'cleen'; it has corpus, clean, counts."),
+            (wrong.ExitCode, wrong.Error));
     }
 
     [Fact]
