@@ -45,9 +45,10 @@ public static class ServeCommand
         using var interruption = new Interruption("Stopping: no new requests, those being answered are finished.");
         streams.Messages.WriteLine($"Serving {engine.ModelId} at {server.Url}. Ctrl-C stops. Try:");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KEY\"" : "";
-        streams.Messages.WriteLine(
-            $"  curl {server.Url}/v1/chat/completions{key} -H \"Content-Type: application/json\" " +
-            "-d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'");
+        (string route, string body) = engine.CanChat
+            ? ("chat/completions", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}")
+            : ("completions", "{\"prompt\": \"Gets the\", \"max_tokens\": 32}");
+        streams.Messages.WriteLine($"  curl {server.Url}/v1/{route}{key} -H \"Content-Type: application/json\" -d '{body}'");
         await Task.Delay(Timeout.Infinite, interruption.Stop).ContinueWith(_ => { }, TaskScheduler.Default);
         await server.Stop();
         return (int)ExitCode.Ok;

@@ -9,6 +9,8 @@ namespace Finery.Cli.Commands;
 /// <summary>A verb for a step of the catalogue: the same settings as in a recipe, as flags. Inputs are paths.</summary>
 public static class StepCommand
 {
+    private const int LongestTypeName = 24;
+
     /// <summary>The verb of a step.</summary>
     /// <param name="type">Name in the catalogue.</param>
     /// <param name="record">Its record type.</param>
@@ -23,7 +25,7 @@ public static class StepCommand
             var flag = new Option<string[]>("--" + setting.Key.Replace('_', '-'))
             {
                 Description = Describe(setting),
-                HelpName = setting.Input is null ? setting.TypeName : "path",
+                HelpName = setting.Input is not null ? "path" : setting.TypeName.Length <= LongestTypeName ? setting.TypeName : "value",
                 Required = setting.Required,
                 Arity = IsList(setting) ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
                 AllowMultipleArgumentsPerToken = IsList(setting),
@@ -66,7 +68,8 @@ public static class StepCommand
 
     private static string Describe(StepSetting setting)
     {
-        string text = setting.Description.Length > 0 ? setting.Description : setting.Key.Replace('_', ' ') + ".";
+        string text = setting.Description.Length > 0 ? setting.Description : setting.Key.Replace('_', ' ');
+        if (setting.TypeName.Length > LongestTypeName && setting.Input is null) text += $" ({setting.TypeName})";
         return setting.Default is { Length: > 0 } value ? $"{text} [default: {value}]" : text;
     }
 

@@ -57,6 +57,9 @@ public sealed class TextEngine : IDisposable
     /// <summary>Most tokens of prompt and answer together.</summary>
     public int ContextLength => _generator.ContextLength;
 
+    /// <summary>Whether the tokenizer has a chat template that is understood.</summary>
+    public bool CanChat => _template is not null;
+
     /// <summary>Parameters of the model.</summary>
     public long ParameterCount => _model.Config.ParameterCount;
 

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Cli.Inference;
 using Microsoft.AspNetCore.Builder;
@@ -18,6 +20,7 @@ namespace Finery.Cli.Serving;
 public sealed class OpenAiServer : IAsyncDisposable
 {
     private const int LongestRequestId = 128;
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly WebApplication _app;
     private readonly GenerationQueue _queue;
@@ -151,7 +154,7 @@ public sealed class OpenAiServer : IAsyncDisposable
     private static Task Json(HttpContext context, JsonObject body)
     {
         context.Response.ContentType = "application/json; charset=utf-8";
-        return context.Response.WriteAsync(body.ToJsonString());
+        return context.Response.WriteAsync(body.ToJsonString(Relaxed));
     }
 
     private static JsonObject Model(TextEngine engine, long created) => new()
