@@ -56,7 +56,7 @@ public class OpenAiServerTests
         Assert.Equal((int)whole["usage"]!["total_tokens"]!, (int)usage["usage"]!["total_tokens"]!);
         var last = events[^2]["choices"]![0]!;
         Assert.Empty(last["delta"]!.AsObject());
-        Assert.Equal("length", (string?)last["finish_reason"]);
+        Assert.Equal((string?)whole["choices"]![0]!["finish_reason"], (string?)last["finish_reason"]);
         Assert.All(events[..^1], e => Assert.True(e.ContainsKey("usage") && e["usage"] is null));
         Assert.All(events[1..^2], e => Assert.Null(e["choices"]![0]!["finish_reason"]));
         string text = string.Concat(events[..^1].Select(e => (string?)e["choices"]![0]!["delta"]!["content"]));
