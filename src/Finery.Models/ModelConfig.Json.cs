@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Finery.Models.Weights;
 
 namespace Finery.Models;
 
@@ -27,14 +28,16 @@ public sealed partial record ModelConfig
             if (errors.Count > 0) throw new InvalidDataException(string.Join(" ", errors));
             return config;
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a string that is not valid Unicode.
             throw new InvalidDataException($"not valid JSON: {exception.Message}", exception);
         }
     }
 
     /// <summary>The text of <c>config.json</c>.</summary>
-    public string ToJson()
+    /// <param name="type">How the weights beside it are stored.</param>
+    public string ToJson(SafeTensorType type = SafeTensorType.F32)
     {
         using var buffer = new MemoryStream();
         // A fixed newline: the same configuration gives the same bytes on every system.
@@ -68,7 +71,7 @@ public sealed partial record ModelConfig
             WriteId(json, "pad_token_id", PadId);
             json.WriteNumber("initializer_range", 0.02);
             json.WriteBoolean("use_cache", true);
-            json.WriteString("torch_dtype", "float32");
+            json.WriteString("torch_dtype", type == SafeTensorType.BF16 ? "bfloat16" : "float32");
             json.WriteEndObject();
         }
         return Encoding.UTF8.GetString(buffer.ToArray()) + "\n";

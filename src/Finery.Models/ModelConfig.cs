@@ -175,10 +175,12 @@ public sealed partial record ModelConfig
     }
 
     /// <summary>Writes <c>config.json</c> into a model folder, atomically.</summary>
-    public void Save(string folder)
+    /// <param name="folder">Created if absent.</param>
+    /// <param name="type">How the weights beside it are stored.</param>
+    public void Save(string folder, SafeTensorType type = SafeTensorType.F32)
     {
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson())));
+        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson(type))));
     }
 
     /// <summary>Two configurations are equal when they write the same <c>config.json</c>.</summary>

@@ -87,7 +87,7 @@ public sealed class LlamaModel : IDisposable
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
         foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) all[key] = value;
         SafeTensorsWriter.Write(Path.Combine(folder, SafeTensorsFolder.SingleFile), _weights.Named, type, all);
-        Config.Save(folder);
+        Config.Save(folder, type);
     }
 
     /// <summary>Records the forward pass up to the final norm.</summary>

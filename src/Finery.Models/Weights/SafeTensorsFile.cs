@@ -210,7 +210,9 @@ public sealed class SafeTensorsFile : IDisposable
         if (json.ValueKind != JsonValueKind.Object) throw Malformed($"the entry of {name} is not an object.");
         if (!json.TryGetProperty("dtype", out var type) || type.ValueKind != JsonValueKind.String
             || !Bits.TryGetValue(type.GetString()!, out int bits))
+        {
             throw Malformed($"{name} has no known dtype.");
+        }
         long[] shape = Integers(name, json, "shape");
         long[] offsets = Integers(name, json, "data_offsets");
         if (offsets.Length != 2 || offsets[0] > offsets[1])

@@ -52,9 +52,7 @@ internal readonly unsafe struct Width512 : IWidth<F512>
     public static F512 Subtract(F512 a, F512 b) => a - b;
     public static F512 Multiply(F512 a, F512 b) => a * b;
     public static F512 Divide(F512 a, F512 b) => a / b;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F512 MultiplyAdd(F512 a, F512 b, F512 c) =>
-        Avx512F.IsSupported ? Vector512.FusedMultiplyAdd(a, b, c) : a * b + c;
+    public static F512 MultiplyAdd(F512 a, F512 b, F512 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F512 Max(F512 a, F512 b) => Vector512.MaxNative(a, b);
     public static F512 Exp(F512 x) => VectorMath.Exp(x);
     public static float Sum(F512 value) => Vector512.Sum(value);
@@ -70,9 +68,7 @@ internal readonly unsafe struct Width256 : IWidth<F256>
     public static F256 Subtract(F256 a, F256 b) => a - b;
     public static F256 Multiply(F256 a, F256 b) => a * b;
     public static F256 Divide(F256 a, F256 b) => a / b;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F256 MultiplyAdd(F256 a, F256 b, F256 c) =>
-        Fma.IsSupported ? Vector256.FusedMultiplyAdd(a, b, c) : a * b + c;
+    public static F256 MultiplyAdd(F256 a, F256 b, F256 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F256 Max(F256 a, F256 b) => Vector256.MaxNative(a, b);
     public static F256 Exp(F256 x) => VectorMath.Exp(x);
     public static float Sum(F256 value) => Vector256.Sum(value);
@@ -88,9 +84,7 @@ internal readonly unsafe struct Width128 : IWidth<F128>
     public static F128 Subtract(F128 a, F128 b) => a - b;
     public static F128 Multiply(F128 a, F128 b) => a * b;
     public static F128 Divide(F128 a, F128 b) => a / b;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static F128 MultiplyAdd(F128 a, F128 b, F128 c) =>
-        Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(a, b, c) : a * b + c;
+    public static F128 MultiplyAdd(F128 a, F128 b, F128 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F128 Max(F128 a, F128 b) => Vector128.MaxNative(a, b);
     public static F128 Exp(F128 x) => VectorMath.Exp(x);
     public static float Sum(F128 value) => Vector128.Sum(value);

@@ -136,6 +136,31 @@ public class ModelConfigTests
     public void Anything_but_an_object_is_refused(string json) => Fails("", json);
 
     [Fact]
+    public void A_damaged_configuration_is_read_or_refused_but_never_crashes()
+    {
+        var config = TinyModels.Config with { RopeScaling = new(8, 1, 4, 32), NoRopeInterval = 2 };
+        byte[] whole = Encoding.UTF8.GetBytes(config.ToJson());
+        var random = new Random(1);
+        int refused = 0;
+        for (int round = 0; round < 1000; round++)
+        {
+            byte[] damaged = round % 3 == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
+            for (int i = 0; i <= round % 4 && damaged.Length > 0; i++)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            try
+            {
+                Assert.Empty(ModelConfig.Parse(damaged).Validate());
+            }
+            catch (InvalidDataException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 334, 1000);
+        Fails("JSON", Json([("model_type", "\"\\ud800\"")]));
+    }
+
+    [Fact]
     public void A_folder_without_configuration_says_so()
     {
         using var folder = new TemporaryFolder();

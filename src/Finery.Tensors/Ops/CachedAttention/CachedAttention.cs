@@ -45,8 +45,11 @@ public abstract partial class Kernels
         Check(keys, keys.Rows, shape.KvHeadCount * shape.HeadSize);
         Check(values, keys.Rows, shape.KvHeadCount * shape.HeadSize);
         Check(output, qkv.Rows, shape.OutputColumns);
-        if (length < 0 || length + qkv.Rows > keys.Rows)
-            throw new ArgumentException($"CachedAttention: {length} + {qkv.Rows} tokens do not fit a cache of {keys.Rows}.", nameof(length));
+        if (length < 0 || length > keys.Rows - qkv.Rows)
+        {
+            throw new ArgumentException(
+                $"CachedAttention: {length} + {qkv.Rows} tokens do not fit a cache of {keys.Rows}.", nameof(length));
+        }
         CachedAttentionCore(qkv, keys, values, length, shape, output);
     }
 

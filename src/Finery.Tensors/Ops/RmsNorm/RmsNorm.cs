@@ -49,14 +49,20 @@ public abstract partial class Kernels
 
 public sealed partial class Tape
 {
+    private readonly HashSet<Tensor> _streamEnds = [];
+
     /// <summary>Adds a branch to the residual stream and normalises it.</summary>
     /// <param name="h">[N, D] residual stream.</param>
     /// <param name="x">[N, D] branch output to add, or null.</param>
     /// <param name="weight">[1, D] gain.</param>
     /// <param name="epsilon">Added to the mean square.</param>
     /// <returns>The residual stream after the addition, and the normalised activation.</returns>
+    /// <exception cref="InvalidOperationException"><paramref name="h"/> is no longer the end of its stream, or <paramref name="x"/> has
+    /// another consumer.</exception>
     public (Tensor Residual, Tensor Output) RmsNorm(Tensor h, Tensor? x, Tensor weight, float epsilon)
     {
+        // A stream starts with its first norm and has one end: adding to an earlier point, or any other use, would lose gradients.
+        if (!_streamEnds.Remove(h)) Consume(h);
         var residual = h;
         if (x is not null)
         {
@@ -64,7 +70,9 @@ public sealed partial class Tape
             // All tensors of the residual stream, branch outputs included, have the same gradient: one buffer serves them.
             residual = arena.Floats("residual", h.Rows, h.Columns);
             residual.Gradient = x.Gradient = h.Gradient;
+            _consumed.Add(residual);
         }
+        _streamEnds.Add(residual);
         var scale = arena.Floats("scale", h.Rows);
         var y = Activation("norm", h.Rows, h.Columns);
         foreach (var earlier in _operations) (earlier as RmsNormOperation)?.ContinueStream(h);

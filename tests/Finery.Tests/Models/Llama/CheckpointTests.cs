@@ -49,6 +49,7 @@ public sealed class CheckpointTests : IDisposable
     {
         using var model = TinyModels.Create();
         model.Save(_folder.Path, SafeTensorType.BF16);
+        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(_folder["config.json"]), StringComparison.Ordinal);
         using var loaded = LlamaModel.Load(_folder.Path, trainable: false);
         foreach (var (a, b) in model.Parameters.Zip(loaded.Parameters))
             Assert.Equal(a.Weight.Floats.ToArray().Select(value => (float)(BFloat16)value), b.Weight.Floats.ToArray());

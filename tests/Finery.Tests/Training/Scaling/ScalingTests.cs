@@ -85,7 +85,10 @@ public class ScalingTests
     public void Speed_between_two_measured_shapes_is_interpolated()
     {
         var shapes = ComputeOptimalPlan.Shapes(4096, 256).ToArray();
-        var plan = ComputeOptimalPlan.Make(Request() with { Speeds = [new(shapes[^1], 4e11), new(shapes[0], 1e11)] });
+        var plan = ComputeOptimalPlan.Make(Request() with
+        {
+            Speeds = [new(shapes[^1], 4e11), new(shapes[0], 1e11)], MemoryBytes = long.MaxValue,
+        });
         Assert.Equal(1e11, plan.Candidates[0].FlopsPerSecond, 1);
         Assert.Equal(4e11, plan.Candidates[^1].FlopsPerSecond, 1);
         Assert.All(plan.Candidates, candidate => Assert.InRange(candidate.FlopsPerSecond, 1e11, 4e11));

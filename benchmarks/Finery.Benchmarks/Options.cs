@@ -1,0 +1,28 @@
+using System.Globalization;
+
+namespace Finery.Benchmarks;
+
+/// <param name="Threads">Thread counts to measure.</param>
+/// <param name="Only">Measures only cases whose name contains this.</param>
+internal sealed record Options(int[] Threads, string Only)
+{
+    public static Options Parse(ReadOnlySpan<string> arguments)
+    {
+        var options = new Options([1, Environment.ProcessorCount], "");
+        for (int i = 0; i < arguments.Length; i += 2)
+        {
+            string value = i + 1 < arguments.Length ? arguments[i + 1] : throw new FormatException($"{arguments[i]} needs a value.");
+            options = arguments[i] switch
+            {
+                "--threads" => options with { Threads = [.. value.Split(',').Select(ParseCount)] },
+                "--only" => options with { Only = value },
+                _ => throw new FormatException($"Unknown option '{arguments[i]}': --threads 1,2 or --only TEXT."),
+            };
+        }
+        return options with { Threads = [.. options.Threads.Distinct()] };
+    }
+
+    private static int ParseCount(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= 1024
+            ? count : throw new FormatException($"--threads: '{text}' is not a number from 1 to 1024.");
+}

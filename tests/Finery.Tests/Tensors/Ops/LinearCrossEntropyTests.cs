@@ -1,0 +1,171 @@
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Tensors.Ops;
+
+public class LinearCrossEntropyTests : OpTest
+{
+    [Theory, MemberData(nameof(AllKernels))]
+    public void Golden_loss_and_gradient(string name)
+    {
+        // An identity as head makes the input the logits and dx their gradient.
+        var weight = Matrix([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]);
+        foreach (float shift in (float[])[0, 10])
+        {
+            var x = Matrix([2 + shift, 1 + shift, shift, -1 + shift]);
+            var (losses, dx) = (Poisoned(1), Poisoned(1, 4));
+            Create(name).LinearCrossEntropyForwardBackward(x, weight, Integers(0), Matrix([1]), losses, dx, null);
+            AssertClose([.440189699f], losses.Floats, 1e-6);
+            AssertClose([-.356085740f, .236882818f, .087144319f, .032058603f], dx.Floats, 1e-6);
+        }
+    }
+
+    [Theory, MemberData(nameof(AllKernels))]
+    public void A_zero_head_costs_the_logarithm_of_the_vocabulary(string name)
+    {
+        var losses = Poisoned(2);
+        Create(name).LinearCrossEntropyForward(Normal(1, 2, 1), Zeros(128256, 1), Integers(5, 128255), losses);
+        AssertClose([11.761784f, 11.761784f], losses.Floats, 1e-6);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 7, 13)]
+    [InlineData(5, 3, 2)]
+    [InlineData(37, 24, 131)]
+    [InlineData(601, 9, 67)] // Two chunks.
+    [InlineData(130, 5, 45007)] // Chunks cut short by the vocabulary.
+    public void Cpu_matches_reference_with_the_same_bits_on_any_threads(int N, int D, int V)
+    {
+        var (x, weight, tokenWeights) = (Normal(1, N, D), Normal(2, V, D), Normal(3, .1f, 1, N));
+        var random = new Random(4);
+        var targets = Integers([.. Enumerable.Range(0, N).Select(i => i % 3 == 2 ? -1 : random.Next(V))]);
+        var start = Normal(5, .1f, V, D);
+        (Tensor Losses, Tensor Dx, Tensor DWeight) Run(string name)
+        {
+            var (losses, forward, dx, dWeight) = (Poisoned(N), Poisoned(N), Poisoned(N, D), Copy(start));
+            var kernels = Create(name);
+            kernels.LinearCrossEntropyForward(x, weight, targets, forward);
+            kernels.LinearCrossEntropyForwardBackward(x, weight, targets, tokenWeights, losses, dx, dWeight);
+            AssertSameBits(forward, losses);
+            return (losses, dx, dWeight);
+        }
+        var expected = Run("reference");
+        var one = Run("cpu1");
+        AssertClose(expected.Losses, one.Losses, 1e-6);
+        AssertClose(expected.Dx, one.Dx, 1e-6);
+        AssertClose(expected.DWeight, one.DWeight, 1e-6);
+        foreach (var other in ((Tensor, Tensor, Tensor)[])[Run("cpu2"), Run("cpu3")])
+        {
+            AssertSameBits(one.Losses, other.Item1);
+            AssertSameBits(one.Dx, other.Item2);
+            AssertSameBits(one.DWeight, other.Item3);
+        }
+    }
+
+    [Theory]
+    [InlineData("cpu1")]
+    [InlineData("cpu2")]
+    public void Losses_and_input_gradients_do_not_depend_on_other_rows(string name)
+    {
+        const int N = 530, D = 12, V = 50;
+        var (x, weight, tokenWeights, targets) = (Normal(1, N, D), Normal(2, V, D), Normal(3, 1, N), Arena.Integers("targets", N));
+        for (int i = 0; i < N; i++) targets.Integers[i] = i * 7 % V;
+        var (losses, dx, dWeight) = (Poisoned(N), Poisoned(N, D), Zeros(V, D));
+        var kernels = Create(name);
+        kernels.LinearCrossEntropyForwardBackward(x, weight, targets, tokenWeights, losses, dx, dWeight);
+
+        // The same rows one at a time, seven at a time, and with every other target taken away.
+        foreach (int chunk in (int[])[1, 7])
+        {
+            var (chunkLosses, chunkDx, chunkDWeight) = (Poisoned(1, N), Poisoned(N, D), Zeros(V, D));
+            for (int start = 0; start < N; start += chunk)
+            {
+                int count = Math.Min(chunk, N - start);
+                var (part, partDx) = (Poisoned(count), chunkDx.Slice(start, count));
+                var (ids, scales) = (Arena.Integers("part", count), Arena.Floats("part", count));
+                targets.Integers.Slice(start, count).CopyTo(ids.Integers);
+                tokenWeights.Floats.Slice(start, count).CopyTo(scales.Floats);
+                kernels.LinearCrossEntropyForwardBackward(x.Slice(start, count), weight, ids, scales, part, partDx, chunkDWeight);
+                part.Floats.CopyTo(chunkLosses.Floats[start..]);
+            }
+            AssertClose(losses.Floats, chunkLosses.Floats, 0);
+            AssertSameBits(dx, chunkDx);
+            AssertClose(dWeight, chunkDWeight, 1e-6);
+        }
+        var half = Copy(targets);
+        for (int i = 0; i < N; i += 2) half.Integers[i] = -1;
+        var (halfLosses, halfDx) = (Poisoned(N), Poisoned(N, D));
+        kernels.LinearCrossEntropyForwardBackward(x, weight, half, tokenWeights, halfLosses, halfDx, null);
+        for (int i = 0; i < N; i++)
+        {
+            Assert.Equal(i % 2 == 0 ? 0 : losses.Floats[i], halfLosses.Floats[i]);
+            for (int j = 0; j < D; j++) Assert.Equal(i % 2 == 0 ? 0 : dx.Floats[i * D + j], halfDx.Floats[i * D + j]);
+        }
+    }
+
+    [Theory, MemberData(nameof(AllKernels))]
+    public void Backward_matches_finite_differences(string name)
+    {
+        var kernels = Create(name);
+        var (x, weight, losses, dLosses) = (Normal(1, 4, 5), Normal(2, 6, 5), Zeros(4), Normal(3, 1, 4));
+        var targets = Integers(3, -1, 0, 5);
+        var (dx, dWeight) = (Poisoned(4, 5), Zeros(6, 5));
+        kernels.LinearCrossEntropyForwardBackward(x, weight, targets, dLosses, losses, dx, dWeight);
+        AssertGradient(() => kernels.LinearCrossEntropyForward(x, weight, targets, losses), x, losses, dLosses, dx);
+        AssertGradient(() => kernels.LinearCrossEntropyForward(x, weight, targets, losses), weight, losses, dLosses, dWeight);
+    }
+
+    [Theory, MemberData(nameof(AllKernels))]
+    public void Without_any_target_everything_is_zero_and_a_weight_of_NaN_is_ignored(string name)
+    {
+        var (losses, dx, dWeight) = (Poisoned(3), Poisoned(3, 4), Zeros(6, 4));
+        Create(name).LinearCrossEntropyForwardBackward(
+            Normal(1, 3, 4), Normal(2, 6, 4), Integers(-1, -1, -1), Poisoned(3), losses, dx, dWeight);
+        AssertClose([0, 0, 0], losses.Floats, 0);
+        foreach (float value in dx.Floats) Assert.Equal(0, value);
+        foreach (float value in dWeight.Floats) Assert.Equal(0, value);
+    }
+
+    [Theory, MemberData(nameof(AllKernels))]
+    public void Huge_logits_overflow_neither_loss_nor_gradient_and_NaN_is_not_hidden(string name)
+    {
+        var weight = Matrix([1], [-1], [0], [.5f], [.25f], [-.25f], [.1f], [.2f], [.3f]);
+        var (losses, dx) = (Poisoned(3), Poisoned(3, 1));
+        Create(name).LinearCrossEntropyForwardBackward(
+            Matrix([1e4f], [1e30f], [float.NaN]), weight, Integers(1, 0, 2), Matrix([1, 1, 1]), losses, dx, null);
+        AssertClose([2e4f, 0], losses.Floats[..2], 1e-6);
+        AssertClose([2, 0], dx.Floats[..2], 1e-6);
+        Assert.Equal(float.NaN, losses.Floats[2]);
+        Assert.Equal(float.NaN, dx.Floats[2]);
+    }
+
+    [Fact]
+    public void Allocates_nothing()
+    {
+        var (x, weight, targets) = (Normal(1, 70, 16), Normal(2, 90, 16), Arena.Integers("targets", 70));
+        targets.Integers[30] = -1;
+        var (tokenWeights, losses, dx, dWeight) = (Normal(3, 1, 70), Zeros(70), Zeros(70, 16), Zeros(90, 16));
+        var kernels = Create("cpu2");
+        AssertAllocatesNothing(() =>
+        {
+            kernels.LinearCrossEntropyForward(x, weight, targets, losses);
+            kernels.LinearCrossEntropyForwardBackward(x, weight, targets, tokenWeights, losses, dx, dWeight);
+        });
+    }
+
+    [Fact]
+    public void Wrong_shapes_and_targets_are_named()
+    {
+        var kernels = Create("cpu1");
+        var error = Assert.Throws<ArgumentOutOfRangeException>(
+            () => kernels.LinearCrossEntropyForward(Zeros(3, 2), Zeros(5, 2), Integers(0, 5, 1), Zeros(3)));
+        Assert.Contains("target 5 at 1", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => kernels.LinearCrossEntropyForward(Zeros(1, 2), Zeros(5, 2), Integers(-2), Zeros(1)));
+        Assert.Throws<ArgumentException>(() => kernels.LinearCrossEntropyForward(Zeros(3, 2), Zeros(5, 3), Integers(0, 0, 0), Zeros(3)));
+        Assert.Throws<ArgumentException>(() => kernels.LinearCrossEntropyForward(Zeros(3, 2), Zeros(5, 2), Integers(0, 0), Zeros(3)));
+        Assert.Throws<ArgumentException>(() => kernels.LinearCrossEntropyForwardBackward(
+            Zeros(3, 2), Zeros(5, 2), Integers(0, 0, 0), Zeros(3), Zeros(3), Zeros(3, 3), null));
+    }
+}
