@@ -16,7 +16,11 @@ public class CommandLineTests
         var outcome = Run(["--help"]);
         Assert.Equal(0, outcome.Code);
         Assert.Equal("", outcome.Error);
-        foreach (string command in new[] { "quickstart", "run", "runs", "inspect", "doctor", "generate", "chat", "serve", "tokenizer", "pretrain" })
+        string[] commands =
+        [
+            "quickstart", "run", "runs", "inspect", "doctor", "generate", "chat", "serve", "tokenizer", "pretrain",
+        ];
+        foreach (string command in commands)
             Assert.Contains($"\n  {command} ", outcome.Out);
     }
 
@@ -121,7 +125,8 @@ public class CommandLineTests
 
     private static Outcome Run(string[] arguments, Dictionary<string, string>? environment = null, string input = "")
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } path
+            && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
         {
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
             StandardOutputEncoding = System.Text.Encoding.UTF8, StandardErrorEncoding = System.Text.Encoding.UTF8,
