@@ -32,7 +32,8 @@ public static class ChatCommand
         return command;
     }
 
-    /// <summary>The turns so far. The oldest are dropped, with a notice, when prompt and answer no longer fit the context.</summary>
+    /// <summary>The turns so far. The oldest are dropped, with a notice, when prompt and answer no longer fit the
+    /// context.</summary>
     private sealed class Conversation(TextEngine engine, TextRequest request, Streams streams, string? system)
     {
         private readonly List<ChatMessage> _turns = [];
@@ -44,7 +45,8 @@ public static class ChatCommand
             if (prompts)
             {
                 streams.Messages.WriteLine(
-                    $"{engine.ModelId}: {engine.ParameterCount:N0} parameters, context {engine.ContextLength} tokens. /reset starts afresh, /exit ends.");
+                    $"{engine.ModelId}: {engine.ParameterCount:N0} parameters, context {engine.ContextLength} tokens. /reset " +
+                        $"starts afresh, /exit ends.");
             }
             while (true)
             {
@@ -116,9 +118,11 @@ public static class ChatCommand
                     {
                         _turns.Clear();
                         throw new UsageException(
-                            $"this message has {ids.Length} tokens with its frame; the context is {engine.ContextLength} tokens. Shorten it.");
+                            $"this message has {ids.Length} tokens with its frame; the context is {engine.ContextLength} " +
+                                $"tokens. Shorten it.");
                     }
-                    if (dropped > 0) streams.Messages.WriteLine($"(the context is full: the oldest {dropped} messages were dropped)");
+                    if (dropped > 0) streams.Messages.WriteLine(
+                        $"(the context is full: the oldest {dropped} messages were dropped)");
                     return ids;
                 }
                 _turns.RemoveAt(0);

@@ -33,7 +33,8 @@ public static class CommandLine
         bool debug = parsed.GetValue(Debug);
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return parsed.Invoke(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception exception)
         {
@@ -47,7 +48,8 @@ public static class CommandLine
     private static RootCommand Build()
     {
         var root = new RootCommand(
-            "Finery builds language models end to end: curate text, train a tokenizer, pretrain, finetune, align, evaluate, serve.")
+            "Finery builds language models end to end: curate text, train a tokenizer, pretrain, finetune, align, evaluate, " +
+                "serve.")
         {
             QuickstartCommand.Create(),
             RunCommand.Create(),
@@ -75,10 +77,12 @@ public static class CommandLine
             MissingPrerequisiteException => (ExitCode.MissingPrerequisite, exception.Message),
             StepFailedException failed => (failed.Code, exception.Message),
             OperationCanceledException => (ExitCode.Interrupted, "interrupted."),
-            OutOfMemoryException => (ExitCode.Failure, "out of memory. Use a smaller model, batch or context, or a machine with more memory."),
+            OutOfMemoryException =>
+                (ExitCode.Failure, "out of memory. Use a smaller model, batch or context, or a machine with more memory."),
             IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException or NotSupportedException
                 or FormatException or RunFolderException => (ExitCode.Failure, exception.Message),
-            _ => (ExitCode.Failure, $"{exception.GetType().Name}: {exception.Message} (run again with --debug for the stack trace)"),
+            _ => (ExitCode.Failure,
+                $"{exception.GetType().Name}: {exception.Message} (run again with --debug for the stack trace)"),
         };
         Console.Error.WriteLine($"finery: {message.ReplaceLineEndings(" ")}");
         return (int)code;
@@ -107,7 +111,8 @@ public static class CommandLine
         foreach (var error in parsed.Errors)
         {
             bool bare = error.Message.StartsWith("Required command", StringComparison.Ordinal);
-            problems.Add(bare ? $"which command? One of: {string.Join(", ", VisibleCommands(command))}." : Decapitalize(error.Message));
+            problems.Add(bare ? $"which command? One of: {string.Join(", ", VisibleCommands(command))}."
+                : Decapitalize(error.Message));
         }
         return problems;
     }
@@ -116,7 +121,8 @@ public static class CommandLine
     {
         bool flag = token.StartsWith('-');
         var known = flag
-            ? AllOptions(command).SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal))
+            ? AllOptions(command).SelectMany(option => option.Aliases.Append(option.Name))
+                .Where(name => name.StartsWith("--", StringComparison.Ordinal))
             : VisibleCommands(command);
         string kind = flag ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         string path = CommandName(command);

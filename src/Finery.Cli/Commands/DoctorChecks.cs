@@ -48,8 +48,11 @@ public static class DoctorChecks
         yield return Program("pdftotext", "poppler-utils", "reading PDF files");
         yield return Program("tesseract", "tesseract-ocr", "reading scanned PDF files");
         yield return Library("libzstd", ["libzstd.so.1", "libzstd.dylib", "libzstd.dll"], "libzstd1", "reading Zstandard files");
-        yield return Library("oneDNN", ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.dylib", "dnnl.dll"], "libdnnl2", "comparing kernels in benchmarks");
-        yield return Library("OpenBLAS", ["libopenblas.so.0", "libopenblas.dylib", "libopenblas.dll"], "libopenblas0-pthread", "comparing kernels in benchmarks");
+        yield return Library("oneDNN",
+            ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.dylib", "dnnl.dll"], "libdnnl2", "comparing kernels in benchmarks");
+        yield return Library("OpenBLAS",
+            ["libopenblas.so.0", "libopenblas.dylib", "libopenblas.dll"], "libopenblas0-pthread", "comparing kernels in " +
+                "benchmarks");
     }
 
     private static DoctorCheck Runtime() => new(
@@ -60,8 +63,10 @@ public static class DoctorChecks
     {
         string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         string folder = Path.Combine(root, "sdk");
-        string[] versions = Directory.Exists(folder) ? [.. Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order()] : [];
-        var state = versions.Any(version => version.StartsWith("10.", StringComparison.Ordinal)) ? CheckState.Pass : CheckState.Warn;
+        string[] versions = Directory.Exists(folder)
+            ? [.. Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Order()] : [];
+        var state = versions.Any(version => version.StartsWith("10.", StringComparison.Ordinal)) ? CheckState.Pass
+            : CheckState.Warn;
         return new(".NET", "SDK", state, versions.Length > 0 ? $"{string.Join(", ", versions)} in {root}" : $"none in {root}",
             "Install the .NET 10 SDK: building Finery needs it, and its documentation is the text of the quickstart.");
     }
@@ -77,15 +82,18 @@ public static class DoctorChecks
         if (Fma.IsSupported) found.Add("FMA");
         if (AdvSimd.IsSupported) found.Add("AdvSimd");
         bool quick = Vector256.IsHardwareAccelerated || AdvSimd.IsSupported;
-        return new("machine", "instructions", quick ? CheckState.Pass : CheckState.Warn,
-            $"{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}: {(found.Count > 0 ? string.Join(", ", found) : "no vectors")}",
-            "Training works but is slow without 256-bit vectors (AVX2) or AdvSimd: use another machine, and check that no DOTNET_Enable... variable switches them off.");
+        string architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        string vectors = found.Count > 0 ? string.Join(", ", found) : "no vectors";
+        return new("machine", "instructions", quick ? CheckState.Pass : CheckState.Warn, $"{architecture}: {vectors}",
+            "Training works but is slow without 256-bit vectors (AVX2) or AdvSimd: use another machine, and check that no " +
+                "DOTNET_Enable... variable switches them off.");
     }
 
     private static DoctorCheck Cores()
     {
         int cores = Environment.ProcessorCount;
-        return new("machine", "cores", cores >= 2 ? CheckState.Pass : CheckState.Warn, cores.ToString(CultureInfo.InvariantCulture),
+        var state = cores >= 2 ? CheckState.Pass : CheckState.Warn;
+        return new("machine", "cores", state, cores.ToString(CultureInfo.InvariantCulture),
             "With one core everything works, but takes twice as long as the two cores the quickstart is measured on.");
     }
 
@@ -103,7 +111,8 @@ public static class DoctorChecks
         {
             long bytes = new DriveInfo(Path.GetFullPath(Environment.CurrentDirectory)).AvailableFreeSpace;
             var state = bytes >= 2 * GiB ? CheckState.Pass : bytes >= GiB / 2 ? CheckState.Warn : CheckState.Fail;
-            return new("machine", "disk", state, $"{Quantities.Bytes(bytes)} free here", "A quickstart run wants 2 GiB: free some, or use --out on another disk.");
+            return new("machine", "disk", state,
+                $"{Quantities.Bytes(bytes)} free here", "A quickstart run wants 2 GiB: free some, or use --out on another disk.");
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -118,11 +127,13 @@ public static class DoctorChecks
         {
             File.WriteAllText(probe, "");
             File.Delete(probe);
-            return new("machine", "working folder", CheckState.Pass, $"{Environment.CurrentDirectory} can be written", "Change to a folder that can be written.");
+            return new("machine", "working folder", CheckState.Pass,
+                $"{Environment.CurrentDirectory} can be written", "Change to a folder that can be written.");
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            return new("machine", "working folder", CheckState.Warn, problem.Message, "Runs are written below the working folder: change to another, or use --out.");
+            return new("machine", "working folder", CheckState.Warn,
+                problem.Message, "Runs are written below the working folder: change to another, or use --out.");
         }
     }
 
@@ -133,7 +144,8 @@ public static class DoctorChecks
         {
             var files = DotNetDocumentationReader.FindFiles();
             return new("quickstart text", "SDK documentation", CheckState.Pass,
-                string.Create(CultureInfo.InvariantCulture, $"{files.Count} XML files, {Quantities.Bytes(files.Sum(file => new FileInfo(file).Length))}"), Fix);
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{files.Count} XML files, {Quantities.Bytes(files.Sum(file => new FileInfo(file).Length))}"), Fix);
         }
         catch (FileNotFoundException problem)
         {

@@ -11,7 +11,8 @@ namespace Finery.Cli.Commands;
 /// <summary><c>finery doctor</c>: whether this machine can do the main job, and what to do where not.</summary>
 public static class DoctorCommand
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The command.</summary>
     public static Command Create()

@@ -13,7 +13,8 @@ public static class GenerateCommand
     {
         var command = new Command("generate", "Continue a text with a model.");
         var model = new ModelArgument(command);
-        var prompt = new Argument<string?>("prompt") { Description = "The text; read from stdin when piped.", Arity = ArgumentArity.ZeroOrOne };
+        var prompt = new Argument<string?>("prompt") { Description = "The text; read from stdin when piped.",
+            Arity = ArgumentArity.ZeroOrOne };
         command.Add(prompt);
         var sampling = new SamplingOptions(command);
         command.SetAction(parsed =>
@@ -22,7 +23,8 @@ public static class GenerateCommand
             var streams = CommandLine.StreamsOf(parsed);
             string text = parsed.GetValue(prompt) ?? (Console.IsInputRedirected
                 ? Console.In.ReadToEnd().TrimEnd('\r', '\n')
-                : throw new UsageException("give a prompt as the second argument, or pipe one in: echo \"Gets the\" | finery generate MODEL"));
+                : throw new UsageException("give a prompt as the second argument, or pipe one in: echo \"Gets the\" | finery " +
+                    "generate MODEL"));
             using var engine = model.Load(parsed, streams);
             using var interruption = new Interruption("Stopping.");
             int[] ids = Fitting(engine, engine.EncodePrompt(text));
@@ -45,6 +47,7 @@ public static class GenerateCommand
         return command;
     }
 
-    private static int[] Fitting(TextEngine engine, int[] ids) => ids.Length < engine.ContextLength ? ids : throw new UsageException(
+    private static int[] Fitting(TextEngine engine, int[] ids) => ids.Length < engine.ContextLength ? ids
+        : throw new UsageException(
         $"the prompt has {ids.Length} tokens; this model's context is {engine.ContextLength} tokens. Shorten the prompt.");
 }

@@ -8,7 +8,8 @@ namespace Finery.Cli.Commands;
 /// <summary><c>finery inspect</c>: what a file or folder is and holds.</summary>
 public static class InspectCommand
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The command.</summary>
     public static Command Create()

@@ -23,9 +23,11 @@ public static class Inspection
         if (!File.Exists(path)) throw new UsageException($"there is no file or folder {Path.GetFullPath(path)}.");
         string name = Path.GetFileName(path);
         if (name.EndsWith(".safetensors", StringComparison.Ordinal)) return OfSafeTensors(path);
-        if (name.EndsWith(".jsonl", StringComparison.Ordinal) || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)) return OfDocuments(path, path);
+        if (name.EndsWith(".jsonl", StringComparison.Ordinal)
+            || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)) return OfDocuments(path, path);
         if (name == TokenizerFile.FileName) return OfTokenizer(path);
-        throw new UsageException($"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
+        throw new UsageException(
+            $"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
             $"or token shards, *.safetensors, {TokenizerFile.FileName}, *.jsonl, *.jsonl.gz.");
     }
 
@@ -38,7 +40,8 @@ public static class Inspection
         if (Has(TokenShardManifest.FileName)) return OfTokens(path);
         if (Has(TokenizerFile.FileName)) return OfTokenizer(path);
         if (Directory.EnumerateFiles(path, "*.jsonl*").Any()) return OfDocuments(path, Path.Combine(path, "*.jsonl*"));
-        throw new UsageException($"{Path.GetFullPath(path)} is neither a run, a step, a model, a tokenizer, documents nor token shards.");
+        throw new UsageException(
+            $"{Path.GetFullPath(path)} is neither a run, a step, a model, a tokenizer, documents nor token shards.");
     }
 
     private static JsonObject OfStep(string path)
@@ -55,7 +58,8 @@ public static class Inspection
             ["key"] = step.Key,
             ["error"] = step.Error,
             ["settings"] = step.Settings.DeepClone(),
-            ["inputs"] = new JsonArray([.. step.Inputs.Select(input => new JsonObject { ["setting"] = input.Setting, ["source"] = input.Source, ["bytes"] = input.Bytes })]),
+            ["inputs"] = new JsonArray([.. step.Inputs.Select(input =>
+                new JsonObject { ["setting"] = input.Setting, ["source"] = input.Source, ["bytes"] = input.Bytes })]),
             ["outputs"] = new JsonArray([.. step.Outputs.Select(output => new JsonObject
             {
                 ["name"] = output.Name,
@@ -97,7 +101,8 @@ public static class Inspection
         using var file = SafeTensorsFile.Open(path);
         var metadata = new JsonObject();
         foreach (var (key, value) in file.Metadata) metadata[key] = value;
-        return Described("safetensors", path, new JsonObject { ["bytes"] = new FileInfo(path).Length, ["metadata"] = metadata, ["tensors"] = Tensors(path) });
+        return Described("safetensors", path,
+            new JsonObject { ["bytes"] = new FileInfo(path).Length, ["metadata"] = metadata, ["tensors"] = Tensors(path) });
     }
 
     private static JsonArray Tensors(string path)
@@ -123,7 +128,8 @@ public static class Inspection
             ["bos"] = tokenizer.Config.BosToken,
             ["eos"] = tokenizer.Config.EosToken,
             ["chat_template"] = tokenizer.Config.ChatTemplate is not null,
-            ["special_tokens"] = new JsonArray([.. tokenizer.SpecialTokens.Select(token => new JsonObject { ["id"] = token.Id, ["text"] = token.Content })]),
+            ["special_tokens"] = new JsonArray(
+                [.. tokenizer.SpecialTokens.Select(token => new JsonObject { ["id"] = token.Id, ["text"] = token.Content })]),
         });
     }
 
@@ -135,9 +141,11 @@ public static class Inspection
             ["tokens"] = shards.TokenCount,
             ["documents"] = shards.DocumentCount,
             ["vocab_size"] = shards.Manifest.VocabSize,
-            ["bytes_per_token"] = shards.TokenCount > 0 ? Math.Round((double)shards.Manifest.TextBytes / shards.TokenCount, 3) : 0,
+            ["bytes_per_token"] = shards.TokenCount > 0 ? Math.Round((double)shards.Manifest.TextBytes / shards.TokenCount, 3)
+                : 0,
             ["tokenizer"] = shards.Manifest.Tokenizer,
-            ["files"] = new JsonArray([.. shards.Manifest.Files.Select(file => new JsonObject { ["name"] = file.Name, ["tokens"] = file.Tokens, ["documents"] = file.Documents })]),
+            ["files"] = new JsonArray([.. shards.Manifest.Files.Select(file =>
+                new JsonObject { ["name"] = file.Name, ["tokens"] = file.Tokens, ["documents"] = file.Documents })]),
         });
     }
 
@@ -220,7 +228,8 @@ public static class Inspection
     {
         null => "",
         JsonArray list => string.Join(" x ", list.Select(Plain)),
-        JsonValue scalar when scalar.TryGetValue(out long number) => number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
+        JsonValue scalar when scalar.TryGetValue(out long number) =>
+            number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
         JsonValue scalar when scalar.TryGetValue(out double number) => Quantities.Count(number),
         JsonValue scalar when scalar.TryGetValue(out string? text) => text,
         _ => value.ToJsonString(),

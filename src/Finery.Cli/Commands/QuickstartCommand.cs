@@ -14,18 +14,22 @@ public static class QuickstartCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var minutes = new Option<double>("--minutes") { Description = "Training time to plan for on this machine.", DefaultValueFactory = _ => 10 };
+        var minutes = new Option<double>("--minutes") { Description = "Training time to plan for on this machine.",
+            DefaultValueFactory = _ => 10 };
         minutes.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 0 || !double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double given)) return;
+            if (result.Tokens.Count == 0
+                || !double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double given)) return;
             if (given is not (> 0 and <= 100_000)) result.AddError("--minutes must be above 0 and at most 100000.");
         });
         var input = new Option<string[]>("--input")
         {
-            Description = "Your own text instead of the SDK's documentation: a file or pattern such as 'docs/**/*.md'; may be repeated.",
+            Description = "Your own text instead of the SDK's documentation: a file or pattern such as 'docs/**/*.md'; may be " +
+                "repeated.",
             DefaultValueFactory = _ => [],
         };
-        var folder = new Option<string>("--out") { Description = "Run folder.", DefaultValueFactory = _ => Path.Combine("runs", "quickstart") };
+        var folder = new Option<string>("--out") { Description = "Run folder.", DefaultValueFactory = _ =>
+            Path.Combine("runs", "quickstart") };
         var seed = new Option<ulong>("--seed") { Description = "Seed of every random choice.", DefaultValueFactory = _ => 42 };
         var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Show what would run and why; write nothing." };
         var json = new Option<bool>("--json") { Description = "The outcome as JSON on stdout." };
@@ -37,7 +41,8 @@ public static class QuickstartCommand
         {
             var streams = CommandLine.StreamsOf(parsed);
             string runFolder = Path.GetFullPath(parsed.GetValue(folder)!);
-            var overrides = new List<string> { RecipeRun.Override("plan.minutes", parsed.GetValue(minutes)), RecipeRun.Override("seed", parsed.GetValue(seed)) };
+            var overrides = new List<string> { RecipeRun.Override("plan.minutes", parsed.GetValue(minutes)),
+                RecipeRun.Override("seed", parsed.GetValue(seed)) };
             if (parsed.GetValue(input) is { Length: > 0 } paths)
                 overrides.Add($"corpus.paths=[{string.Join(", ", paths.Select(path => JsonSerializer.Serialize(path)))}]");
             var parsedRecipe = RecipeFile.Parse(RecipeFile.Bundled(RecipeName), RecipeName, runFolder, overrides);

@@ -9,10 +9,12 @@ using Finery.Workflow.Runs.Report;
 
 namespace Finery.Cli.Commands;
 
-/// <summary>How a recipe is to be run, as <c>run</c>, <c>quickstart</c> and the verbs of single steps have it in common.</summary>
+/// <summary>How a recipe is to be run, as <c>run</c>, <c>quickstart</c> and the verbs of single steps have it in
+/// common.</summary>
 public sealed record RecipeRun
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Run folder.</summary>
     public required string Folder { get; init; }
@@ -51,11 +53,13 @@ public sealed record RecipeRun
     /// <returns>The result; null for a dry run.</returns>
     public RunResult? Execute(Recipe recipe, Streams streams)
     {
-        var options = new RunOptions { Threads = Threads, DryRun = DryRun, Until = Until, Force = Force, Report = RunReport.Write };
+        var options = new RunOptions { Threads = Threads, DryRun = DryRun, Until = Until, Force = Force,
+            Report = RunReport.Write };
         foreach (string name in Force.Where(name => name != "*").Append(Until).OfType<string>())
         {
             if (recipe.Steps.Any(step => step.Name == name)) continue;
-            string near = Spelling.Nearest(name, recipe.Steps.Select(step => step.Name)) is { } candidate ? $" Did you mean '{candidate}'?" : "";
+            string near = Spelling.Nearest(name, recipe.Steps.Select(step => step.Name)) is { } candidate
+                ? $" Did you mean '{candidate}'?" : "";
             throw new UsageException($"the recipe has no step '{name}'.{near}");
         }
         var runner = new Runner();
@@ -64,7 +68,8 @@ public sealed record RecipeRun
             ShowPlan(runner.Plan(recipe, Folder, options), streams);
             return null;
         }
-        using var interruption = new Interruption("Stopping: the current unit of work is finished and saved. Once more to stop at once.");
+        using var interruption =
+            new Interruption("Stopping: the current unit of work is finished and saved. Once more to stop at once.");
         var progress = new RunProgress(streams, Debug);
         RunResult result;
         try
@@ -77,7 +82,8 @@ public sealed record RecipeRun
         }
         if (Json) streams.Data.WriteLine(ToJson(recipe, result).ToJsonString(Indented));
         if (result.Error is not null) streams.Messages.WriteLine($"finery: {result.Error}");
-        if (result.ExitCode == ExitCode.Interrupted) streams.Messages.WriteLine("Interrupted. The same command continues where it stopped.");
+        if (result.ExitCode == ExitCode.Interrupted) streams.Messages.WriteLine("Interrupted. The same command continues " +
+            "where it stopped.");
         return result;
     }
 
@@ -92,12 +98,14 @@ public sealed record RecipeRun
                 ["action"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(step.Action.ToString()),
                 ["reason"] = step.Reason,
             });
-            streams.Data.WriteLine(new JsonObject { ["folder"] = Folder, ["steps"] = new JsonArray([.. steps]) }.ToJsonString(Indented));
+            streams.Data.WriteLine(
+                new JsonObject { ["folder"] = Folder, ["steps"] = new JsonArray([.. steps]) }.ToJsonString(Indented));
             return;
         }
         var table = new TextTable("step", "type", "action", "reason");
         foreach (var step in plan)
-            table.Add(step.Name, step.Type, JsonNamingPolicy.SnakeCaseLower.ConvertName(step.Action.ToString()).Replace('_', ' '), step.Reason);
+            table.Add(step.Name, step.Type, JsonNamingPolicy.SnakeCaseLower.ConvertName(step.Action.ToString())
+                .Replace('_', ' '), step.Reason);
         table.Write(streams);
     }
 

@@ -28,8 +28,10 @@ public static class RunSummary
         foreach (var (name, value) in summary)
         {
             if (value is not JsonValue scalar) continue;
-            if (scalar.GetValueKind() == JsonValueKind.Number) yield return $"{name.Replace('_', ' ')} {Quantities.Count(scalar.GetValue<JsonElement>().GetDouble())}";
-            else if (scalar.GetValueKind() == JsonValueKind.String && scalar.GetValue<string>() is { Length: <= 40 } text) yield return $"{name.Replace('_', ' ')} {text}";
+            if (scalar.GetValueKind() == JsonValueKind.Number) yield return $"{name.Replace('_', ' ')} " +
+                $"{Quantities.Count(scalar.GetValue<JsonElement>().GetDouble())}";
+            else if (scalar.GetValueKind() == JsonValueKind.String
+                && scalar.GetValue<string>() is { Length: <= 40 } text) yield return $"{name.Replace('_', ' ')} {text}";
         }
     }
 }

@@ -44,6 +44,9 @@ public static class RunsCommand
         table.Write(streams);
     }
 
+    private static string Utc(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+
     /// <summary>A run as JSON.</summary>
     public static JsonObject ToJson(RunFolder run)
     {
@@ -55,8 +58,8 @@ public static class RunsCommand
             ["state"] = status.State.ToString().ToLowerInvariant(),
             ["seed"] = status.Seed,
             ["attempt"] = status.Attempt,
-            ["started"] = status.Started.UtcDateTime,
-            ["ended"] = status.Ended?.UtcDateTime,
+            ["started"] = Utc(status.Started),
+            ["ended"] = status.Ended is { } ended ? Utc(ended) : null,
             ["exit_code"] = status.ExitCode,
             ["error"] = status.Error,
             ["steps"] = new JsonArray([.. status.Steps.Select(step => new JsonObject

@@ -9,13 +9,15 @@ public sealed class SamplingOptions
 {
     private static readonly GenerationSettings Defaults = new();
 
-    private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Most tokens to generate.", DefaultValueFactory = _ => 256 };
+    private readonly Option<int> _maxTokens =
+        new("--max-tokens") { Description = "Most tokens to generate.", DefaultValueFactory = _ => 256 };
     private readonly Option<float> _temperature = new("--temperature")
     {
         Description = "Divides the logits; 0 always takes the likeliest token.",
         DefaultValueFactory = _ => Defaults.Temperature,
     };
-    private readonly Option<int> _topK = new("--top-k") { Description = "Sample among the K likeliest; 0 for all.", DefaultValueFactory = _ => Defaults.TopK };
+    private readonly Option<int> _topK =
+        new("--top-k") { Description = "Sample among the K likeliest; 0 for all.", DefaultValueFactory = _ => Defaults.TopK };
     private readonly Option<float> _topP = new("--top-p")
     {
         Description = "Sample within the smallest set of this probability.",
@@ -27,12 +29,14 @@ public sealed class SamplingOptions
         DefaultValueFactory = _ => Defaults.RepetitionPenalty,
     };
     private readonly Option<ulong?> _seed = new("--seed") { Description = "Same seed, same text. Default: another each time." };
-    private readonly Option<string[]> _stop = new("--stop") { Description = "End before this text; may be repeated.", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _stop =
+        new("--stop") { Description = "End before this text; may be repeated.", DefaultValueFactory = _ => [] };
 
     /// <summary>Adds the flags to a command.</summary>
     public SamplingOptions(Command command)
     {
-        foreach (Option option in new Option[] { _maxTokens, _temperature, _topK, _topP, _repetitionPenalty, _seed, _stop }) command.Add(option);
+        foreach (Option option in new Option[] { _maxTokens, _temperature, _topK, _topP, _repetitionPenalty, _seed,
+            _stop }) command.Add(option);
     }
 
     /// <summary>What the user gave.</summary>

@@ -14,10 +14,14 @@ public static class ServeCommand
         var defaults = new ServerOptions();
         var command = new Command("serve", "Serve a model over HTTP, with the API of OpenAI.");
         var model = new ModelArgument(command);
-        var host = new Option<string>("--host") { Description = "Address to listen on.", DefaultValueFactory = _ => defaults.Host };
-        var port = new Option<int>("--port") { Description = "Port; 0 for a free one.", DefaultValueFactory = _ => defaults.Port };
-        var keys = new Option<string?>("--api-key-file") { Description = "File with accepted API keys, one per line. Needed for any host but this machine." };
-        var queue = new Option<int>("--queue") { Description = "Most requests that may wait; more get status 429.", DefaultValueFactory = _ => defaults.QueueLimit };
+        var host = new Option<string>("--host") { Description = "Address to listen on.", DefaultValueFactory = _ =>
+            defaults.Host };
+        var port = new Option<int>("--port") { Description = "Port; 0 for a free one.", DefaultValueFactory = _ =>
+            defaults.Port };
+        var keys = new Option<string?>("--api-key-file") { Description = "File with accepted API keys, one per line. Needed " +
+            "for any host but this machine." };
+        var queue = new Option<int>("--queue") { Description = "Most requests that may wait; more get status 429.",
+            DefaultValueFactory = _ => defaults.QueueLimit };
         foreach (Option option in new Option[] { host, port, keys, queue }) command.Add(option);
         command.SetAction(parsed =>
         {
@@ -45,9 +49,10 @@ public static class ServeCommand
         using var interruption = new Interruption("Stopping: no new requests, those being answered are finished.");
         streams.Messages.WriteLine($"Serving {engine.ModelId} at {server.Url}. Ctrl-C stops. Try:");
         string key = options.ApiKeys.Count > 0 ? " -H \"Authorization: Bearer $KEY\"" : "";
-        streams.Messages.WriteLine(
-            $"  curl {server.Url}/v1/chat/completions{key} -H \"Content-Type: application/json\" " +
-            "-d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'");
+        (string route, string body) = engine.CanChat
+            ? ("chat/completions", "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}")
+            : ("completions", "{\"prompt\": \"Gets the\", \"max_tokens\": 32}");
+        streams.Messages.WriteLine($"  curl {server.Url}/v1/{route}{key} -H \"Content-Type: application/json\" -d '{body}'");
         await Task.Delay(Timeout.Infinite, interruption.Stop).ContinueWith(_ => { }, TaskScheduler.Default);
         await server.Stop();
         return (int)ExitCode.Ok;

@@ -8,7 +8,8 @@ namespace Finery.Cli.Inference;
 /// <param name="Id">Name to serve it under: the run and the step, or the folder's name.</param>
 public sealed record LocatedModel(string Folder, string Id);
 
-/// <summary>Finds the model a command means: a model folder, the last model of a run, or the last model of the newest run.</summary>
+/// <summary>Finds the model a command means: a model folder, the last model of a run, or the last model of the newest
+/// run.</summary>
 public static class ModelLocator
 {
     private const string DefaultRoot = "runs";
@@ -23,15 +24,19 @@ public static class ModelLocator
             string root = Path.GetFullPath(DefaultRoot);
             var runs = Directory.Exists(root) ? RunFolder.List(root) : [];
             return runs.Select(LastModel).FirstOrDefault(model => model is not null) ?? throw new UsageException(
-                $"no model given, and no run below {root} has one. Name a model or run folder, or make one with 'finery quickstart'.");
+                $"no model given, and no run below {root} has one. Name a model or run folder, or make one with 'finery " +
+                    $"quickstart'.");
         }
         string folder = Path.GetFullPath(path);
-        if (!Directory.Exists(folder)) throw new UsageException($"there is no folder {folder}. Give a model folder or a run folder.");
-        if (File.Exists(Path.Combine(folder, ModelConfig.FileName))) return new(folder, Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)));
+        if (!Directory.Exists(folder)) throw new UsageException(
+            $"there is no folder {folder}. Give a model folder or a run folder.");
+        if (File.Exists(Path.Combine(folder, ModelConfig.FileName))) return new(folder,
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)));
         if (IsRun(folder))
         {
             return LastModel(RunFolder.Open(folder)) ?? throw new UsageException(
-                $"the run {folder} has no finished model yet. 'finery runs {Path.GetDirectoryName(folder)}' shows how far it is.");
+                $"the run {folder} has no finished model yet. 'finery runs {Path.GetDirectoryName(folder)}' shows how far it " +
+                    $"is.");
         }
         // A step's folder: its model is one level down.
         var below = Directory.GetDirectories(folder).Where(sub => File.Exists(Path.Combine(sub, ModelConfig.FileName))).ToList();

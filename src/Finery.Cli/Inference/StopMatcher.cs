@@ -1,8 +1,8 @@
 namespace Finery.Cli.Inference;
 
 /// <summary>
-/// Ends a text at the first stop sequence without ever letting a part of one out: text that may be the beginning of a stop sequence is
-/// held back until it is decided. Sequences split over any number of pieces are found.
+/// Ends a text at the first stop sequence without ever letting a part of one out: text that may be the beginning of a stop
+/// sequence is held back until it is decided. Sequences split over any number of pieces are found.
 /// </summary>
 /// <param name="stops">Non-empty stop sequences; compared ordinally.</param>
 public sealed class StopMatcher(IReadOnlyList<string> stops)

@@ -29,7 +29,8 @@ public sealed class TextEngine : IDisposable
     {
         if (tokenizer.VocabSize > model.Config.VocabSize)
         {
-            throw new InvalidDataException($"The tokenizer has {tokenizer.VocabSize} ids but the model only {model.Config.VocabSize}: " +
+            throw new InvalidDataException(
+                $"The tokenizer has {tokenizer.VocabSize} ids but the model only {model.Config.VocabSize}: " +
                 "they do not belong together. Put the tokenizer the model was trained with into the model's folder.");
         }
         (_model, _kernels, Tokenizer, ModelId) = (model, kernels, tokenizer, modelId);
@@ -56,6 +57,9 @@ public sealed class TextEngine : IDisposable
 
     /// <summary>Most tokens of prompt and answer together.</summary>
     public int ContextLength => _generator.ContextLength;
+
+    /// <summary>Whether the tokenizer has a chat template that is understood.</summary>
+    public bool CanChat => _template is not null;
 
     /// <summary>Parameters of the model.</summary>
     public long ParameterCount => _model.Config.ParameterCount;
@@ -97,7 +101,8 @@ public sealed class TextEngine : IDisposable
         var ids = new List<int>();
         if (Tokenizer.BosId is { } begin) ids.Add(begin);
         Tokenizer.Encode(text, ids);
-        return ids.Count > 0 ? [.. ids] : throw new ArgumentException("The prompt is empty, and this tokenizer has no begin token: give some text.");
+        return ids.Count > 0 ? [.. ids]
+            : throw new ArgumentException("The prompt is empty, and this tokenizer has no begin token: give some text.");
     }
 
     /// <summary>Continues a prompt, part by part; the last part has <see cref="TextPiece.Finish"/> set.</summary>
@@ -128,7 +133,8 @@ public sealed class TextEngine : IDisposable
         if (!matcher.Stopped) rest += matcher.Flush();
         bool ended = matcher.Stopped || _generator.Finish == FinishReason.Stop;
         yield return new TextPiece(
-            rest, tokens, ended ? FinishReason.Stop : FinishReason.Length, Decided(matcher.Stopped ? shown + rest.Length : int.MaxValue));
+            rest, tokens, ended ? FinishReason.Stop
+                : FinishReason.Length, Decided(matcher.Stopped ? shown + rest.Length : int.MaxValue));
 
         // A token counts as shown when some of its text is: those of a stop sequence are not reported either.
         IReadOnlyList<TokenLogProbability> Decided(int end)

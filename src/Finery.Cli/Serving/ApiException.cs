@@ -9,7 +9,8 @@ namespace Finery.Cli.Serving;
 /// <param name="param">Field at fault.</param>
 /// <param name="code">Stable identifier.</param>
 public sealed class ApiException(
-    int status, string message, string type = "invalid_request_error", string? param = null, string? code = null) : Exception(message)
+    int status, string message, string type = "invalid_request_error", string? param = null, string? code = null)
+        : Exception(message)
 {
     /// <summary>HTTP status.</summary>
     public int Status => status;
@@ -21,9 +22,11 @@ public sealed class ApiException(
     public static ApiException Invalid(string param, string message, string code = "invalid_value") =>
         new(400, message, param: param, code: code);
 
-    /// <summary>A feature of the API this server does not have. Refused, because ignoring it would answer another question.</summary>
+    /// <summary>A feature of the API this server does not have. Refused, because ignoring it would answer another
+    /// question.</summary>
     public static ApiException Unsupported(string param, string what) =>
-        new(400, $"{what} not supported by this server. Remove '{param}' from the request.", param: param, code: "unsupported_parameter");
+        new(400, $"{what} not supported by this server. Remove '{param}' from the request.", param: param,
+            code: "unsupported_parameter");
 
     /// <summary>The body.</summary>
     public JsonObject ToJson()

@@ -23,7 +23,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
     public async Task Handle(HttpContext context, bool isChat)
     {
         using var body = await ReadBody(context);
-        var request = isChat ? CompletionRequest.Chat(body.RootElement, engine) : CompletionRequest.Completion(body.RootElement, engine);
+        var request = isChat ? CompletionRequest.Chat(body.RootElement, engine)
+            : CompletionRequest.Completion(body.RootElement, engine);
         var shapes = new CompletionShapes(isChat, engine, clock.GetUtcNow().ToUnixTimeSeconds());
         using var turn = await queue.Enter(context.RequestAborted);
         if (request.Stream) await SendEvents(context, request, shapes, isChat);
@@ -45,7 +46,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
                 logProbabilities.AddRange(piece.LogProbabilities);
                 finish = piece.Finish;
             }
-            choices.Add(shapes.Choice(index, text.ToString(), finish, settings.LogProbabilities is null ? null : logProbabilities));
+            choices.Add(shapes.Choice(index, text.ToString(), finish, settings.LogProbabilities is null ? null
+                : logProbabilities));
         }
         var response = shapes.Envelope(isEvent: false, choices);
         response["usage"] = CompletionShapes.Usage(totals.PromptTokens(request), totals.Generated, totals.Cached);
@@ -66,7 +68,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
             foreach (var (index, prompt, settings) in Answers(request))
             {
                 if (isChat) await Send(shapes.Delta(index, "", FinishReason.None, null, isFirst: true));
-                else if (request.Echo.Count > 0) await Send(shapes.Delta(index, request.Echo[index / request.Choices], FinishReason.None, null));
+                else if (request.Echo.Count > 0) await Send(
+                    shapes.Delta(index, request.Echo[index / request.Choices], FinishReason.None, null));
                 foreach (var piece in Generate(prompt, settings, totals, context.RequestAborted))
                 {
                     if (piece.Text.Length > 0 || piece.LogProbabilities.Count > 0)
@@ -83,7 +86,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
             }
             await Write("[DONE]");
         }
-        catch (Exception problem) when (problem is not OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
+        catch (Exception problem) when (problem is not OperationCanceledException
+            && !context.RequestAborted.IsCancellationRequested)
         {
             await Write(new ApiException(500, problem.Message, "server_error").ToJson().ToJsonString(Relaxed));
         }
@@ -109,7 +113,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
         {
             var settings = request.Text.Settings;
             ulong seed = unchecked(settings.Seed + (ulong)(index % request.Choices));
-            yield return (index, request.Prompts[index / request.Choices], request.Text with { Settings = settings with { Seed = seed } });
+            yield return (index, request.Prompts[index / request.Choices],
+                request.Text with { Settings = settings with { Seed = seed } });
         }
     }
 
@@ -130,7 +135,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
         {
             if (first == 0) first = Stopwatch.GetTimestamp();
             var end = Stopwatch.GetTimestamp();
-            totals.Add(prompt.Length, engine.CachedTokens, tokens, Stopwatch.GetElapsedTime(start, first), Stopwatch.GetElapsedTime(first, end));
+            totals.Add(prompt.Length, engine.CachedTokens, tokens, Stopwatch.GetElapsedTime(start, first),
+                Stopwatch.GetElapsedTime(first, end));
             metrics.CountGeneration(prompt.Length, engine.CachedTokens, tokens, Stopwatch.GetElapsedTime(start, end));
         }
     }
@@ -150,7 +156,8 @@ public sealed class CompletionHandler(TextEngine engine, GenerationQueue queue, 
         catch (JsonException problem)
         {
             throw new ApiException(
-                400, $"The request body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).", code: "invalid_json");
+                400, $"The request body is not valid JSON (line {problem.LineNumber + 1}, " +
+                    $"byte {problem.BytePositionInLine + 1}).", code: "invalid_json");
         }
     }
 

@@ -37,11 +37,14 @@ public sealed record CompletionRequest
         long? most = fields.Whole("max_tokens", 1, int.MaxValue), newer = fields.Whole("max_completion_tokens", 1, int.MaxValue);
         fields.Refuse("tools", "Tools are", IsEmptyArray);
         fields.Refuse("functions", "Functions are", IsEmptyArray);
-        fields.Refuse("tool_choice", "A tool choice is", value => value.ValueKind == JsonValueKind.String && value.GetString() is "none" or "auto");
-        fields.Refuse("function_call", "Function calls are", value => value.ValueKind == JsonValueKind.String && value.GetString() is "none" or "auto");
+        fields.Refuse("tool_choice", "A tool choice is", value => value.ValueKind == JsonValueKind.String
+            && value.GetString() is "none" or "auto");
+        fields.Refuse("function_call", "Function calls are", value => value.ValueKind == JsonValueKind.String
+            && value.GetString() is "none" or "auto");
         fields.Refuse("response_format", "A response format other than text is", IsTextFormat);
         fields.Refuse("modalities", "Output other than text is", value =>
-            value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String && item.ValueEquals("text")));
+            value.ValueKind == JsonValueKind.Array
+                && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String && item.ValueEquals("text")));
         fields.Refuse("audio", "Audio output is", _ => false);
         fields.Refuse("prediction", "Predicted output is", _ => false);
         int? logProbabilities = fields.Flag("logprobs") ? 0 : null;
@@ -65,11 +68,14 @@ public sealed record CompletionRequest
         long most = fields.Whole("max_tokens", 0, int.MaxValue) ?? DefaultCompletionTokens;
         bool echo = fields.Flag("echo");
         fields.Refuse("suffix", "A suffix is", value => value.ValueKind == JsonValueKind.String && value.GetString() is "");
-        fields.Refuse("best_of", "best_of is", value => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int best) && best == 1);
+        fields.Refuse("best_of", "best_of is", value => value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt32(out int best) && best == 1);
         int? logProbabilities = (int?)fields.Whole("logprobs", 0, MaxLogProbabilities);
-        if (echo && logProbabilities is not null) throw ApiException.Unsupported("echo", "Log-probabilities of the prompt ('echo' with 'logprobs') are");
+        if (echo && logProbabilities is not null) throw ApiException.Unsupported("echo", "Log-probabilities of the prompt " +
+            "('echo' with 'logprobs') are");
         return Close(
-            fields, engine, [.. prompts.Select(prompt => prompt.Ids)], echo ? [.. prompts.Select(prompt => prompt.Text)] : [], most,
+            fields, engine, [.. prompts.Select(prompt => prompt.Ids)], echo ? [.. prompts.Select(prompt => prompt.Text)]
+                : [], most,
             logProbabilities, "prompt");
     }
 
@@ -81,14 +87,16 @@ public sealed record CompletionRequest
         if (fields.Text("model") is { } model && model != engine.ModelId)
         {
             throw new ApiException(
-                404, $"The model '{model}' does not exist here. This server has '{engine.ModelId}'; use that, or leave 'model' out.",
+                404, $"The model '{model}' does not exist here. This server has '{engine.ModelId}'; use that, or leave " +
+                    $"'model' out.",
                 param: "model", code: "model_not_found");
         }
         return fields;
     }
 
     private static CompletionRequest Close(
-        RequestFields fields, TextEngine engine, IReadOnlyList<int[]> prompts, IReadOnlyList<string> echo, long maxTokens, int? logProbabilities,
+        RequestFields fields, TextEngine engine, IReadOnlyList<int[]> prompts, IReadOnlyList<string> echo, long maxTokens,
+            int? logProbabilities,
         string promptField)
     {
         double topP = fields.Number("top_p", 0, 1, 1);
@@ -100,7 +108,8 @@ public sealed record CompletionRequest
             TopP = (float)topP,
             TopK = (int)Math.Max(0, fields.Whole("top_k", -1, int.MaxValue) ?? 0),
             RepetitionPenalty = (float)fields.Number("repetition_penalty", 0.01, 10, 1),
-            Seed = fields.Whole("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed) : TextEngine.RandomSeed(),
+            Seed = fields.Whole("seed", long.MinValue, long.MaxValue) is { } seed ? unchecked((ulong)seed)
+                : TextEngine.RandomSeed(),
         };
         bool stream = fields.Flag("stream");
         var request = new CompletionRequest
@@ -112,7 +121,8 @@ public sealed record CompletionRequest
             Stream = stream,
             IncludeUsage = StreamUsage(fields, stream),
         };
-        fields.Refuse("logit_bias", "A logit bias is", value => value.ValueKind == JsonValueKind.Object && !value.EnumerateObject().Any());
+        fields.Refuse("logit_bias", "A logit bias is", value => value.ValueKind == JsonValueKind.Object
+            && !value.EnumerateObject().Any());
         fields.Refuse("frequency_penalty", "A frequency penalty is", IsZero);
         fields.Refuse("presence_penalty", "A presence penalty is", IsZero);
         fields.Refuse("min_p", "min_p is", IsZero);
@@ -123,7 +133,8 @@ public sealed record CompletionRequest
             if (prompt.Length < engine.ContextLength) continue;
             throw new ApiException(
                 400, $"The prompt has {prompt.Length} tokens; this model's context is {engine.ContextLength} tokens, " +
-                "and at least one must be left for the answer. Shorten the prompt.", param: promptField, code: "context_length_exceeded")
+                "and at least one must be left for the answer. Shorten the prompt.", param: promptField,
+                    code: "context_length_exceeded")
             { Figures = [("n_prompt_tokens", prompt.Length), ("n_ctx", engine.ContextLength)] };
         }
         return request;
@@ -132,7 +143,8 @@ public sealed record CompletionRequest
     private static List<ChatMessage> Messages(RequestFields fields)
     {
         if (fields.Find("messages") is not { } list)
-            throw ApiException.Invalid("messages", "'messages' is missing: an array of {\"role\", \"content\"}.", "missing_required_parameter");
+            throw ApiException.Invalid("messages", "'messages' is missing: an array of {\"role\", " +
+                "\"content\"}.", "missing_required_parameter");
         if (list.ValueKind != JsonValueKind.Array) throw RequestFields.Wrong("messages", "an array", list);
         var messages = new List<ChatMessage>();
         foreach (var item in list.EnumerateArray())
@@ -144,9 +156,11 @@ public sealed record CompletionRequest
                 name + ".role", $"'{name}.role' is missing.", "missing_required_parameter");
             if (role is "tool" or "function") throw ApiException.Unsupported(name + ".role", $"The role '{role}' is");
             if (role is not ("system" or "developer" or "user" or "assistant"))
-                throw ApiException.Invalid(name + ".role", $"'{name}.role' is '{role}'; it must be system, developer, user or assistant.");
+                throw ApiException.Invalid(name
+                    + ".role", $"'{name}.role' is '{role}'; it must be system, developer, user or assistant.");
             message.Refuse("tool_calls", "Tool calls are", IsEmptyArray);
-            messages.Add(new ChatMessage(role == "developer" ? "system" : role, Content(message.Find("content"), name + ".content")));
+            messages.Add(new ChatMessage(role == "developer" ? "system"
+                : role, Content(message.Find("content"), name + ".content")));
         }
         if (messages.Count == 0) throw ApiException.Invalid("messages", "'messages' is empty; give at least one message.");
         return messages;
@@ -167,7 +181,8 @@ public sealed record CompletionRequest
             string? type = Prefixed(partName, () => fields.Text("type"));
             if (type != "text") throw ApiException.Unsupported(partName, $"Content of type '{type}' is");
             text.Append(Prefixed(partName, () => fields.Text("text"))
-                ?? throw ApiException.Invalid(partName + ".text", $"'{partName}.text' is missing.", "missing_required_parameter"));
+                ?? throw ApiException.Invalid(partName
+                    + ".text", $"'{partName}.text' is missing.", "missing_required_parameter"));
         }
         return text.ToString();
     }
@@ -187,10 +202,13 @@ public sealed record CompletionRequest
     private static List<(int[] Ids, string Text)> Prompt(RequestFields fields, TextEngine engine)
     {
         if (fields.Find("prompt") is not { } value)
-            throw ApiException.Invalid("prompt", "'prompt' is missing: a string, token ids, or an array of either.", "missing_required_parameter");
-        bool isList = value.ValueKind == JsonValueKind.Array && value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Number);
+            throw ApiException.Invalid("prompt", "'prompt' is missing: a string, token ids, or an array of " +
+                "either.", "missing_required_parameter");
+        bool isList = value.ValueKind == JsonValueKind.Array
+            && value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Number);
         var items = isList ? value.EnumerateArray().ToList() : [value];
-        if (items.Count > MaxPrompts) throw ApiException.Invalid("prompt", $"'prompt' has {items.Count} prompts; at most {MaxPrompts} are allowed.");
+        if (items.Count > MaxPrompts) throw ApiException.Invalid("prompt",
+            $"'prompt' has {items.Count} prompts; at most {MaxPrompts} are allowed.");
         return [.. items.Select(item => OnePrompt(item, engine))];
     }
 
@@ -201,13 +219,16 @@ public sealed record CompletionRequest
             string text = RequestFields.StringOf("prompt", value);
             return (engine.EncodePrompt(text), text);
         }
-        if (value.ValueKind != JsonValueKind.Array) throw RequestFields.Wrong("prompt", "a string, token ids, or an array of either", value);
+        if (value.ValueKind != JsonValueKind.Array) throw RequestFields.Wrong("prompt", "a string, token ids, or an array of " +
+            "either", value);
         var ids = new List<int>();
         foreach (var item in value.EnumerateArray())
         {
-            if (item.ValueKind != JsonValueKind.Number || !item.TryGetInt32(out int id)) throw RequestFields.Wrong("prompt", "a list of token ids", item);
+            if (item.ValueKind != JsonValueKind.Number
+                || !item.TryGetInt32(out int id)) throw RequestFields.Wrong("prompt", "a list of token ids", item);
             if (id < 0 || id >= engine.Tokenizer.VocabSize)
-                throw ApiException.Invalid("prompt", $"'prompt' has token id {id}; ids run from 0 to {engine.Tokenizer.VocabSize - 1}.");
+                throw ApiException.Invalid("prompt",
+                    $"'prompt' has token id {id}; ids run from 0 to {engine.Tokenizer.VocabSize - 1}.");
             ids.Add(id);
         }
         if (ids.Count == 0) throw ApiException.Invalid("prompt", "'prompt' is an empty list.");
@@ -223,12 +244,15 @@ public sealed record CompletionRequest
             JsonValueKind.Array => value.EnumerateArray().ToList(),
             _ => throw RequestFields.Wrong("stop", "a string or an array of strings", value),
         };
-        if (items.Count > MaxStops) throw ApiException.Invalid("stop", $"'stop' has {items.Count} sequences; at most {MaxStops} are allowed.");
+        if (items.Count > MaxStops) throw ApiException.Invalid("stop",
+            $"'stop' has {items.Count} sequences; at most {MaxStops} are allowed.");
         var stops = new List<string>();
         foreach (var item in items)
         {
-            if (item.ValueKind != JsonValueKind.String) throw RequestFields.Wrong("stop", "a string or an array of strings", item);
-            if (RequestFields.StringOf("stop", item) is not { Length: > 0 } text) throw ApiException.Invalid("stop", "'stop' contains an empty string.");
+            if (item.ValueKind != JsonValueKind.String) throw RequestFields.Wrong("stop", "a string or an array of strings",
+                item);
+            if (RequestFields.StringOf("stop",
+                item) is not { Length: > 0 } text) throw ApiException.Invalid("stop", "'stop' contains an empty string.");
             stops.Add(text);
         }
         return stops;
@@ -244,7 +268,8 @@ public sealed record CompletionRequest
 
     private static bool IsEmptyArray(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0;
 
-    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number == 0;
+    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Number
+        && value.TryGetDouble(out double number) && number == 0;
 
     private static bool IsTextFormat(JsonElement value) => value.ValueKind == JsonValueKind.Object
         && value.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text");

@@ -35,7 +35,8 @@ public sealed class CompletionShapes(bool isChat, TextEngine engine, long create
     }
 
     /// <summary>A part of an answer.</summary>
-    public JsonObject Delta(int index, string? text, FinishReason finish, IReadOnlyList<TokenLogProbability>? logProbabilities, bool isFirst = false)
+    public JsonObject Delta(int index, string? text, FinishReason finish, IReadOnlyList<TokenLogProbability>? logProbabilities,
+        bool isFirst = false)
     {
         var choice = new JsonObject { ["index"] = index };
         if (isChat)

@@ -1,6 +1,7 @@
 namespace Finery.Cli.Serving;
 
-/// <summary>Lets one request generate at a time, in order of arrival, and refuses those that would wait behind too many.</summary>
+/// <summary>Lets one request generate at a time, in order of arrival, and refuses those that would wait behind too
+/// many.</summary>
 /// <param name="limit">Most requests that may wait.</param>
 public sealed class GenerationQueue(int limit) : IDisposable
 {
@@ -24,7 +25,8 @@ public sealed class GenerationQueue(int limit) : IDisposable
             if (Interlocked.Increment(ref _waiting) > limit)
             {
                 Interlocked.Decrement(ref _waiting);
-                throw new ApiException(429, $"{limit} requests are waiting already. Try again later.", "rate_limit_error", code: "queue_full");
+                throw new ApiException(429, $"{limit} requests are waiting already. Try again later.", "rate_limit_error",
+                    code: "queue_full");
             }
             try
             {

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Cli.Inference;
 using Microsoft.AspNetCore.Builder;
@@ -18,6 +20,7 @@ namespace Finery.Cli.Serving;
 public sealed class OpenAiServer : IAsyncDisposable
 {
     private const int LongestRequestId = 128;
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly WebApplication _app;
     private readonly GenerationQueue _queue;
@@ -57,13 +60,16 @@ public sealed class OpenAiServer : IAsyncDisposable
         var handler = new CompletionHandler(engine, queue, metrics, clock);
 
         app.Use((context, next) => Frame(context, next, guard, metrics));
-        // Named explicitly so that the frame above surrounds it: otherwise routing would come first, and its refusals would lack a body.
+        // Named explicitly so that the frame above surrounds it: otherwise routing would come first, and its refusals would lack
+        // a body.
         app.UseRouting();
         app.MapGet("/health", context => Json(context, new JsonObject { ["status"] = "ok" }));
-        app.MapGet("/v1/models", context => Json(context, new JsonObject { ["object"] = "list", ["data"] = new JsonArray(Model(engine, created)) }));
+        app.MapGet("/v1/models", context =>
+            Json(context, new JsonObject { ["object"] = "list", ["data"] = new JsonArray(Model(engine, created)) }));
         app.MapGet("/v1/models/{**id}", context => context.Request.RouteValues["id"] as string == engine.ModelId
             ? Json(context, Model(engine, created))
-            : throw new ApiException(404, $"There is no such model; this server has '{engine.ModelId}'.", param: "model", code: "model_not_found"));
+            : throw new ApiException(404, $"There is no such model; this server has '{engine.ModelId}'.", param: "model",
+                code: "model_not_found"));
         app.MapGet("/metrics", context =>
         {
             context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -135,8 +141,10 @@ public sealed class OpenAiServer : IAsyncDisposable
     {
         string route = $"{context.Request.Method} {context.Request.Path}";
         return context.Response.StatusCode == 405
-            ? new ApiException(405, $"{route} is not allowed. Allowed: {context.Response.Headers.Allow}.", code: "method_not_allowed")
-            : new ApiException(404, $"There is no {route}. See /v1/models, /v1/chat/completions, /v1/completions, /health.", code: "unknown_route");
+            ? new ApiException(405, $"{route} is not allowed. Allowed: {context.Response.Headers.Allow}.",
+                code: "method_not_allowed")
+            : new ApiException(404, $"There is no {route}. See /v1/models, /v1/chat/completions, /v1/completions, /health.",
+                code: "unknown_route");
     }
 
     private static async Task Refuse(HttpContext context, ApiException refusal)
@@ -151,7 +159,7 @@ public sealed class OpenAiServer : IAsyncDisposable
     private static Task Json(HttpContext context, JsonObject body)
     {
         context.Response.ContentType = "application/json; charset=utf-8";
-        return context.Response.WriteAsync(body.ToJsonString());
+        return context.Response.WriteAsync(body.ToJsonString(Relaxed));
     }
 
     private static JsonObject Model(TextEngine engine, long created) => new()
@@ -160,11 +168,13 @@ public sealed class OpenAiServer : IAsyncDisposable
         ["object"] = "model",
         ["created"] = created,
         ["owned_by"] = "finery",
-        ["meta"] = new JsonObject { ["n_ctx"] = engine.ContextLength, ["n_params"] = engine.ParameterCount, ["n_vocab"] = engine.Tokenizer.VocabSize },
+        ["meta"] = new JsonObject { ["n_ctx"] = engine.ContextLength, ["n_params"] = engine.ParameterCount,
+            ["n_vocab"] = engine.Tokenizer.VocabSize },
     };
 
     private static string RequestId(HttpRequest request) =>
-        request.Headers["X-Request-Id"] is [{ Length: > 0 and <= LongestRequestId } given] && given.All(letter => letter is > ' ' and < '\x7f')
+        request.Headers["X-Request-Id"] is [{ Length: > 0 and <= LongestRequestId } given]
+            && given.All(letter => letter is > ' ' and < '\x7f')
             ? given
             : Guid.NewGuid().ToString("N");
 

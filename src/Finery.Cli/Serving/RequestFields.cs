@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Finery.Cli.Serving;
 
 /// <summary>
-/// Typed reading of a request's fields. Every field read is remembered, so that what nobody read can be refused by name instead of
-/// being ignored. JSON null counts as absent, as clients send it for their defaults.
+/// Typed reading of a request's fields. Every field read is remembered, so that what nobody read can be refused by name instead
+/// of being ignored. JSON null counts as absent, as clients send it for their defaults.
 /// </summary>
 /// <param name="body">The request.</param>
 public sealed class RequestFields(JsonElement body)
@@ -24,14 +24,17 @@ public sealed class RequestFields(JsonElement body)
 
     /// <summary>A field of this type, or <paramref name="otherwise"/> when absent.</summary>
     public bool Flag(string name, bool otherwise = false) => Find(name) is not { } value ? otherwise
-        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(name, "a boolean", value);
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+            : throw Wrong(name, "a boolean", value);
 
     /// <summary>A whole number within bounds, or null when absent.</summary>
     public long? Whole(string name, long least, long most)
     {
         if (Find(name) is not { } value) return null;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out long number)) throw Wrong(name, "an integer", value);
-        if (number < least || number > most) throw ApiException.Invalid(name, $"'{name}' is {number}; it must be from {least} to {most}.");
+        if (value.ValueKind != JsonValueKind.Number
+            || !value.TryGetInt64(out long number)) throw Wrong(name, "an integer", value);
+        if (number < least || number > most) throw ApiException.Invalid(name,
+            $"'{name}' is {number}; it must be from {least} to {most}.");
         return number;
     }
 
@@ -39,9 +42,11 @@ public sealed class RequestFields(JsonElement body)
     public double Number(string name, double least, double most, double otherwise)
     {
         if (Find(name) is not { } value) return otherwise;
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number)) throw Wrong(name, "a number", value);
+        if (value.ValueKind != JsonValueKind.Number
+            || !value.TryGetDouble(out double number)) throw Wrong(name, "a number", value);
         if (!(number >= least && number <= most))
-            throw ApiException.Invalid(name, FormattableString.Invariant($"'{name}' is {number}; it must be from {least} to {most}."));
+            throw ApiException.Invalid(name,
+                FormattableString.Invariant($"'{name}' is {number}; it must be from {least} to {most}."));
         return number;
     }
 
@@ -64,7 +69,8 @@ public sealed class RequestFields(JsonElement body)
         foreach (var field in body.EnumerateObject())
         {
             if (!_known.Contains(field.Name))
-                throw new ApiException(400, $"Unrecognized request argument: '{field.Name}'.", param: field.Name, code: "unknown_parameter");
+                throw new ApiException(400, $"Unrecognized request argument: '{field.Name}'.", param: field.Name,
+                    code: "unknown_parameter");
             if (!seen.Add(field.Name)) throw ApiException.Invalid(field.Name, $"'{field.Name}' is given twice.");
         }
     }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Finery.Cli.Serving;
 
 /// <summary>
-/// Who may ask: an API key where keys are set; on loopback a Host header that names this machine, so that a web page cannot reach the
-/// server through a rebound name; and never a page of another origin.
+/// Who may ask: an API key where keys are set; on loopback a Host header that names this machine, so that a web page cannot reach
+/// the server through a rebound name; and never a page of another origin.
 /// </summary>
 /// <param name="options">Keys and binding.</param>
 public sealed class RequestGuard(ServerOptions options)
@@ -25,14 +25,17 @@ public sealed class RequestGuard(ServerOptions options)
         if (_loopback && !NamesThisMachine(request.Host.Host))
         {
             throw new ApiException(
-                421, $"The Host header '{request.Host.Value}' does not name this machine. Use localhost or 127.0.0.1.", code: "wrong_host");
+                421, $"The Host header '{request.Host.Value}' does not name this machine. Use localhost or 127.0.0.1.",
+                    code: "wrong_host");
         }
         if (request.Headers.Origin is [{ } origin] && !SameOrigin(origin, request))
-            throw new ApiException(403, "Requests from web pages of another origin are refused.", "permission_error", code: "cross_origin");
+            throw new ApiException(403, "Requests from web pages of another origin are refused.", "permission_error",
+                code: "cross_origin");
         if (_keyHashes.Length > 0 && request.Path != "/health" && !HasKey(request))
         {
             throw new ApiException(
-                401, "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.", "authentication_error", code: "invalid_api_key");
+                401, "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.", "authentication_error",
+                    code: "invalid_api_key");
         }
     }
 
@@ -41,11 +44,13 @@ public sealed class RequestGuard(ServerOptions options)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     private static bool SameOrigin(string origin, HttpRequest request) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri)
+            && uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase);
 
     private bool HasKey(HttpRequest request)
     {
-        if (request.Headers.Authorization is not [{ } header] || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        if (request.Headers.Authorization is not [{ } header]
+            || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) return false;
         byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(header[Scheme.Length..].Trim()));
         bool found = false;
         foreach (byte[] key in _keyHashes) found |= CryptographicOperations.FixedTimeEquals(hash, key);

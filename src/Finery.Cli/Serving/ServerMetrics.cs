@@ -27,9 +27,11 @@ public sealed class ServerMetrics
     {
         var text = new StringBuilder();
         Add("finery_prompt_tokens_total", "counter", "Prompt tokens.", Interlocked.Read(ref _promptTokens));
-        Add("finery_cached_prompt_tokens_total", "counter", "Prompt tokens known from the request before.", Interlocked.Read(ref _cachedTokens));
+        Add("finery_cached_prompt_tokens_total", "counter", "Prompt tokens known from the request before.",
+            Interlocked.Read(ref _cachedTokens));
         Add("finery_generated_tokens_total", "counter", "Generated tokens.", Interlocked.Read(ref _generatedTokens));
-        Add("finery_generation_seconds_total", "counter", "Time spent generating.", Interlocked.Read(ref _generationMicroseconds) / 1e6);
+        Add("finery_generation_seconds_total", "counter", "Time spent generating.",
+            Interlocked.Read(ref _generationMicroseconds) / 1e6);
         Add("finery_requests_running", "gauge", "Requests that generate.", queue.Running);
         Add("finery_requests_waiting", "gauge", "Requests that wait.", queue.Waiting);
         text.Append("# HELP finery_responses_total Responses by status.\n# TYPE finery_responses_total counter\n");

@@ -34,7 +34,9 @@ public sealed record ServerOptions
         if (Host == "localhost") return IPAddress.Loopback;
         return IPAddress.TryParse(Host.Trim('[', ']'), out var address)
             ? address
-            : throw new UsageException($"--host '{Host}' is not an IP address or 'localhost'. Use 127.0.0.1 for this machine only, 0.0.0.0 for all interfaces.");
+            : throw new UsageException(
+                $"--host '{Host}' is not an IP address or 'localhost'. Use 127.0.0.1 for this machine only, 0.0.0.0 for all " +
+                    $"interfaces.");
     }
 
     /// <summary>Checks what must hold before anything listens.</summary>
@@ -52,7 +54,8 @@ public sealed record ServerOptions
     /// <exception cref="UsageException">There is none in it.</exception>
     public static IReadOnlyList<string> ReadKeys(string path)
     {
-        var keys = File.ReadAllLines(path, Encoding.UTF8).Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#').ToList();
+        var keys = File.ReadAllLines(path, Encoding.UTF8).Select(line => line.Trim())
+            .Where(line => line.Length > 0 && line[0] != '#').ToList();
         return keys.Count > 0 ? keys : throw new UsageException($"{path} holds no API key: write one per line.");
     }
 }

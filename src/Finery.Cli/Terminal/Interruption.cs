@@ -4,8 +4,8 @@ using Finery.Workflow.Runs;
 namespace Finery.Cli.Terminal;
 
 /// <summary>
-/// Ctrl-C and SIGTERM: the first asks the work to stop in order, the second ends the process at once. System.CommandLine's own handling
-/// is switched off, as it kills the process after two seconds, which is no time for a checkpoint.
+/// Ctrl-C and SIGTERM: the first asks the work to stop in order, the second ends the process at once. System.CommandLine's own
+/// handling is switched off, as it kills the process after two seconds, which is no time for a checkpoint.
 /// </summary>
 public sealed class Interruption : IDisposable
 {

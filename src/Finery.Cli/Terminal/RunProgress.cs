@@ -5,8 +5,8 @@ using Finery.Workflow.Runs;
 namespace Finery.Cli.Terminal;
 
 /// <summary>
-/// Shows a run on stderr: on a terminal one line that rewrites itself (bar, percent, figures, remaining time), otherwise a plain line
-/// every few seconds. Finished steps and log lines stay.
+/// Shows a run on stderr: on a terminal one line that rewrites itself (bar, percent, figures, remaining time), otherwise a plain
+/// line every few seconds. Finished steps and log lines stay.
 /// </summary>
 /// <param name="streams">Where to write.</param>
 /// <param name="debug">Whether failed steps show their stack.</param>
@@ -40,7 +40,8 @@ public sealed class RunProgress(Streams streams, bool debug) : IRunObserver
             StepState.Finished => $"{step.Name}: finished in {Quantities.Duration(step.Seconds)}",
             StepState.Cached => $"{step.Name}: nothing to do ({step.Detail})",
             StepState.Failed => $"{step.Name}: FAILED: {step.Detail}",
-            StepState.Interrupted => $"{step.Name}: interrupted after {Quantities.Duration(step.Seconds)}; the same command continues it",
+            StepState.Interrupted =>
+                $"{step.Name}: interrupted after {Quantities.Duration(step.Seconds)}; the same command continues it",
             _ => $"{step.Name}: {step.State.ToString().ToLowerInvariant()} ({step.Detail})",
         };
         Line(line);
@@ -93,7 +94,8 @@ public sealed class RunProgress(Streams streams, bool debug) : IRunObserver
         if (text.Length > 0) parts.Add(text);
         parts.Add(Quantities.Duration(seconds));
         double rate = (done - _firstDone) / (seconds - _firstSeconds);
-        if (total > 0 && done < total && rate > 0 && double.IsFinite(rate)) parts.Add($"{Quantities.Duration((total - done) / rate)} left");
+        if (total > 0 && done < total && rate > 0
+            && double.IsFinite(rate)) parts.Add($"{Quantities.Duration((total - done) / rate)} left");
         return string.Join(", ", parts);
     }
 

@@ -3,7 +3,8 @@ namespace Finery.Cli.Terminal;
 /// <summary>Finds what a misspelt word was meant to be.</summary>
 public static class Spelling
 {
-    /// <summary>The candidate nearest to <paramref name="word"/>, or null when none is near: at most a third of the letters differ.</summary>
+    /// <summary>The candidate nearest to <paramref name="word"/>, or null when none is near: at most a third of the letters
+    /// differ.</summary>
     public static string? Nearest(string word, IEnumerable<string> candidates) => candidates
         .Select(candidate => (candidate, Distance: Distance(word.TrimStart('-'), candidate.TrimStart('-'))))
         .Where(pair => pair.Distance <= Math.Max(1, word.TrimStart('-').Length / 3))

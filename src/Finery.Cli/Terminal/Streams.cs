@@ -4,9 +4,9 @@ using Spectre.Console;
 namespace Finery.Cli.Terminal;
 
 /// <summary>
-/// The two output streams of a command: data on stdout, messages and progress on stderr. Colour and animation are decided here, per
-/// stream and from facts (redirection, TERM, NO_COLOR, FORCE_COLOR), because Spectre.Console's own detection writes escape sequences
-/// into pipes.
+/// The two output streams of a command: data on stdout, messages and progress on stderr. Colour and animation are decided here,
+/// per stream and from facts (redirection, TERM, NO_COLOR, FORCE_COLOR), because Spectre.Console's own detection writes escape
+/// sequences into pipes.
 /// </summary>
 public sealed class Streams
 {
@@ -43,7 +43,8 @@ public sealed class Streams
     /// <summary>Tables and colours on stderr.</summary>
     public IAnsiConsole MessagesConsole { get; }
 
-    /// <summary>Precedence: <c>--no-color</c>, a non-empty NO_COLOR (no-color.org), FORCE_COLOR, then what the stream is.</summary>
+    /// <summary>Precedence: <c>--no-color</c>, a non-empty NO_COLOR (no-color.org), FORCE_COLOR, then what the stream
+    /// is.</summary>
     private static bool ColorFor(bool plain, bool noColor)
     {
         if (noColor || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))) return false;

@@ -10,7 +10,8 @@ public sealed class TextTable
     /// <summary>A table with these headings.</summary>
     public TextTable(params ReadOnlySpan<string> headings)
     {
-        foreach (string heading in headings) _table.AddColumn(new TableColumn(new Text(heading, new Style(decoration: Decoration.Bold))).PadRight(2));
+        foreach (string heading in headings) _table.AddColumn(
+            new TableColumn(new Text(heading, new Style(decoration: Decoration.Bold))).PadRight(2));
     }
 
     /// <summary>Adds a row.</summary>

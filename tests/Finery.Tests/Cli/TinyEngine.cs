@@ -7,7 +7,8 @@ using Finery.Tensors;
 
 namespace Finery.Tests.Cli;
 
-/// <summary>A model of a few thousand random weights with a real tokenizer: it writes nonsense, but through the real path.</summary>
+/// <summary>A model of a few thousand random weights with a real tokenizer: it writes nonsense, but through the real
+/// path.</summary>
 internal static class TinyEngine
 {
     public const string Id = "tiny";
@@ -31,7 +32,8 @@ internal static class TinyEngine
         TokenizerFile.Save(Tokenizer, folder);
     }
 
-    public static TextRequest Greedy(int tokens, params string[] stop) => new(GenerationSettings.Greedy with { MaxTokens = tokens }, stop);
+    public static TextRequest Greedy(int tokens, params string[] stop) =>
+        new(GenerationSettings.Greedy with { MaxTokens = tokens }, stop);
 
     public static string Complete(TextEngine engine, string prompt, TextRequest request) =>
         string.Concat(engine.Generate(engine.EncodePrompt(prompt), request, CancellationToken.None).Select(piece => piece.Text));

@@ -39,13 +39,17 @@ public class StopMatcherTests
     public void Equals_the_plain_search_on_random_text()
     {
         var letters = Gen.Elements('a', 'b').ArrayOf().Select(array => new string(array));
-        Prop.ForAll(letters.ListOf().ToArbitrary(), letters.Where(stop => stop.Length > 0).ArrayOf().ToArbitrary(), (parts, stops) =>
+        Prop.ForAll(letters.ListOf().ToArbitrary(), letters.Where(stop => stop.Length > 0).ArrayOf()
+            .ToArbitrary(), (parts, stops) =>
         {
             string whole = string.Concat(parts);
-            int end = stops.Select(stop => whole.IndexOf(stop, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(whole.Length).Min();
-            // A longer stop that begins earlier may still be open when a shorter one inside it completes; the shorter ends the text then.
+            int end = stops.Select(stop => whole.IndexOf(stop, StringComparison.Ordinal)).Where(at => at >= 0)
+                .DefaultIfEmpty(whole.Length).Min();
+            // A longer stop that begins earlier may still be open when a shorter one inside it completes; the shorter ends the
+            // text then.
             string shown = Run(stops, parts);
-            return whole.StartsWith(shown, StringComparison.Ordinal) && stops.All(stop => !shown.Contains(stop, StringComparison.Ordinal))
+            return whole.StartsWith(shown, StringComparison.Ordinal)
+                && stops.All(stop => !shown.Contains(stop, StringComparison.Ordinal))
                 && shown.Length >= end;
         }).QuickCheckThrowOnFailure();
     }

@@ -29,8 +29,10 @@ public sealed class TextEngineTests : IDisposable
         {
             string stop = whole.Substring(start, 5);
             if (char.IsLowSurrogate(stop[0]) || char.IsHighSurrogate(stop[^1])) continue;
-            var pieces = _engine.Generate(_engine.EncodePrompt("Gets the"), TinyEngine.Greedy(40, stop), CancellationToken.None).ToList();
-            Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)], string.Concat(pieces.Select(piece => piece.Text)));
+            var pieces = _engine.Generate(_engine.EncodePrompt("Gets the"), TinyEngine.Greedy(40, stop), CancellationToken.None)
+                .ToList();
+            Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)],
+                string.Concat(pieces.Select(piece => piece.Text)));
             Assert.Equal(FinishReason.Stop, pieces[^1].Finish);
         }
     }
@@ -40,7 +42,8 @@ public sealed class TextEngineTests : IDisposable
     {
         for (ulong seed = 0; seed < 20; seed++)
         {
-            var request = new TextRequest(new GenerationSettings { MaxTokens = 60, Temperature = 2, TopK = 0, TopP = 1, Seed = seed }, []);
+            var request = new TextRequest(
+                new GenerationSettings { MaxTokens = 60, Temperature = 2, TopK = 0, TopP = 1, Seed = seed }, []);
             foreach (var piece in _engine.Generate(_engine.EncodePrompt("\U0001F600"), request, CancellationToken.None))
             {
                 for (int i = 0; i < piece.Text.Length; i++)
@@ -56,7 +59,8 @@ public sealed class TextEngineTests : IDisposable
     public void Log_probabilities_cover_exactly_the_tokens_shown()
     {
         var request = TinyEngine.Greedy(12) with { LogProbabilities = 3 };
-        var tokens = _engine.Generate(_engine.EncodePrompt("Gets"), request, CancellationToken.None).SelectMany(piece => piece.LogProbabilities).ToList();
+        var tokens = _engine.Generate(_engine.EncodePrompt("Gets"), request, CancellationToken.None)
+            .SelectMany(piece => piece.LogProbabilities).ToList();
         Assert.Equal(12, tokens.Count);
         Assert.All(tokens, token =>
         {
@@ -82,7 +86,8 @@ public sealed class TextEngineTests : IDisposable
         using var cancellation = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() =>
         {
-            foreach (var piece in _engine.Generate(_engine.EncodePrompt("Gets"), TinyEngine.Greedy(50), cancellation.Token)) cancellation.Cancel();
+            foreach (var piece in _engine.Generate(_engine.EncodePrompt("Gets"), TinyEngine.Greedy(50),
+                cancellation.Token)) cancellation.Cancel();
         });
         Assert.NotEqual("", TinyEngine.Complete(_engine, "Gets", TinyEngine.Greedy(10)));
     }
@@ -91,6 +96,7 @@ public sealed class TextEngineTests : IDisposable
     public void Chat_prompts_are_the_templates()
     {
         ChatMessage[] messages = [new("user", "What does List.Count do?")];
-        Assert.Equal(new ChatTemplate(TinyEngine.Tokenizer).Encode(messages, addGenerationPrompt: true).Ids, _engine.EncodeChat(messages));
+        Assert.Equal(new ChatTemplate(TinyEngine.Tokenizer).Encode(messages, addGenerationPrompt: true)
+            .Ids, _engine.EncodeChat(messages));
     }
 }

@@ -45,7 +45,8 @@ public class OpenAiServerTests
         await using var server = await ServerFixture.Start();
         var (_, whole) = await server.Chat(",\"max_tokens\":20,\"seed\":3");
         var events = await server.Events("/v1/chat/completions",
-            "{\"messages\":[{\"role\":\"user\",\"content\":\"What does Count do?\"}],\"max_tokens\":20,\"seed\":3,\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"What does Count " +
+                "do?\"}],\"max_tokens\":20,\"seed\":3,\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
         Assert.Single(events.Select(e => (string?)e["id"]).Distinct());
         Assert.All(events, e => Assert.Equal("chat.completion.chunk", (string?)e["object"]));
         var first = events[0]["choices"]![0]!["delta"]!;
@@ -56,7 +57,7 @@ public class OpenAiServerTests
         Assert.Equal((int)whole["usage"]!["total_tokens"]!, (int)usage["usage"]!["total_tokens"]!);
         var last = events[^2]["choices"]![0]!;
         Assert.Empty(last["delta"]!.AsObject());
-        Assert.Equal("length", (string?)last["finish_reason"]);
+        Assert.Equal((string?)whole["choices"]![0]!["finish_reason"], (string?)last["finish_reason"]);
         Assert.All(events[..^1], e => Assert.True(e.ContainsKey("usage") && e["usage"] is null));
         Assert.All(events[1..^2], e => Assert.Null(e["choices"]![0]!["finish_reason"]));
         string text = string.Concat(events[..^1].Select(e => (string?)e["choices"]![0]!["delta"]!["content"]));
@@ -73,7 +74,8 @@ public class OpenAiServerTests
         string ids = string.Join(',', server.Engine.EncodePrompt("Gets the"));
         var (_, same) = await server.Post("/v1/completions", $"{{\"prompt\":[{ids}],\"max_tokens\":5,\"temperature\":0}}");
         Assert.Equal((string?)one["choices"]![0]!["text"], "Gets the" + (string?)same["choices"]![0]!["text"]);
-        var (_, two) = await server.Post("/v1/completions", "{\"prompt\":[\"Gets\",\"Removes\"],\"max_tokens\":3,\"n\":2,\"seed\":1}");
+        var (_, two) = await server.Post(
+            "/v1/completions", "{\"prompt\":[\"Gets\",\"Removes\"],\"max_tokens\":3,\"n\":2,\"seed\":1}");
         Assert.Equal([0, 1, 2, 3], two["choices"]!.AsArray().Select(choice => (int)choice!["index"]!));
     }
 
@@ -95,13 +97,15 @@ public class OpenAiServerTests
         await using var server = await ServerFixture.Start();
         var (_, free) = await server.Complete(",\"max_tokens\":40,\"temperature\":0");
         string text = (string)free["choices"]![0]!["text"]!;
-        int at = Enumerable.Range(text.Length / 3, text.Length / 3).First(i => text.AsSpan(i, 4).IndexOfAnyInRange('\ud800', '\udfff') < 0);
+        int at = Enumerable.Range(text.Length / 3, text.Length / 3)
+            .First(i => text.AsSpan(i, 4).IndexOfAnyInRange('\ud800', '\udfff') < 0);
         string stop = text.Substring(at, 4), json = JsonValue.Create(stop).ToJsonString();
         string expected = text[..text.IndexOf(stop, StringComparison.Ordinal)];
         var (_, stopped) = await server.Complete($",\"max_tokens\":40,\"temperature\":0,\"stop\":[{json}]");
         Assert.Equal(expected, (string?)stopped["choices"]![0]!["text"]);
         Assert.Equal("stop", (string?)stopped["choices"]![0]!["finish_reason"]);
-        var events = await server.Events("/v1/completions", $"{{\"prompt\":\"Gets the\",\"max_tokens\":40,\"temperature\":0,\"stream\":true,\"stop\":{json}}}");
+        var events = await server.Events("/v1/completions",
+            $"{{\"prompt\":\"Gets the\",\"max_tokens\":40,\"temperature\":0,\"stream\":true,\"stop\":{json}}}");
         Assert.Equal(expected, string.Concat(events.Select(e => (string?)e["choices"]![0]!["text"])));
     }
 
@@ -152,7 +156,8 @@ public class OpenAiServerTests
     public async Task Other_machines_are_refused_without_a_key()
     {
         using var engine = TinyEngine.Create();
-        var problem = await Assert.ThrowsAsync<UsageException>(() => OpenAiServer.Start(engine, new ServerOptions { Host = "0.0.0.0", Port = 0 }));
+        var problem = await Assert.ThrowsAsync<UsageException>(() =>
+            OpenAiServer.Start(engine, new ServerOptions { Host = "0.0.0.0", Port = 0 }));
         Assert.Contains("--api-key-file", problem.Message);
         Assert.Throws<UsageException>(() => new ServerOptions { Host = "example.com" }.ThrowIfUnsafe());
     }

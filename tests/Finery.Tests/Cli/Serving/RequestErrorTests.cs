@@ -18,7 +18,8 @@ public class RequestErrorTests
         { "{\"messages\":[{\"content\":\"Hi\"}]}", 400, "messages[0].role", "missing_required_parameter" },
         { "{\"messages\":[{\"role\":\"robot\",\"content\":\"Hi\"}]}", 400, "messages[0].role", "invalid_value" },
         { "{\"messages\":[{\"role\":\"user\"}]}", 400, "messages[0].content", "missing_required_parameter" },
-        { "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]}", 400, "messages[0].content[0]", "unsupported_parameter" },
+        { "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]}",
+            400, "messages[0].content[0]", "unsupported_parameter" },
         { "{\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", 400, "messages[0].role", "unsupported_parameter" },
         { "{" + Message + ",\"model\":\"gpt-4\"}", 404, "model", "model_not_found" },
         { "{" + Message + ",\"model\":7}", 400, "model", "invalid_type" },
@@ -72,7 +73,8 @@ public class RequestErrorTests
     public async Task A_prompt_longer_than_the_context_is_refused_with_both_counts()
     {
         await using var server = await ServerFixture.Start();
-        var (status, body) = await server.Post("/v1/completions", $"{{\"prompt\":\"{string.Concat(Enumerable.Repeat("Gets ", 300))}\"}}");
+        var (status, body) =
+            await server.Post("/v1/completions", $"{{\"prompt\":\"{string.Concat(Enumerable.Repeat("Gets ", 300))}\"}}");
         Check((status, body), 400, "prompt", "context_length_exceeded");
         Assert.Equal(TinyEngine.Context, (int)body["error"]!["n_ctx"]!);
         Assert.True((int)body["error"]!["n_prompt_tokens"]! >= TinyEngine.Context);
@@ -82,8 +84,10 @@ public class RequestErrorTests
     public async Task Neutral_values_of_unsupported_features_are_accepted()
     {
         await using var server = await ServerFixture.Start();
-        var (status, _) = await server.Chat(",\"max_tokens\":1,\"tools\":[],\"response_format\":{\"type\":\"text\"},\"logit_bias\":{},"
-            + "\"presence_penalty\":0,\"frequency_penalty\":0.0,\"user\":\"u\",\"stop\":null,\"logprobs\":false,\"model\":\"tiny\"");
+        var (status, _) = await server.Chat(",\"max_tokens\":1,\"tools\":[],\"response_format\":{\"type\":\"text\"},"
+            + "\"logit_bias\":{},"
+            + "\"presence_penalty\":0,\"frequency_penalty\":0.0,\"user\":\"u\",\"stop\":null,"
+            + "\"logprobs\":false,\"model\":\"tiny\"");
         Assert.Equal(200, status);
     }
 
@@ -96,7 +100,8 @@ public class RequestErrorTests
         Check(await server.Post("/v1/completions", $"{{\"prompt\":\"{new string('a', 2000)}\"}}"), 413, null, null);
         using var text = new StringContent("{}", Encoding.UTF8, "text/plain");
         using var response = await server.Client.PostAsync("/v1/completions", text);
-        Check(((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!.AsObject()), 415, null, "unsupported_media_type");
+        Check(((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!.AsObject()), 415,
+            null, "unsupported_media_type");
     }
 
     private static void Check((int Status, JsonObject Body) answer, int status, string? param, string? code)

@@ -38,7 +38,8 @@ internal sealed class ServerFixture : IAsyncDisposable
     public Task<(int Status, JsonObject Body)> Chat(string rest) =>
         Post("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"What does Count do?\"}]" + rest + "}");
 
-    public Task<(int Status, JsonObject Body)> Complete(string rest) => Post("/v1/completions", "{\"prompt\":\"Gets the\"" + rest + "}");
+    public Task<(int Status, JsonObject Body)> Complete(string rest) =>
+        Post("/v1/completions", "{\"prompt\":\"Gets the\"" + rest + "}");
 
     /// <summary>The events of a streamed answer, checked to be framed as events; [DONE] is checked and left out.</summary>
     public async Task<List<JsonObject>> Events(string path, string json)

@@ -18,5 +18,6 @@ public class SpellingTests
     [InlineData("abc", "", 3)]
     [InlineData("kitten", "sitting", 3)]
     [InlineData("ab", "ba", 1)]
-    public void Distances_are_those_of_Damerau(string a, string b, int expected) => Assert.Equal(expected, Spelling.Distance(a, b));
+    public void Distances_are_those_of_Damerau(string a, string b, int expected) =>
+        Assert.Equal(expected, Spelling.Distance(a, b));
 }
