@@ -63,7 +63,14 @@ public static class ChatCommand
                 }
                 else
                 {
-                    Answer(line);
+                    try
+                    {
+                        Answer(line);
+                    }
+                    catch (UsageException problem)
+                    {
+                        streams.Messages.WriteLine(problem.Message);
+                    }
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
@@ -16,8 +17,8 @@ public static class QuickstartCommand
         var minutes = new Option<double>("--minutes") { Description = "Training time to plan for on this machine.", DefaultValueFactory = _ => 10 };
         minutes.Validators.Add(result =>
         {
-            if (result.Errors.Any() || result.Tokens.Count == 0) return;
-            if (result.GetValueOrDefault<double>() is not (> 0 and <= 100_000)) result.AddError("--minutes must be above 0 and at most 100000.");
+            if (result.Tokens.Count == 0 || !double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double given)) return;
+            if (given is not (> 0 and <= 100_000)) result.AddError("--minutes must be above 0 and at most 100000.");
         });
         var input = new Option<string[]>("--input")
         {

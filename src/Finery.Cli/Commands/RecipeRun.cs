@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Finery.Cli.Terminal;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
+using Finery.Workflow.Runs.Report;
 
 namespace Finery.Cli.Commands;
 
@@ -50,7 +51,7 @@ public sealed record RecipeRun
     /// <returns>The result; null for a dry run.</returns>
     public RunResult? Execute(Recipe recipe, Streams streams)
     {
-        var options = new RunOptions { Threads = Threads, DryRun = DryRun, Until = Until, Force = Force };
+        var options = new RunOptions { Threads = Threads, DryRun = DryRun, Until = Until, Force = Force, Report = RunReport.Write };
         foreach (string name in Force.Where(name => name != "*").Append(Until).OfType<string>())
         {
             if (recipe.Steps.Any(step => step.Name == name)) continue;

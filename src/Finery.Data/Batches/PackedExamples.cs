@@ -43,8 +43,8 @@ public sealed class PackedExamples : IBatchSource
         }
         _rows = BestFitPacking.Pack(lengths, length);
         if (_rows.Count == 0)
-            throw new InvalidDataException($"None of the {examples.Count} examples has a token to learn within {length} tokens. Use " +
-                "longer sequences, or check which tokens are marked as trained.");
+            throw new InvalidDataException($"None of the {examples.Count} examples has a token to learn within {length} tokens. " +
+                "Use longer sequences, or check which tokens are marked as trained.");
         Fingerprint = SourceFingerprint.Of(
             "examples", SourceFingerprint.OfIds(examples.Select(example => example.Ids)),
             SourceFingerprint.OfIds(examples.Select(example => Array.ConvertAll(example.Trained, Convert.ToInt32))),

@@ -34,8 +34,8 @@ public sealed class PreferenceBatch(int length, int pairs) : PackedBatch(1, leng
 /// <summary>
 /// Batches of preference pairs, as one row of fixed size N: chosen and rejected sequence of each pair one after the other,
 /// padding at the end. N is the most that P consecutive pairs of any order can take. Completions are cut to keep a sequence
-/// within the maximum; pairs whose prompt alone reaches it, or with an empty completion, are dropped (TRL's rule for DPO). Only completion
-/// tokens are targets.
+/// within the maximum; pairs whose prompt alone reaches it, or with an empty completion, are dropped (TRL's rule for
+/// DPO). Only completion tokens are targets.
 /// </summary>
 public sealed class PreferenceBatches : IBatchSource
 {

@@ -30,8 +30,8 @@ public sealed record MinHashDeduplication
     public ShingleHash Hash { get; init; } = ShingleHash.XxHash64;
 
     /// <summary>
-    /// Above zero, a candidate is dropped only if the exact Jaccard similarity of its shingles with those of a kept document is at
-    /// least this; chains of merely similar documents then no longer collapse into one.
+    /// Above zero, a candidate is dropped only if the exact Jaccard similarity of its shingles with those of a kept document
+    /// is at least this; chains of merely similar documents then no longer collapse into one.
     /// </summary>
     public double VerifiedJaccard { get; init; }
 
@@ -79,7 +79,7 @@ public sealed record MinHashDeduplication
         return new(ShingleWords, checked(Buckets * HashesPerBucket), Seed, Hash);
     }
 
-    /// <summary>One key per bucket: 128 bits of the bucket's hashes, mixed with its number. None for a text without shingles.</summary>
+    /// <summary>One key per bucket: 128 bits of its hashes, mixed with its number. None for a text without shingles.</summary>
     internal UInt128[] KeysOf(MinHasher hasher, List<ulong> shingles)
     {
         if (shingles.Count == 0)

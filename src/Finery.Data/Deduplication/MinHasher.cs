@@ -56,7 +56,7 @@ public sealed class MinHasher
 
     internal ReadOnlySpan<ulong> Offsets => _b;
 
-    /// <summary>Hashes of all shingles of a text, in order, repeats included; none if it has fewer words than a shingle.</summary>
+    /// <summary>Hashes of all shingles of a text in order, repeats included; none if it has too few words for one.</summary>
     public List<ulong> Shingles(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(SimplifiedText.Of(text));

@@ -42,7 +42,8 @@ public sealed record GopherRepetitionFilter : DocumentFilter
     }
 
     private static string? RejectPieces(
-        string text, List<Range> pieces, double length, double maxCount, double maxCharacters, string countReason, string charReason)
+        string text, List<Range> pieces, double length,
+        double maxCount, double maxCharacters, string countReason, string charReason)
     {
         var (count, characters) = Lines.Duplicates(text, pieces);
         if (maxCount > 0 && (double)count / pieces.Count > maxCount)

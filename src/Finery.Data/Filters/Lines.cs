@@ -22,8 +22,8 @@ internal static class Lines
         return lines;
     }
 
-    /// <summary>Splits at runs of at least <paramref name="minRun"/> line feeds; shorter runs stay inside, and the pieces before a
-    /// leading and after a trailing run count although empty.</summary>
+    /// <summary>Splits at runs of at least <paramref name="minRun"/> line feeds; shorter runs stay inside, and the pieces before
+    /// a leading and after a trailing run count although empty.</summary>
     public static List<Range> SplitAtRuns(string text, Range within, int minRun)
     {
         var (offset, length) = within.GetOffsetAndLength(text.Length);

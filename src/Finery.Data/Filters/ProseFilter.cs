@@ -10,8 +10,9 @@ public sealed record ProseFilter : DocumentFilter
 {
     private static readonly FrozenSet<string> s_functionWords = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "and", "or", "but", "if", "when", "that",
-        "this", "which", "is", "are", "was", "be", "been", "has", "have", "can", "will", "not", "it", "its", "than", "into");
+        "a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "and", "or", "but", "if", "when",
+        "that", "this", "which", "is", "are", "was", "be", "been", "has", "have", "can", "will", "not", "it", "its", "than",
+        "into");
 
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> s_lookup =
         s_functionWords.GetAlternateLookup<ReadOnlySpan<char>>();

@@ -45,7 +45,7 @@ internal sealed class WordHashes
             _powers[i] = Multiply(_powers[i - 1], Radix);
     }
 
-    /// <summary>Length of the most frequent n-gram (words joined by a space) times its count; of equals, the first seen.</summary>
+    /// <summary>Length of the most frequent n-gram (words joined by a space) times its count; of equals, the first.</summary>
     public long TopNGramLength(int n)
     {
         var seen = new Dictionary<ulong, (int Count, int First)>();

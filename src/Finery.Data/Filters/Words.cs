@@ -10,7 +10,8 @@ namespace Finery.Data.Filters;
 /// abbreviations; counts differ from it by a few percent on prose.</remarks>
 internal static class Words
 {
-    private static readonly string[] s_contractions = ["'s", "'m", "'d", "'re", "'ve", "'ll", "n't", "’s", "’m", "’d", "’re", "’ve", "’ll", "n’t"];
+    private static readonly string[] s_contractions =
+        ["'s", "'m", "'d", "'re", "'ve", "'ll", "n't", "’s", "’m", "’d", "’re", "’ve", "’ll", "n’t"];
 
     /// <summary>Positions of all words, in order.</summary>
     public static List<Range> Split(string text)

@@ -28,8 +28,8 @@ public abstract record DocumentReader
                 : FileGlob.Expand(glob);
             if (files.Count == 0)
                 throw new FileNotFoundException(
-                    $"The folder '{glob}' has no file that Finery reads (.jsonl, .jsonl.gz, .xml, {string.Join(", ", s_textExtensions)}).",
-                    glob);
+                    $"The folder '{glob}' has no file that Finery reads (.jsonl, .jsonl.gz, .xml, "
+                    + string.Join(", ", s_textExtensions) + ").", glob);
             AddReaders(readers, files);
         }
         if (readers.Count == 0)

@@ -42,8 +42,9 @@ public sealed record DotNetDocumentationReader : DocumentReader
                 yield return report.Count(document);
     }
 
-    /// <summary>The documentation files of the installed SDK, <c>packs/*.Ref/*/ref/*/*.xml</c>, in ordinal order.</summary>
-    /// <exception cref="FileNotFoundException">No SDK with documentation was found; the message lists where it was looked for.</exception>
+    /// <summary>Documentation files of the installed SDK, <c>packs/*.Ref/*/ref/*/*.xml</c>, in ordinal order.</summary>
+    /// <exception cref="FileNotFoundException">There is no SDK with documentation; the message lists where it was sought.
+    /// </exception>
     public static IReadOnlyList<string> FindFiles()
     {
         var roots = CandidateRoots().Where(r => !string.IsNullOrEmpty(r)).Select(r => Path.GetFullPath(r!)).Distinct().ToList();
@@ -77,7 +78,7 @@ public sealed record DotNetDocumentationReader : DocumentReader
         {
             var file = new FileInfo(Path.Combine(folder.Length == 0 ? "." : folder, name));
             if (file.Exists)
-                yield return (file.ResolveLinkTarget(returnFinalTarget: true) ?? file) is FileInfo target ? target.DirectoryName : null;
+                yield return Path.GetDirectoryName(file.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? file.FullName);
         }
         yield return OperatingSystem.IsWindows()
             ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ProgramFiles), "dotnet")
@@ -141,11 +142,8 @@ public sealed record DotNetDocumentationReader : DocumentReader
                     report.Skip("not_documentation", file);
                     return null;
                 }
-                if (reader.Name is not ("assembly" or "member"))
-                    continue;
-                // A subtree stops at its end tag; XNode.ReadFrom would look past it, into what may be damage.
-                using var subtree = reader.ReadSubtree();
-                return XElement.Load(subtree);
+                if (reader.Name is "assembly" or "member")
+                    return MemberElement.Read(reader);
             }
         }
         catch (Exception e) when (e is XmlException or IOException)

@@ -1,7 +1,7 @@
 namespace Finery.Data.Readers;
 
-/// <summary>Expands <c>*</c> (within a name), <c>?</c> (one character) and <c>**</c> (any number of folders) without a shell.</summary>
-public static class FileGlob
+/// <summary>Expands <c>*</c> (within a name), <c>?</c> (one character) and <c>**</c> (any number of folders).</summary>
+internal static class FileGlob
 {
     private static readonly StringComparison s_comparison =
         OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
@@ -69,7 +69,7 @@ public static class FileGlob
         }
     }
 
-    /// <summary>Whether a name matches a pattern of literals, <c>*</c> and <c>?</c>; linear in practice, never exponential.</summary>
+    /// <summary>Whether a name matches literals, <c>*</c> and <c>?</c>; at worst the product of both lengths.</summary>
     public static bool Matches(ReadOnlySpan<char> name, ReadOnlySpan<char> pattern)
     {
         int n = 0, p = 0, star = -1, resume = 0;

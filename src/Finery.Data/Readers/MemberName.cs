@@ -9,7 +9,7 @@ namespace Finery.Data.Readers;
 /// </summary>
 /// <param name="Kind">type, method, property, field, event, constructor, operator or namespace.</param>
 /// <param name="Namespace">Dotted, empty for the global one.</param>
-/// <param name="Type">Declaring type with generics (<c>List&lt;T&gt;.Enumerator</c>); of a type, itself; empty for namespaces.</param>
+/// <param name="Type">Declaring type with generics (<c>List&lt;T&gt;.Enumerator</c>); of a type, itself; else empty.</param>
 /// <param name="ShortName">Type and member: <c>String.Join</c>, <c>StringBuilder constructor</c>.</param>
 internal sealed record MemberName(string Kind, string Namespace, string Type, string ShortName)
 {
@@ -98,19 +98,21 @@ internal sealed record MemberName(string Kind, string Namespace, string Type, st
             : " from " + ParameterType(from, types);
     }
 
-    /// <summary>A type within a signature: <c>System.Nullable{System.Int32}[]</c> becomes <c>Nullable&lt;Int32&gt;[]</c>.</summary>
+    /// <summary>A type in a signature: <c>System.Nullable{System.Int32}[]</c> becomes <c>Nullable&lt;Int32&gt;[]</c>.</summary>
     private static string ParameterType(string type, TypeNames types)
     {
         var open = type.IndexOf('{');
         if (open >= 0)
             return ExplicitName(type);
         var end = type.AsSpan().IndexOfAny('[', '*', '@');
-        return type.StartsWith('`') ? "T" : SplitType(end < 0 ? type : type[..end], types).Type + (end < 0 ? "" : type[end..].TrimEnd('@'));
+        if (type.StartsWith('`'))
+            return "T";
+        return end < 0 ? SplitType(type, types).Type : SplitType(type[..end], types).Type + type[end..].TrimEnd('@');
     }
 
     /// <summary>
-    /// <c>System#Collections#Generic#IList{System#String}#Item</c> to <c>IList&lt;String&gt;.Item</c>: of each dotted run only the last
-    /// name is kept, of a name without brackets the last two (interface and member).
+    /// <c>System#Collections#Generic#IList{System#String}#Item</c> to <c>IList&lt;String&gt;.Item</c>: of each dotted run only
+    /// the last name is kept, of a name without brackets the last two (interface and member).
     /// </summary>
     private static string ExplicitName(string name)
     {

@@ -9,9 +9,6 @@ namespace Finery.Data.Readers;
 /// </summary>
 internal sealed class MemberText(TypeNames types, bool isFlat)
 {
-    // Comments nested deeper than this are not written by people; the limit keeps hostile input off the call stack.
-    private const int MaxDepth = 64;
-
     private enum Gap { None, Space, Line, Paragraph }
 
     private readonly StringBuilder _text = new();
@@ -26,41 +23,41 @@ internal sealed class MemberText(TypeNames types, bool isFlat)
     private static string Render(XElement element, TypeNames types, bool isFlat)
     {
         var text = new MemberText(types, isFlat);
-        text.Children(element, 0);
+        text.Children(element);
         return text._text.ToString();
     }
 
-    private void Children(XElement parent, int depth)
+    private void Children(XElement parent)
     {
         foreach (var node in parent.Nodes())
         {
             if (node is XText text)
                 Append(text.Value);
-            else if (node is XElement element && depth < MaxDepth)
-                Element(element, depth + 1);
+            else if (node is XElement element)
+                Element(element);
         }
     }
 
-    private void Element(XElement element, int depth)
+    private void Element(XElement element)
     {
         switch (element.Name.LocalName)
         {
             case "see" or "seealso" or "xref":
-                See(element, depth);
+                See(element);
                 break;
             case "paramref" or "typeparamref" or "param" or "typeparam":
                 Append((string?)element.Attribute("name") ?? element.Value);
                 break;
             case "para" or "p" or "div" or "example" or "note" or "remarks" or "summary" or "value" or "blockquote":
                 Break(Gap.Paragraph);
-                Children(element, depth);
+                Children(element);
                 Break(Gap.Paragraph);
                 break;
             case "br":
                 Break(Gap.Line);
                 break;
             case "list" or "ul" or "ol" or "table":
-                List(element, depth);
+                List(element);
                 break;
             case "code" or "pre":
                 Code(element.Value);
@@ -71,15 +68,15 @@ internal sealed class MemberText(TypeNames types, bool isFlat)
             case "devremarks" or "forInternalUseOnly" or "script" or "inheritdoc" or "include":
                 break;
             default:
-                Children(element, depth);
+                Children(element);
                 break;
         }
     }
 
-    private void See(XElement element, int depth)
+    private void See(XElement element)
     {
         if (!string.IsNullOrWhiteSpace(element.Value))
-            Children(element, depth);
+            Children(element);
         else if (element.Attribute("cref") is { } cref)
             Append(MemberName.Reference(cref.Value, types));
         else if (element.Attribute("langword") is { } word)
@@ -88,7 +85,7 @@ internal sealed class MemberText(TypeNames types, bool isFlat)
             Append((element.Attribute("href") ?? element.Attribute("langref") ?? element.Attribute("name"))?.Value ?? "");
     }
 
-    private void List(XElement list, int depth)
+    private void List(XElement list)
     {
         var isNumbered = (string?)list.Attribute("type") == "number" || list.Name.LocalName == "ol";
         var number = 0;
@@ -98,10 +95,10 @@ internal sealed class MemberText(TypeNames types, bool isFlat)
                 continue;
             var line = new MemberText(types, isFlat: true);
             var cells = item.Elements().Where(e => e.Name.LocalName is "term" or "description").ToList();
-            if (cells.Count == 0 || depth >= MaxDepth)
-                line.Children(item, Math.Min(depth + 1, MaxDepth));
+            if (cells.Count == 0)
+                line.Children(item);
             else
-                line.Cells(cells, depth + 1);
+                line.Cells(cells);
             if (line._text.Length == 0)
                 continue;
             number++;
@@ -122,12 +119,12 @@ internal sealed class MemberText(TypeNames types, bool isFlat)
     }
 
     /// <summary>A row: cells joined by a colon before descriptions and a comma otherwise.</summary>
-    private void Cells(List<XElement> cells, int depth)
+    private void Cells(List<XElement> cells)
     {
         foreach (var cell in cells)
         {
             var text = new MemberText(types, isFlat: true);
-            text.Children(cell, depth);
+            text.Children(cell);
             if (text._text.Length == 0)
                 continue;
             if (_text.Length > 0)

@@ -27,7 +27,7 @@ internal sealed class TypeNames
         return $"{name[..tick]}<{string.Join(", ", own)}>";
     }
 
-    /// <summary>Reads the type entries of documentation files. Damage ends a file early; that only costs parameter names.</summary>
+    /// <summary>Reads the type entries of documentation files. Damage ends a file early and only costs parameter names.</summary>
     public static TypeNames Collect(IEnumerable<string> files, XmlReaderSettings settings)
     {
         var types = new TypeNames();

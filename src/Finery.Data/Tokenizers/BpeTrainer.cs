@@ -105,7 +105,7 @@ public sealed record BpeTrainer
         int least = SpecialTokens.Count + 256;
         if (VocabSize < least)
             throw new ArgumentException(
-                $"{nameof(VocabSize)} {VocabSize} is too small: {SpecialTokens.Count} special tokens and 256 bytes take {least}.");
+                $"{nameof(VocabSize)} {VocabSize} is too small: special tokens and the 256 bytes already take {least}.");
         if (MaxTokenLength < 2) throw new ArgumentException($"{nameof(MaxTokenLength)} {MaxTokenLength} must be at least 2.");
         if (Threads < 0) throw new ArgumentException($"{nameof(Threads)} {Threads} must not be negative.");
         if (MaxDocumentChars <= 0 || MaxCorpusChars <= 0 || MaxDistinctChunks <= 0)

@@ -32,6 +32,9 @@ internal sealed unsafe class Gemm : IDisposable
     // Rows of A in a tile: with BlockSteps 288 KiB, well inside an L2 cache.
     private const int TileRows = 192;
 
+    // Floats between copied rows of A: one cache line keeps them out of each other's cache sets.
+    private const int RowGap = 16;
+
     // Floats of packed B at once (8 MiB): stays in the L3 cache.
     private const int PanelBudget = 2 << 20;
 
@@ -158,7 +161,10 @@ internal sealed unsafe class Gemm : IDisposable
             if (row + TKernel.Rows <= M && column + TKernel.Columns <= N)
                 TKernel.Run(a, aRow, aStep, panel, steps, c, (nint)CRow, adds);
             else
-                Edge<TKernel>(a, aRow, aStep, panel, steps, c, adds, Math.Min(TKernel.Rows, M - row), Math.Min(TKernel.Columns, N - column));
+            {
+                int rows = Math.Min(TKernel.Rows, M - row), columns = Math.Min(TKernel.Columns, N - column);
+                Edge<TKernel>(a, aRow, aStep, panel, steps, c, adds, rows, columns);
+            }
         }
 
         private void Edge<TKernel>(
@@ -206,20 +212,22 @@ internal sealed unsafe class Gemm : IDisposable
             int row = task % rowTiles * tileRows, rows = Math.Min(tileRows, product.M - row);
             int firstPanel = task / rowTiles * tilePanels, lastPanel = Math.Min(panels, firstPanel + tilePanels);
             bool contiguous = product.A.ColumnStride == 1;
-            // Rows of A are read in place where nothing speaks against it; a last ragged group is copied beside zero rows.
-            float* copy = local[worker].Floats((long)(tileRows + TKernel.Rows) * block);
+            // Whole groups of rows of A are read in place, except where the rows of a group fall into the same cache sets (a stride
+            // of 2 KiB) and enough columns pay for a copy. A last ragged group is copied beside zero rows.
+            bool readsInPlace = contiguous && (product.A.RowStride % 512 != 0 || lastPanel - firstPanel < 8);
+            float* copy = local[worker].Floats((long)(tileRows + TKernel.Rows) * (block + RowGap));
             for (int first = 0; first < steps; first += block)
             {
                 int length = Math.Min(block, steps - first);
-                Copy(copy, row, rows, step + first, length, contiguous);
+                Copy(copy, row, rows, step + first, length, readsInPlace);
                 for (int panel = firstPanel; panel < lastPanel; panel++)
                 {
                     float* b = packed + (long)first * panels * TKernel.Columns + (long)panel * TKernel.Columns * length;
                     for (int i = 0; i < rows; i += TKernel.Rows)
                     {
-                        bool inPlace = contiguous && i + TKernel.Rows <= rows;
-                        float* a = inPlace ? product.A.At(row + i, step + first) : copy + (contiguous ? 0 : (long)i * length);
-                        nint aRow = inPlace ? (nint)product.A.RowStride : contiguous ? length : 1;
+                        bool inPlace = readsInPlace && i + TKernel.Rows <= rows;
+                        nint aRow = inPlace ? (nint)product.A.RowStride : contiguous ? length + RowGap : 1;
+                        float* a = inPlace ? product.A.At(row + i, step + first) : copy + (long)i * (length + RowGap);
                         nint aStep = contiguous ? 1 : TKernel.Rows;
                         product.Tile<TKernel>(a, aRow, aStep, b, step + first, length, row + i, column + panel * TKernel.Columns);
                     }
@@ -227,20 +235,21 @@ internal sealed unsafe class Gemm : IDisposable
             }
         }
 
-        private void Copy(float* copy, int row, int rows, int step, int length, bool contiguous)
+        private void Copy(float* copy, int row, int rows, int step, int length, bool readsInPlace)
         {
-            for (int i = contiguous ? rows / TKernel.Rows * TKernel.Rows : 0; i < rows; i += TKernel.Rows)
+            for (int i = readsInPlace ? rows / TKernel.Rows * TKernel.Rows : 0; i < rows; i += TKernel.Rows)
             {
+                float* group = copy + (long)i * (length + RowGap), source = product.A.At(row + i, step);
                 int present = Math.Min(TKernel.Rows, rows - i);
-                if (!contiguous)
+                if (product.A.ColumnStride != 1)
                 {
-                    Panels.PackRows(product.A.At(row + i, step), product.A.ColumnStride, present, length, copy + (long)i * length, TKernel.Rows);
+                    Panels.PackRows(source, product.A.ColumnStride, present, length, group, TKernel.Rows);
                     continue;
                 }
                 for (int r = 0; r < TKernel.Rows; r++)
                 {
-                    var to = new Span<float>(copy + (long)r * length, length);
-                    if (r < present) new ReadOnlySpan<float>(product.A.At(row + i + r, step), length).CopyTo(to);
+                    var to = new Span<float>(group + r * (length + RowGap), length);
+                    if (r < present) new ReadOnlySpan<float>(source + r * product.A.RowStride, length).CopyTo(to);
                     else to.Clear();
                 }
             }

@@ -81,7 +81,7 @@ internal sealed class Execution(
         {
             string folder = writer.Folder.StepFolder(step.Name);
             ulong seed = StepRecorder.SeedOf(recipe.Seed, step.Name);
-            using var recorder = new StepRecorder(step.Name, folder, seed, options.Threads, observer, stop);
+            using var recorder = new StepRecorder(step.Name, folder, seed, options.Threads, SecondsSoFar(), observer, stop);
             status = status with { Summary = recorder.Summary };
             try
             {
@@ -123,6 +123,9 @@ internal sealed class Execution(
         }
         return new(step.Name, step.Type, status.State, seconds, detail, exception);
     }
+
+    /// <summary>What the steps before this one took when they ran: the same whether they were cached now or not.</summary>
+    private double SecondsSoFar() => writer.Folder.Steps().Where(step => _results.ContainsKey(step.Name)).Sum(step => step.Seconds);
 
     private void Show(StepResult result)
     {

@@ -7,7 +7,8 @@ using Finery.Workflow.Steps;
 namespace Finery.Workflow.Runs;
 
 /// <summary>The context of a running step: appends to its <c>log.jsonl</c> and <c>metrics.jsonl</c> and tells the observer.</summary>
-internal sealed class StepRecorder(string name, string folder, ulong seed, int threads, IRunObserver observer, CancellationToken stop)
+internal sealed class StepRecorder(
+    string name, string folder, ulong seed, int threads, double secondsSoFar, IRunObserver observer, CancellationToken stop)
     : StepContext, IDisposable
 {
     private readonly Lock _gate = new();
@@ -21,6 +22,8 @@ internal sealed class StepRecorder(string name, string folder, ulong seed, int t
     public override int Threads => threads;
 
     public override CancellationToken Stop => stop;
+
+    public override double SecondsSoFar => secondsSoFar;
 
     public override JsonObject Summary { get; } = [];
 
@@ -52,6 +55,11 @@ internal sealed class StepRecorder(string name, string folder, ulong seed, int t
     public override void TruncateMetrics(long step)
     {
         lock (_gate) _metrics.Keep<MetricRow>(row => row.Step < step);
+    }
+
+    public override IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows()
+    {
+        lock (_gate) return [.. JsonLines.Read<MetricRow>(Path.Combine(folder, RunFolder.MetricsFile), 0).Values.Select(row => row.Values)];
     }
 
     public override void Progress(double done, double total, string text)

@@ -55,7 +55,7 @@ public sealed record AlignStep : Step
     public override void Run(StepContext context)
     {
         var plan = Plan is null ? null : TrainingPlan.Load(Plan);
-        var tokenizer = TokenizerFile.Load(Model.Path);
+        var tokenizer = ModelFolder.ChatTokenizer(Model.Path);
         using var kernels = new CpuKernels(context.Threads);
         using var model = LlamaModel.Load(Model.Path, trainable: true);
         int pairs = Pairs ?? plan?.PairsPerStep ?? 16;

@@ -43,7 +43,7 @@ public sealed record FinetuneStep : Step
     public override void Run(StepContext context)
     {
         var plan = Plan is null ? null : TrainingPlan.Load(Plan);
-        var tokenizer = TokenizerFile.Load(Model.Path);
+        var tokenizer = ModelFolder.ChatTokenizer(Model.Path);
         var template = new ChatTemplate(tokenizer);
         using var kernels = new CpuKernels(context.Threads);
         using var model = LlamaModel.Load(Model.Path, trainable: true);

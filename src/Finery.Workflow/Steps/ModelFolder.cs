@@ -14,10 +14,17 @@ internal static class ModelFolder
         var config = tokenizer.Config with
         {
             ModelMaxLength = model.Config.SequenceLength,
-            ChatTemplate = stage == "pretrain" ? null : Data.Tokenizers.ChatTemplate.Jinja,
+            ChatTemplate = stage == "pretrain" ? null : ChatTemplate.Jinja,
         };
         TokenizerFile.Save(tokenizer.WithConfig(config), folder);
         model.Save(folder, new Dictionary<string, string> { ["format"] = "pt", [StageKey] = stage });
+    }
+
+    /// <summary>The tokenizer of a model that is about to learn the chat template.</summary>
+    public static Tokenizer ChatTokenizer(string folder)
+    {
+        var tokenizer = TokenizerFile.Load(folder);
+        return tokenizer.WithConfig(tokenizer.Config with { ChatTemplate = ChatTemplate.Jinja });
     }
 
     /// <summary>Whether the model was trained to answer in the chat template.</summary>

@@ -7,6 +7,7 @@ using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
+using Finery.Workflow.Runs;
 
 namespace Finery.Workflow.Steps;
 
@@ -60,7 +61,15 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
                 $"loss {metrics.SmoothedLoss:F3}, lr {metrics.LearningRate:0.0e0}, {metrics.TokensPerSecond:N0} tokens/s, epoch {metrics.Epoch:F2}"));
         };
 
-        var result = loop.Run(context.Stop);
+        TrainingResult result;
+        try
+        {
+            result = loop.Run(context.Stop);
+        }
+        catch (DivergedException exception)
+        {
+            throw new StepFailedException(ExitCode.Diverged, $"{exception.Message} Try a lower 'learning_rate'.");
+        }
         if (result.Outcome == TrainingOutcome.Interrupted)
         {
             context.Log($"checkpoint written at step {result.Steps:N0}");

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Finery.Workflow.Recipes;
-using Finery.Workflow.Runs;
 using Finery.Workflow.Steps;
 
 namespace Finery.Tests.Workflow;

@@ -1,5 +1,5 @@
+using System.Text;
 using System.Text.Json.Nodes;
-using Finery.Data.Writers;
 
 namespace Finery.Workflow.Runs.Report;
 
@@ -27,7 +27,7 @@ public static class RunReport
         ModelCardSection.Write(html, records);
         OverviewSection.WriteSteps(html, records);
         html.Raw("</main></body></html>");
-        AtomicFile.WriteText(Path.Combine(run.Path, FileName), html.ToString());
+        AtomicFile.Write(Path.Combine(run.Path, FileName), Encoding.UTF8.GetBytes(html.ToString()));
     }
 
     private const string Style = """

@@ -9,7 +9,8 @@ namespace Finery.Tests.Data.Deduplication;
 public sealed class DeduplicationTests
 {
     private static readonly string[] s_vocabulary =
-        [.. Enumerable.Range(0, 500).Select(i => string.Concat(Enumerable.Range(0, 3).Select(k => (char)('a' + (i * 7 + k * i * i) % 26))) + (char)('a' + i % 26))];
+        [.. Enumerable.Range(0, 500).Select(i => string.Concat(
+            Enumerable.Range(0, 3).Select(k => (char)('a' + (i * 7 + k * i * i) % 26)).Append((char)('a' + i % 26))))];
 
     private static string Lorem(int seed, int words)
     {
@@ -87,7 +88,8 @@ public sealed class DeduplicationTests
     {
         // Sliding windows: each resembles its neighbour, the ends have nothing in common.
         var words = Lorem(1, 400).Split(' ');
-        var documents = Enumerable.Range(0, 61).Select(i => new Document($"{i}", string.Join(' ', words.Skip(i * 5).Take(100)))).ToList();
+        var documents = Enumerable.Range(0, 61)
+            .Select(i => new Document($"{i}", string.Join(' ', words.Skip(i * 5).Take(100)))).ToList();
         var chained = new MinHashDeduplication().Run(documents, 1).Count(r => r.Reason is null);
         var verified = new MinHashDeduplication { VerifiedJaccard = 0.7 }.Run(documents, 1).ToList();
         Assert.True(verified.Count(r => r.Reason is null) > chained);
@@ -104,7 +106,10 @@ public sealed class DeduplicationTests
     public void Exact_duplicates_ignore_white_space_only_and_the_first_wins()
     {
         Document[] documents =
-            [new("1", "Some text."), new("2", "some text."), new("3", " Some\n text. "), new("4", "Some text"), new("5", "Some text.")];
+        [
+            new("1", "Some text."), new("2", "some text."), new("3", " Some\n text. "), new("4", "Some text"),
+            new("5", "Some text."),
+        ];
         var report = new FilterReport();
         var result = new ExactDeduplication().Run(documents, 2, report).ToList();
         Assert.Equal(["1", "2", "4"], result.Where(r => r.Reason is null).Select(r => r.Document.Id));
@@ -152,14 +157,16 @@ public sealed class DeduplicationTests
         index.Add(new("short", "Two words"));
         Document[] documents =
         [
-            new("near", text + " end"), new("other", Lorem(2, 80)), new("case", text.ToUpperInvariant()), new("short2", "two WORDS!"),
+            new("near", text + " end"), new("other", Lorem(2, 80)), new("case", text.ToUpperInvariant()),
+            new("short2", "two WORDS!"),
             new("summary", Lorem(3, 80)) { Metadata = new JsonObject { ["summary"] = "what it does" } },
             new("text is a summary", "What it does."),
         ];
         foreach (var threads in new[] { 1, 3 })
         {
             var result = index.Run(documents, threads).ToList();
-            Assert.Equal(["near_heldout", null, "near_heldout", "near_heldout", "near_heldout", null], result.Select(r => r.Reason));
+            Assert.Equal(
+                ["near_heldout", null, "near_heldout", "near_heldout", "near_heldout", null], result.Select(r => r.Reason));
             Assert.Equal("held", (string?)result[4].Document.Metadata["duplicate_of"]);
         }
     }

@@ -27,15 +27,15 @@ public sealed class FilterTests
         Assert.Equal("top_2_gram", Reject(filter, "I am Frank, I am Frank, I am Frank"));
         Assert.Equal("top_3_gram", Reject(
             filter with { MaxTopNGram = [0.5, 0.18, 0.16] }, "I am Frank, you are Jhon. I am Frank. I am Frank you are Jhon"));
-        Assert.Null(Reject(filter, "Each of these twenty words is quite different from every other one, so that no rule finds anything "
-            + "which might repeat itself here."));
+        Assert.Null(Reject(filter, "Each of these twenty words is quite different from every other one, so that no rule finds "
+            + "anything which might repeat itself here."));
     }
 
     [Fact]
     public void Gopher_repeated_n_grams_are_found()
     {
-        const string normal = "I am a normal paragraph that speaks about things like rivers and seas, which no traveller has seen for "
-            + "quite some time, although several books describe how they once looked in spring.";
+        const string normal = "I am a normal paragraph that speaks about things like rivers and seas, which no traveller "
+            + "has seen for quite some time, although several books describe how they once looked in spring.";
         Assert.Equal("duplicated_5_n_grams", Reject(
             new GopherRepetitionFilter { MaxTopNGram = [] }, Repeat("I am a solo traveller ", 4) + normal));
     }
@@ -48,20 +48,23 @@ public sealed class FilterTests
         var filter = new GopherRepetitionFilter { MaxDuplicateParagraphs = 0, MaxDuplicateParagraphCharacters = 0 };
         Assert.Equal("dup_line_char_frac", Reject(filter, text));
         Assert.Equal("dup_line_frac", Reject(filter with { MaxDuplicateLines = 0.1999 }, text));
-        Assert.Equal("dup_line_char_frac", Reject(filter with { MaxDuplicateLines = 0.2, MaxDuplicateLineCharacters = 0.3239 }, text));
+        Assert.Equal("dup_line_char_frac", Reject(
+            filter with { MaxDuplicateLines = 0.2, MaxDuplicateLineCharacters = 0.3239 }, text));
         Assert.NotEqual("dup_line_char_frac", Reject(filter with { MaxDuplicateLineCharacters = 0.32395 }, text));
         // FineWeb: 4 lines, 3 of them punctuated, all short, duplicate characters 23/66.
         var fineWeb = new FineWebQualityFilter { MaxShortLines = 1 };
         Assert.Equal("short_line_ratio", Reject(fineWeb with { MaxShortLines = 0.67 }, text));
         Assert.Equal("line_punct_ratio", Reject(fineWeb with { MinPunctuatedLines = 0.751 }, text));
         Assert.Equal("char_dup_ratio", Reject(fineWeb with { MaxDuplicateCharacters = 0.348 }, text));
-        Assert.NotEqual("char_dup_ratio", Reject(fineWeb with { MaxDuplicateCharacters = 0.349, MinPunctuatedLines = 0.75 }, text));
+        Assert.NotEqual("char_dup_ratio", Reject(
+            fineWeb with { MaxDuplicateCharacters = 0.349, MinPunctuatedLines = 0.75 }, text));
     }
 
     [Fact]
     public void Three_repeats_in_ten_lines_are_kept_and_four_are_dropped()
     {
-        static string Lines(int repeats) => string.Join('\n', Enumerable.Range(0, 10).Select(i => i < 10 - repeats ? $"l{i}" : "l0"));
+        static string Lines(int repeats) =>
+            string.Join('\n', Enumerable.Range(0, 10).Select(i => i < 10 - repeats ? $"l{i}" : "l0"));
         var filter = new GopherRepetitionFilter
         {
             MaxDuplicateParagraphs = 0, MaxDuplicateParagraphCharacters = 0, MaxDuplicateLineCharacters = 0,

@@ -28,7 +28,8 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
     [Theory]
     [InlineData("M:System.String.Join(System.String,System.Object[])", "method", "System", "String", "String.Join")]
     [InlineData("T:System.Text.StringBuilder", "type", "System.Text", "StringBuilder", "StringBuilder")]
-    [InlineData("M:System.Text.StringBuilder.#ctor(System.Int32)", "constructor", "System.Text", "StringBuilder", "StringBuilder constructor")]
+    [InlineData("M:System.Text.StringBuilder.#ctor(System.Int32)",
+        "constructor", "System.Text", "StringBuilder", "StringBuilder constructor")]
     [InlineData("M:A.B.#cctor", "constructor", "A", "B", "B static constructor")]
     [InlineData("M:Ns.Pair`2.Add(`0,`1)", "method", "Ns", "Pair<TFirst, TSecond>", "Pair<TFirst, TSecond>.Add")]
     [InlineData("M:Ns.Pair`2.Inner.Go``1(``0)", "method", "Ns", "Pair<TFirst, TSecond>.Inner", "Pair<TFirst, TSecond>.Inner.Go")]
@@ -37,12 +38,18 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
     [InlineData("F:System.Math.PI", "field", "System", "Math", "Math.PI")]
     [InlineData("E:System.AppDomain.ProcessExit", "event", "System", "AppDomain", "AppDomain.ProcessExit")]
     [InlineData("N:System.Text", "namespace", "System.Text", "", "System.Text")]
-    [InlineData("M:System.Decimal.op_Addition(System.Decimal,System.Decimal)", "operator", "System", "Decimal", "Decimal addition (+) operator")]
-    [InlineData("M:System.Decimal.op_CheckedAddition(System.Decimal,System.Decimal)", "operator", "System", "Decimal", "Decimal checked addition (+) operator")]
-    [InlineData("M:System.Decimal.op_Explicit(System.Decimal)~System.Int32", "operator", "System", "Decimal", "Decimal explicit conversion to Int32")]
-    [InlineData("M:System.Decimal.op_Implicit(System.Char)~System.Decimal", "operator", "System", "Decimal", "Decimal implicit conversion from Char")]
-    [InlineData("M:System.Single.System#IConvertible#ToByte(System.IFormatProvider)", "method", "System", "Single", "Single.IConvertible.ToByte")]
-    [InlineData("P:A.Values.System#Collections#Generic#IList{System#String}#Item(System.Int32)", "property", "A", "Values", "Values.IList<String>.Item")]
+    [InlineData("M:System.Decimal.op_Addition(System.Decimal,System.Decimal)",
+        "operator", "System", "Decimal", "Decimal addition (+) operator")]
+    [InlineData("M:System.Decimal.op_CheckedAddition(System.Decimal,System.Decimal)",
+        "operator", "System", "Decimal", "Decimal checked addition (+) operator")]
+    [InlineData("M:System.Decimal.op_Explicit(System.Decimal)~System.Int32",
+        "operator", "System", "Decimal", "Decimal explicit conversion to Int32")]
+    [InlineData("M:System.Decimal.op_Implicit(System.Char)~System.Decimal",
+        "operator", "System", "Decimal", "Decimal implicit conversion from Char")]
+    [InlineData("M:System.Single.System#IConvertible#ToByte(System.IFormatProvider)",
+        "method", "System", "Single", "Single.IConvertible.ToByte")]
+    [InlineData("P:A.Values.System#Collections#Generic#IList{System#String}#Item(System.Int32)",
+        "property", "A", "Values", "Values.IList<String>.Item")]
     [InlineData("M:A.B.X#IMap{A#K,System#Int32}#Get", "method", "A", "B", "B.IMap<K, Int32>.Get")]
     public void Member_ids_become_names_people_write(string id, string kind, string space, string type, string shortName)
     {
@@ -111,19 +118,24 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("<summary>One <see cref='M:System.Linq.Enumerable.Select``2(System.Int32)'/> two</summary>", "One Enumerable.Select two")]
+    [InlineData("<summary>One <see cref='M:System.Linq.Enumerable.Select``2(System.Int32)'/> two</summary>",
+        "One Enumerable.Select two")]
     [InlineData("<summary>A <see cref='T:System.Func`1'>delegate</see>.</summary>", "A delegate.")]
-    [InlineData("<summary>See <see href='https://x.org/a'/> or <a href='https://y'>this</a>.</summary>", "See https://x.org/a or this.")]
+    [InlineData("<summary>See <see href='https://x.org/a'/> or <a href='https://y'>this</a>.</summary>",
+        "See https://x.org/a or this.")]
     [InlineData("<summary>a<br/>b</summary>", "a\nb")]
     [InlineData("<summary>2<sup>31</sup></summary>", "2^31")]
     [InlineData("<summary>x.\n\n -or-\n\n y.</summary>", "x.\n\n-or-\n\ny.")]
     [InlineData("<summary>L: <list type='bullet'><item><description>a</description></item><item>b</item></list> end</summary>",
         "L:\n\n- a\n- b\n\nend")]
-    [InlineData("<summary><list type='number'><item><term>t</term><description>d</description></item><item>e</item></list></summary>",
+    [InlineData("<summary><list type='number'>"
+        + "<item><term>t</term><description>d</description></item><item>e</item></list></summary>",
         "1. t: d\n2. e")]
-    [InlineData("<summary><list type='table'><listheader><term>H</term></listheader><item><term>a</term><term>b</term></item></list></summary>",
+    [InlineData("<summary><list type='table'><listheader><term>H</term></listheader>"
+        + "<item><term>a</term><term>b</term></item></list></summary>",
         "- a, b")]
-    [InlineData("<summary>Run:<code>\n   if (x)\n     y();\n\n   z();\n  </code></summary>", "Run:\n\n```\nif (x)\n  y();\n\nz();\n```")]
+    [InlineData("<summary>Run:<code>\n   if (x)\n     y();\n\n   z();\n  </code></summary>",
+        "Run:\n\n```\nif (x)\n  y();\n\nz();\n```")]
     [InlineData("<summary><code data-dev-comment-type='paramref'>left</code> is it.</summary>", "left is it.")]
     [InlineData("<summary><unknown>kept</unknown><devremarks>gone</devremarks></summary>", "kept")]
     public void Markup_becomes_text(string content, string expected) =>
@@ -133,7 +145,8 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
     public void Lists_inside_lines_are_joined()
     {
         Assert.EndsWith("Parameters:\n- p: One of: a: 1; b: 2", Text("<param name='p'>One of:<list type='table'>"
-            + "<item><term>a</term><description>1</description></item><item><term>b</term><description>2</description></item></list></param>"));
+            + "<item><term>a</term><description>1</description></item>"
+            + "<item><term>b</term><description>2</description></item></list></param>"));
     }
 
     [Fact]
@@ -168,7 +181,9 @@ public sealed class DotNetDocumentationReaderTests : IDisposable
     public void Hostile_files_are_skipped_and_counted()
     {
         var report = new ReadReport();
-        Assert.Empty(Read("<!DOCTYPE doc [<!ENTITY a \"aaaa\">]><doc><members>" + Member("M:A.B.C", "<summary>&a;</summary>"), report));
+        Assert.Empty(Read(
+            "<!DOCTYPE doc [<!ENTITY a \"aaaa\">]><doc><members>"
+            + Member("M:A.B.C", "<summary>&a;</summary>"), report));
         Assert.Empty(Read("<project><member name='M:A.B.C'><summary>x</summary></member></project>", report));
         Assert.Empty(Read("", report));
         Assert.Empty(Read("\0\0\0\0", report));

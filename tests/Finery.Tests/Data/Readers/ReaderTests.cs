@@ -151,7 +151,8 @@ public sealed class ReaderTests : IDisposable
     {
         foreach (var name in new[] { "x/y/d.txt", "x/c.txt", "b.txt", "a.txt" })
             Put("g/" + name, name);
-        var reader = new TextFolderReader { Paths = [Path.Combine(_folder, "g", glob.Replace('/', Path.DirectorySeparatorChar))] };
+        var path = Path.Combine(_folder, "g", glob.Replace('/', Path.DirectorySeparatorChar));
+        var reader = new TextFolderReader { Paths = [path] };
         Assert.Equal(expected.Split(' '), Read(reader).Select(d => d.Text));
     }
 
@@ -188,7 +189,10 @@ public sealed class ReaderTests : IDisposable
     {
         Document[] documents =
         [
-            new("1", "line\nbreak \"quoted\" <tag> é 😀 \u2028") { Metadata = { ["k"] = 1.5, ["o"] = new System.Text.Json.Nodes.JsonArray(1, null) } },
+            new("1", "line\nbreak \"quoted\" <tag> é 😀 \u2028") 
+            {
+                Metadata = { ["k"] = 1.5, ["o"] = new System.Text.Json.Nodes.JsonArray(1, null) },
+            },
             new("2", "x"),
         ];
         byte[] Write(string path)
@@ -205,7 +209,8 @@ public sealed class ReaderTests : IDisposable
         var path = Path.Combine(_folder, "w", name);
         Assert.Equal(Write(path), Write(Path.Combine(_folder, "v", name)));
         var back = Read(new JsonLinesReader { Paths = [path] });
-        Assert.Equal(documents.Select(d => (d.Id, d.Text, d.Metadata.ToJsonString())), back.Select(d => (d.Id, d.Text, d.Metadata.ToJsonString())));
+        static (string, string, string) Parts(Document d) => (d.Id, d.Text, d.Metadata.ToJsonString());
+        Assert.Equal(documents.Select(Parts), back.Select(Parts));
         Assert.Single(Directory.GetFiles(Path.Combine(_folder, "w")));
     }
 
@@ -218,6 +223,7 @@ public sealed class ReaderTests : IDisposable
             writer.Write(new("1", "a<b") { Metadata = { ["filter_reason"] = "old", ["n"] = null } }, "too_short");
             writer.Commit();
         }
-        Assert.Equal("{\"id\":\"1\",\"text\":\"a<b\",\"metadata\":{\"n\":null,\"filter_reason\":\"too_short\"}}\n", File.ReadAllText(path));
+        Assert.Equal(
+            """{"id":"1","text":"a<b","metadata":{"n":null,"filter_reason":"too_short"}}""" + "\n", File.ReadAllText(path));
     }
 }

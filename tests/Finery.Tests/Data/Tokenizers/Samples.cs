@@ -7,8 +7,8 @@ internal static class Samples
 {
     private static readonly string[] Words =
         ("the a of to value returns gets sets stream buffer string object type method exception thrown when null index " +
-         "count array length specified current instance collection element reader writer async task cancellation token file path " +
-         "directory byte")
+         "count array length specified current instance collection element reader writer async task cancellation token file " +
+         "path directory byte")
         .Split(' ');
 
     private static readonly Lazy<Tokenizer> Trained = new(() => new BpeTrainer { VocabSize = 600 }.Train(Texts(400)));

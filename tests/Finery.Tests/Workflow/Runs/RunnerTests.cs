@@ -1,6 +1,4 @@
-using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
-using Finery.Workflow.Steps;
 using Xunit;
 
 namespace Finery.Tests.Workflow.Runs;
