@@ -1,7 +1,7 @@
 namespace Finery.Data.Readers;
 
 /// <summary>Expands <c>*</c> (within a name), <c>?</c> (one character) and <c>**</c> (any number of folders).</summary>
-internal static class FileGlob
+public static class FileGlob
 {
     private static readonly StringComparison s_comparison =
         OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
