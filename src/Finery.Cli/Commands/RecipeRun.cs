@@ -82,8 +82,6 @@ public sealed record RecipeRun
         }
         if (Json) streams.Data.WriteLine(ToJson(recipe, result).ToJsonString(Indented));
         if (result.Error is not null) streams.Messages.WriteLine($"finery: {result.Error}");
-        if (result.ExitCode == ExitCode.Interrupted) streams.Messages.WriteLine("Interrupted. The same command continues " +
-            "where it stopped.");
         return result;
     }
 
