@@ -59,12 +59,13 @@ public class PackedBatch(int rows, int length)
         for (int i = start; i < end; i++) (Starts[i], Positions[i]) = (start, i - start);
     }
 
-    /// <summary>Makes [<paramref name="start"/>, <paramref name="end"/>) a segment of padding.</summary>
+    /// <summary>Makes each token of [<paramref name="start"/>, <paramref name="end"/>) a segment of its own: padding then costs no attention,
+    /// and its positions stay within any model's context.</summary>
     internal void SetPadding(int start, int end, int padId)
     {
         Ids.AsSpan(start, end - start).Fill(padId);
         Targets.AsSpan(start, end - start).Fill(-1);
-        SetSegment(start, end);
+        for (int i = start; i < end; i++) (Starts[i], Positions[i]) = (i, 0);
     }
 
     /// <summary>Counts targets and sets the weights, once all else is filled.</summary>
