@@ -2,19 +2,21 @@ using Finery.Benchmarks;
 
 // dotnet run -c Release --project benchmarks/Finery.Benchmarks -- NAME [--threads 1,2]
 // One line of JSON per case. Another benchmark is a class with a Run and a line here.
-var benchmarks = new Dictionary<string, Action<Options>>(StringComparer.Ordinal)
+// gemm [--threads 1,2] [--only TEXT]; scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2]
+var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
 {
-    ["gemm"] = GemmBenchmark.Run,
+    ["gemm"] = arguments => GemmBenchmark.Run(Options.Parse(arguments)),
+    ["scaling"] = ScalingBenchmark.Run,
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var run))
 {
-    Console.Error.WriteLine($"usage: NAME [--threads 1,2] [--only TEXT]; NAME is one of: {string.Join(", ", benchmarks.Keys)}");
+    Console.Error.WriteLine($"usage: NAME [options]; NAME is one of: {string.Join(", ", benchmarks.Keys)}");
     return 2;
 }
 try
 {
-    run(Options.Parse(args.AsSpan(1)));
+    run(args[1..]);
     return 0;
 }
 catch (FormatException exception)

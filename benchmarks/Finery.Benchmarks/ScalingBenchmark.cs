@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Finery.Data.Batches;
 using Finery.Models.Llama;
@@ -12,38 +13,32 @@ namespace Finery.Benchmarks;
 
 /// <summary>
 /// Trains a grid of small models on the token shards of a finished quickstart and fits the constants of the plan's scaling law:
-/// <c>scaling RUN_FOLDER [--threads N] [--shapes 64x2,128x4] [--tokens 1,4]</c> (tokens in millions). One JSON line a run, then the law.
+/// <c>scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2]</c> (width x depth : million tokens). One JSON line a run, then the law.
 /// </summary>
 internal static class ScalingBenchmark
 {
     // The end of a run: its last tenth, as the report counts it.
     private const double Tail = 0.1;
 
-    public static int Run(string[] args)
+    public static void Run(string[] args)
     {
-        string run = args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? "runs/quickstart";
-        int threads = int.Parse(Option(args, "--threads", Environment.ProcessorCount.ToString()));
-        var shapes = Option(args, "--shapes", "64x2,96x3,128x4").Split(',').Select(shape => shape.Split('x').Select(int.Parse).ToArray()).ToArray();
-        double[] millions = [.. Option(args, "--tokens", "1,3").Split(',').Select(double.Parse)];
-        using var shards = TokenShards.Open(Path.Combine(run, "tokens", "tokens"));
+        string folder = args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? "runs/quickstart";
+        int threads = int.Parse(Option(args, "--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+        string[] runs = Option(args, "--runs", "64x2:1,64x2:2.5,96x3:1,128x4:0.6,128x4:1.2").Split(',');
+        using var shards = TokenShards.Open(Path.Combine(folder, "tokens", "tokens"));
         using var kernels = new CpuKernels(threads);
         var points = new List<ScalingPoint>();
-        foreach (int[] shape in shapes)
+        foreach (string run in runs)
         {
-            foreach (double million in millions)
-            {
-                var point = Train(kernels, shards, shape[0], shape[1], (long)(million * 1e6));
-                points.Add(point);
-                Console.WriteLine(JsonSerializer.Serialize(new
-                {
-                    shape = $"d{shape[0]} L{shape[1]}", parameters = point.Parameters, tokens = point.Tokens, unique = point.UniqueTokens, loss = point.Loss,
-                }));
-            }
+            double[] figures = [.. run.Split('x', ':').Select(figure => double.Parse(figure, CultureInfo.InvariantCulture))];
+            var point = Train(kernels, shards, (int)figures[0], (int)figures[1], (long)(figures[2] * 1e6));
+            points.Add(point);
+            Console.WriteLine(JsonSerializer.Serialize(
+                new { run, parameters = point.Parameters, tokens = point.Tokens, unique = point.UniqueTokens, loss = point.Loss }));
         }
         var law = ScalingFit.Constants(points, ScalingLaw.Refit);
         double error = Math.Sqrt(points.Average(p => Math.Pow(law.Loss(p.Parameters, p.Tokens, p.UniqueTokens) - p.Loss, 2)));
         Console.WriteLine(JsonSerializer.Serialize(new { law.E, law.A, law.Alpha, law.B, law.Beta, rms_error = error }));
-        return 0;
     }
 
     private static ScalingPoint Train(Kernels kernels, TokenShards shards, int width, int depth, long tokens)

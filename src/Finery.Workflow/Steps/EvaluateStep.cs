@@ -71,15 +71,17 @@ public sealed record EvaluateStep : Step
                 context.Stop.ThrowIfCancellationRequested();
                 string name = artifact.Producer ?? Path.GetFileName(artifact.Path);
                 context.Progress(index, Models.Count, name);
-                if (TokenizerFile.Load(artifact.Path).Fingerprint != tokenizer.Fingerprint)
+                var own = TokenizerFile.Load(artifact.Path);
+                if (own.Fingerprint != tokenizer.Fingerprint)
                     throw new RecipeException($"{artifact.Path} has another tokenizer than {Models[0].Path}: their figures cannot be compared.");
                 using var model = LlamaModel.Load(artifact.Path, trainable: false);
                 using var scored = new NeuralModel(model, kernels, name: name);
-                bool chats = ModelFolder.Chats(artifact.Path);
-                var choices = questions.Count == 0 || !chats ? asText
-                    : new MultipleChoice([.. questions.Select(q => q.AsReply(tokenizer))], [bos]);
+                // Only a finetuned model carries a chat template.
+                var template = own.Config.ChatTemplate is null ? null : new ChatTemplate(own);
+                var choices = questions.Count == 0 || template is null ? asText
+                    : new MultipleChoice([.. questions.Select(q => q.AsReply(template))], [bos]);
                 rows.Add(Row(name, task.Score(scored), choices?.Score(scored), context));
-                samples.Add(name, model, kernels, tokenizer, chats, context.Stop);
+                samples.Add(name, model, kernels, tokenizer, template, context.Stop);
             }
         }
         if (Train is not null) AddBaselines(rows, task, asText, tokenizer, bos, texts, context);

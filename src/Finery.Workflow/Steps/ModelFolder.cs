@@ -26,7 +26,4 @@ internal static class ModelFolder
         var tokenizer = TokenizerFile.Load(folder);
         return tokenizer.WithConfig(tokenizer.Config with { ChatTemplate = ChatTemplate.Jinja });
     }
-
-    /// <summary>Whether the model was trained to answer in the chat template.</summary>
-    public static bool Chats(string folder) => TokenizerFile.Load(folder).Config.ChatTemplate is not null;
 }

@@ -21,9 +21,8 @@ internal sealed record Question(string Context, string Text, IReadOnlyList<strin
         [bos, .. tokenizer.Encode(Context)], [.. Choices.Select(choice => ToChoice(choice, tokenizer.Encode(choice)))], Answer);
 
     /// <summary>The choices as replies to the question in the chat template.</summary>
-    public MultipleChoiceItem AsReply(Tokenizer tokenizer)
+    public MultipleChoiceItem AsReply(ChatTemplate template)
     {
-        var template = new ChatTemplate(tokenizer);
         int[] context = template.Encode([new("user", Text)], addGenerationPrompt: true).Ids;
         return new(context, [.. Choices.Select(choice => ToChoice(choice, template.EncodeReply(choice)))], Answer);
     }

@@ -14,10 +14,9 @@ internal sealed class SampleTable(IReadOnlyList<Question> questions, int count)
     private readonly List<Question> _questions = [.. questions.Take(count)];
     private readonly List<(string Model, string[] Answers)> _columns = [];
 
-    public void Add(string name, LlamaModel model, Kernels kernels, Tokenizer tokenizer, bool chats, CancellationToken stop)
+    public void Add(string name, LlamaModel model, Kernels kernels, Tokenizer tokenizer, ChatTemplate? template, CancellationToken stop)
     {
         using var generator = new Generator(model, kernels);
-        var template = chats ? new ChatTemplate(tokenizer) : null;
         var settings = GenerationSettings.Greedy with { MaxTokens = MaxTokens };
         _columns.Add((name, [.. _questions.Select(question =>
         {
