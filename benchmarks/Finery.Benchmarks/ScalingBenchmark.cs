@@ -47,7 +47,7 @@ internal static class ScalingBenchmark
         var config = ComputeOptimalPlan.Shapes(shards.Manifest.VocabSize, Length)
             .First(shape => shape.EmbeddingSize == width && shape.LayerCount == depth);
         double operations = tokens * config.TrainingFlopsPerToken(Length);
-        int rows = (int)Math.Max(1, Math.Round(Math.Min(ComputeOptimalPlan.BatchTokensFor(operations), tokens / 300.0) / Length));
+        int rows = ComputeOptimalPlan.RowsFor(operations, tokens, Length);
         long steps = tokens / (rows * Length), warmup = Math.Min(200, steps / 20);
         using var model = new LlamaModel(config, seed: 1, trainable: true);
         using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings());

@@ -29,7 +29,7 @@ public static class StepCommand
                 HelpName = setting.Input is not null ? "path" : setting.TypeName.Length <= LongestTypeName ? setting.TypeName
                     : "value",
                 Required = setting.Required,
-                Arity = IsList(setting) ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
+                Arity = ArgumentArity.OneOrMore,
                 AllowMultipleArgumentsPerToken = IsList(setting),
             };
             command.Add(flag);

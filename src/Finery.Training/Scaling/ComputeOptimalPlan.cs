@@ -61,12 +61,27 @@ public sealed record ComputeOptimalPlan(
     // Larger rates make small models diverge before the law's range begins (it was fitted from 1e17 operations up).
     private const double HighestLearningRate = 8e-3;
 
+    // Below the range the batch law was fitted in, its batches are too large: 1.2 M parameters and 0.6 M tokens of the .NET documentation
+    // end at 3.57 nats with batches of 1,024 tokens and at 4.24 with 4,096 (docs/measurements.md).
+    private const double SmallRunShare = 0.25;
+
     /// <summary>Peak learning rate for a budget of C operations, <c>0.3118 C^-0.125</c> (DeepSeek LLM, arXiv 2401.02954), at most 0.008.</summary>
     public static double LearningRateFor(double operations) =>
         Math.Min(HighestLearningRate, 0.3118 * Math.Pow(operations, -0.1250));
 
     /// <summary>Tokens of a batch for a budget of C operations, <c>0.2920 C^0.3271</c> (DeepSeek LLM).</summary>
     public static double BatchTokensFor(double operations) => 0.2920 * Math.Pow(operations, 0.3271);
+
+    /// <summary>Rows of a batch: a quarter of <see cref="BatchTokensFor"/>, fewer if the run would have too few steps.</summary>
+    /// <param name="operations">C, FLOPs of the run.</param>
+    /// <param name="tokens">D, tokens of the run.</param>
+    /// <param name="sequenceLength">T.</param>
+    /// <param name="minSteps">Fewest steps.</param>
+    public static int RowsFor(double operations, long tokens, int sequenceLength, int minSteps = 300)
+    {
+        double batch = Math.Min(SmallRunShare * BatchTokensFor(operations), (double)tokens / minSteps);
+        return (int)Math.Clamp(Math.Round(batch / sequenceLength), 1, 1 << 16);
+    }
 
     /// <summary>Makes the plan.</summary>
     /// <exception cref="ArgumentException">The request is impossible; the message says why.</exception>
@@ -81,8 +96,7 @@ public sealed record ComputeOptimalPlan(
         var chosen = candidates.MinBy(candidate => candidate.PredictedLoss)!;
 
         double operations = chosen.Tokens * chosen.Config.TrainingFlopsPerToken(request.SequenceLength);
-        double batch = Math.Min(BatchTokensFor(operations), (double)chosen.Tokens / request.MinSteps);
-        int rows = (int)Math.Clamp(Math.Round(batch / request.SequenceLength), 1, 1 << 16);
+        int rows = RowsFor(operations, chosen.Tokens, request.SequenceLength, request.MinSteps);
         long steps = Math.Max(1, chosen.Tokens / ((long)rows * request.SequenceLength));
         return new(chosen, rows, steps, LearningRateFor(operations), candidates);
     }

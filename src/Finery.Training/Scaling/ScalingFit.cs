@@ -46,10 +46,12 @@ public static class ScalingFit
             for (int j = 0; j < n; j++) matrix[i, j] = rows.Sum(row => row[columns[i]] * row[columns[j]]);
             matrix[i, n] = rows.Select((row, index) => row[columns[i]] * values[index]).Sum();
         }
+        double[] diagonal = [.. Enumerable.Range(0, n).Select(i => matrix[i, i])];
         for (int pivot = 0; pivot < n; pivot++)
         {
             int best = Enumerable.Range(pivot, n - pivot).MaxBy(row => Math.Abs(matrix[row, pivot]));
-            if (Math.Abs(matrix[best, pivot]) < 1e-300)
+            // What is left of a column that the earlier ones explain is rounding.
+            if (Math.Abs(matrix[best, pivot]) < 1e-12 * diagonal[pivot])
                 throw new ArgumentException("The runs are all of one size or one length: they cannot tell the terms of a scaling law apart.");
             for (int column = 0; column <= n; column++)
                 (matrix[pivot, column], matrix[best, column]) = (matrix[best, column], matrix[pivot, column]);

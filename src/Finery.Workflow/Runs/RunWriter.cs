@@ -86,15 +86,17 @@ internal sealed class RunWriter : IDisposable
         var folder = new DirectoryInfo(Folder.StepFolder(step.Name));
         if (folder.LinkTarget is not null)
             throw new RunFolderException($"{folder.FullName} is a link; the run does not write through it. Link the whole run folder instead.");
-        if (clean && folder.Exists)
+        if (folder.Exists)
         {
             var entries = folder.GetFileSystemInfos();
-            if (entries.Length > 0
+            if (clean && entries.Length > 0
                 && !entries.Any(entry => entry.Name is RunFolder.StepFile or RunFolder.StepFile + AtomicFile.Unfinished))
                 throw new RunFolderException($"{folder.FullName} was not made by a run; move it away or rename the step.");
             // step.json goes last, by being replaced: a kill in between leaves a step whose outputs are found damaged.
             foreach (var entry in entries)
             {
+                // What continues an attempt is its state and its records; its outputs are written anew.
+                if (!clean && entry.Name is "state" or RunFolder.LogFile or RunFolder.MetricsFile) continue;
                 if (entry is DirectoryInfo { LinkTarget: null } inner) inner.Delete(recursive: true);
                 else if (entry.Name != RunFolder.StepFile) entry.Delete();
             }

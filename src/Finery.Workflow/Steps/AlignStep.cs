@@ -48,6 +48,10 @@ public sealed record AlignStep : Step
     [Description("pairs with a longer sequence are left out"), Range(8, 1 << 20)]
     public int MaxTokens { get; init; } = 96;
 
+    /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
+    [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
+    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
@@ -71,7 +75,7 @@ public sealed record AlignStep : Step
         var budget = new TrainingRun.Budget(
             steps ?? (examples.Count + source.PairsPerBatch - 1) / source.PairsPerBatch, LearningRate ?? plan?.LearningRate / 10 ?? 1e-4,
             plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
+        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
     }
 
     private IEnumerable<PreferenceExample> Load(Tokenizer tokenizer, int maxTokens, StepContext context)

@@ -36,6 +36,10 @@ public sealed record FinetuneStep : Step
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
+    /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
+    [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
+    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
@@ -59,6 +63,6 @@ public sealed record FinetuneStep : Step
         long epoch = (source.RowsPerEpoch + source.Rows - 1) / source.Rows;
         var budget = new TrainingRun.Budget(
             Steps ?? plan?.FinetuneSteps ?? epoch, LearningRate ?? plan?.LearningRate / 3 ?? 1e-3, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
+        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
     }
 }

@@ -44,6 +44,10 @@ public sealed record PretrainStep : Step
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
+    /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
+    [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
+    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
@@ -72,6 +76,6 @@ public sealed record PretrainStep : Step
         context.Log($"{shape}: {config.ParameterCount:N0} parameters");
         var budget = new TrainingRun.Budget(
             Steps ?? plan!.PretrainSteps, LearningRate ?? plan?.LearningRate ?? 3e-3, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels).Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
+        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
     }
 }

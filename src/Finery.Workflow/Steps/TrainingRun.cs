@@ -12,10 +12,10 @@ using Finery.Workflow.Runs;
 namespace Finery.Workflow.Steps;
 
 /// <summary>What pretraining, finetuning and alignment share: the training loop tied to a step's records, checkpoints and outputs.</summary>
-internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels kernels)
+internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds)
 {
-    // Often enough that a killed run loses little, seldom enough that writing costs below a percent.
-    private const double SecondsBetweenCheckpoints = 20;
+    /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
+    public const double CheckpointSeconds = 20;
 
     // A tenth of the run: long enough to average the noise of single steps, short enough to be the end.
     private const int TailShare = 10;
@@ -38,7 +38,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             Steps = budget.Steps,
             PeakFlops = budget.PeakFlops,
             CheckpointFolder = context.StateFolder,
-            CheckpointEverySeconds = SecondsBetweenCheckpoints,
+            CheckpointEverySeconds = checkpointSeconds,
             Identity = new Dictionary<string, string> { ["stage"] = stage, ["seed"] = context.Seed.ToString(CultureInfo.InvariantCulture) },
         });
         loop.OnWarning = context.Warn;

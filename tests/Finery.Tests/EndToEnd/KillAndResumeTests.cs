@@ -8,6 +8,8 @@ public sealed class KillAndResumeTests : IDisposable
 {
     private static readonly string[] Models = ["pretrain", "finetune", "align"];
 
+    private const int MaxKills = 14;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("finery-kill-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -25,10 +27,13 @@ public sealed class KillAndResumeTests : IDisposable
         var finishedBefore = new HashSet<string>();
         for (bool done = false; !done;)
         {
-            Assert.True(kills < 60, "the run makes no progress");
+            Assert.True(kills < MaxKills + 1, "the run makes no progress");
             using var process = FineryProcess.Start("run", recipe, "--out", killed, "--threads", "1");
-            // The first kills come early, to hit the short steps; later ones leave ever more time, so that the test ends.
-            if (process.WaitForExit(250 + random.Next(500 + 100 * kills)))
+            // Once a step is under way, a kill at a random moment; after the last kill it may finish.
+            while (!process.Output.Contains(": started") && !process.WaitForExit(20))
+            {
+            }
+            if (process.WaitForExit(kills == MaxKills ? 300_000 : random.Next(1500)))
             {
                 process.WaitForExit();
                 Assert.True(process.ExitCode == 0, process.Output);
@@ -97,6 +102,7 @@ public sealed class KillAndResumeTests : IDisposable
                 sequence_length: 64
                 rows: 8
                 steps: 300
+                checkpoint_seconds: 0.3
               finetune: { model: pretrain, conversations: dialogues, steps: 60, rows: 8 }
               align: { model: finetune, preferences: dialogues, steps: 30, pairs: 8, max_tokens: 60 }
               evaluate: { models: [pretrain, finetune, align], heldout: split.heldout, questions: dialogues, train: split.train, compression_megabytes: 1 }

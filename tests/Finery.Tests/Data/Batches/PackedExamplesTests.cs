@@ -39,8 +39,8 @@ public class PackedExamplesTests
         PackedBatch batch = BatchAssert.Filled(source, 0);
         Assert.Equal([1, 2, 3, 4, 5, 6, 99, 99], batch.Ids);
         Assert.Equal([-1, 3, 4, -1, 6, -1, -1, -1], batch.Targets);
-        Assert.Equal([0, 1, 2, 3, 0, 1, 0, 1], batch.Positions);
-        Assert.Equal([0, 0, 0, 0, 4, 4, 6, 6], batch.Starts);
+        Assert.Equal([0, 1, 2, 3, 0, 1, 0, 0], batch.Positions);
+        Assert.Equal([0, 0, 0, 0, 4, 4, 6, 7], batch.Starts);
         Assert.Equal(1f / 3, batch.Weights[1]);
     }
 
