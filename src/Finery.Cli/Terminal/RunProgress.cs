@@ -35,11 +35,13 @@ public sealed class RunProgress(Streams streams, bool debug) : IRunObserver
     /// <inheritdoc/>
     public void StepFinished(StepResult step)
     {
+        // What depends on a failed step says nothing new: the failure itself is the last line of the run.
+        if (step.State is StepState.Skipped) return;
         string line = step.State switch
         {
             StepState.Finished => $"{step.Name}: finished in {Quantities.Duration(step.Seconds)}",
             StepState.Cached => $"{step.Name}: nothing to do ({step.Detail})",
-            StepState.Failed => $"{step.Name}: FAILED: {step.Detail}",
+            StepState.Failed => $"{step.Name}: failed after {Quantities.Duration(step.Seconds)}",
             StepState.Interrupted =>
                 $"{step.Name}: interrupted after {Quantities.Duration(step.Seconds)}; the same command continues it",
             _ => $"{step.Name}: {step.State.ToString().ToLowerInvariant()} ({step.Detail})",

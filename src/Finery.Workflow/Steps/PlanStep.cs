@@ -21,8 +21,9 @@ public sealed record PlanStep : Step
     // Evaluation besides forward passes: n-gram tables, compression, samples, the report.
     private const double FixedEvaluationSeconds = 18;
 
-    // A preference step runs the output head and the forward pass more often than a pretraining step of as many tokens.
-    private const double AlignSlowdown = 1.8;
+    // Time of a preference token over that of a pretraining token: the forward pass of the head runs twice and the reference once, but
+    // only completions have targets. Measured 0.65 to 0.8; docs/measurements.md.
+    private const double AlignTokenCost = 0.8;
 
     /// <summary>What will be learned: its size bounds the number of epochs.</summary>
     [Input(ArtifactKind.Tokens), Description("token shards to be learned")]
@@ -38,7 +39,7 @@ public sealed record PlanStep : Step
 
     /// <summary>Share of the training time for alignment.</summary>
     [Description("share of training time for alignment"), Range(0, 0.9)]
-    public double AlignShare { get; init; } = 0.12;
+    public double AlignShare { get; init; } = 0.2;
 
     /// <summary>Forward tokens that evaluation will cost, over all models.</summary>
     [Description("tokens that evaluation will read, over all models"), Range(0, long.MaxValue)]
@@ -97,7 +98,7 @@ public sealed record PlanStep : Step
         double rate = TokensPerSecond(plan.Chosen);
         int stepTokens = plan.RowsPerBatch * SequenceLength;
         // About 96 tokens for each of the two sequences of a pair, padding included.
-        double alignStepSeconds = PairsPerStep * 2 * 96 / rate * AlignSlowdown;
+        double alignStepSeconds = PairsPerStep * 2 * 96 / rate * AlignTokenCost;
         var result = new TrainingPlan
         {
             Model = ModelShape.Of(plan.Chosen.Config),

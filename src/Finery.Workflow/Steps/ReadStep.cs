@@ -47,7 +47,7 @@ public sealed record ReadStep : Step
                 context.Stop.ThrowIfCancellationRequested();
                 context.Progress(writer.Count, 0, $"{writer.Count:N0} documents");
             }
-            DocumentFolder.RequireSome(writer.Count, "Reading");
+            if (writer.Count == 0) throw new RecipeException($"The input has no text: {report.Files:N0} files read{Skipped(report)}.");
             writer.Commit();
         }
 
@@ -56,9 +56,12 @@ public sealed record ReadStep : Step
         context.Summary["skipped"] = Items(report.Skipped);
         context.Summary["repaired"] = Items(report.Repaired);
         context.Log($"{report.Documents:N0} documents, {report.Bytes / 1e6:F1} MB of text from {report.Files:N0} files");
-        foreach (var (reason, items) in report.Skipped)
-            context.Warn($"skipped {items.Count:N0} items: {reason} (first: {items.FirstExample})");
+        if (report.Skipped.Count > 0) context.Warn("left out" + Skipped(report)[1..]);
     }
+
+    private static string Skipped(ReadReport report) => string.Concat(report.Skipped
+        .OrderBy(pair => pair.Key, StringComparer.Ordinal)
+        .Select(pair => $"; {pair.Value.Count:N0} items skipped for {pair.Key}, first {pair.Value.FirstExample}"));
 
     private static JsonObject Items(IReadOnlyDictionary<string, ReportedItems> items)
     {
