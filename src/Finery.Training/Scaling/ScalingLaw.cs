@@ -22,6 +22,10 @@ public sealed record ScalingLaw(double E, double A, double Alpha, double B, doub
     /// one gives the rule of about 20 tokens per parameter.</summary>
     public static ScalingLaw Refit { get; } = new(1.8172, 482.01, 0.3478, 2085.43, 0.3658);
 
+    /// <summary>Constants fitted to models of 0.35 to 1.2 M parameters and 0.6 to 2.2 M tokens of the .NET documentation with a vocabulary
+    /// of 4,096 (docs/measurements.md), exponents of <see cref="Refit"/>.</summary>
+    public static ScalingLaw DotNetDocumentation { get; } = Refit with { E = 0.357, A = 84.06, B = 335.4 };
+
     /// <summary>Loss in nats per token.</summary>
     /// <param name="parameters">N.</param>
     /// <param name="tokens">D, repetitions included.</param>

@@ -81,6 +81,7 @@ public sealed record PlanStep : Step
         var request = new PlanRequest
         {
             Speeds = speeds, Seconds = 1, UniqueTokens = shards.TokenCount, VocabSize = vocabSize, SequenceLength = SequenceLength, MaxEpochs = MaxEpochs,
+            Law = ScalingLaw.DotNetDocumentation,
         };
         // Evaluation is a forward pass, a third of training's work, of a model whose size the plan decides: two rounds settle it.
         double available = 60 * Minutes * Margin - context.SecondsSoFar - FixedEvaluationSeconds, training = available;
