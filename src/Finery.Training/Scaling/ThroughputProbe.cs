@@ -9,13 +9,13 @@ namespace Finery.Training.Scaling;
 /// <summary>Measures this machine: what it reaches in whole training steps, and at best in one large matrix product.</summary>
 public static class ThroughputProbe
 {
-    /// <summary>Times real training steps (forward, backward, norm, AdamW) on random tokens; the fastest step counts, so that a disturbance
-    /// does not.</summary>
+    /// <summary>Times real training steps (forward, backward, norm, AdamW) on random tokens; the median step counts, as in a long run.</summary>
     /// <param name="kernels">Measured.</param>
     /// <param name="config">The shape; rows have its sequence length.</param>
     /// <param name="rows">Rows of a batch.</param>
+    /// <param name="documentTokens">Length of the documents in a row: attention ends at their borders.</param>
     /// <param name="seconds">Time to spend, beyond the first step, which is not counted.</param>
-    public static MeasuredSpeed Measure(Kernels kernels, ModelConfig config, int rows = 4, double seconds = 2)
+    public static MeasuredSpeed Measure(Kernels kernels, ModelConfig config, int rows = 4, int documentTokens = int.MaxValue, double seconds = 2)
     {
         using var model = new LlamaModel(config, seed: 1, trainable: true);
         using var optimizer = new AdamW(model.Parameters, new());
@@ -28,21 +28,21 @@ public static class ThroughputProbe
         {
             inputs.Ids.Integers[i] = (int)(i * 2654435761L % config.VocabSize);
             targets.Integers[i] = (int)((i + 1) * 2654435761L % config.VocabSize);
-            inputs.Positions.Integers[i] = i % config.SequenceLength;
-            inputs.Starts.Integers[i] = i - i % config.SequenceLength;
+            inputs.Positions.Integers[i] = i % config.SequenceLength % documentTokens;
+            inputs.Starts.Integers[i] = i - inputs.Positions.Integers[i];
         }
         weights.Floats.Fill(1f / tokens);
         var tape = new Tape(kernels, arena, gradients: true);
         model.Losses(tape, inputs, targets, weights, weightsKnown: true);
 
-        double best = Fastest(seconds, () =>
+        double[] steps = Durations(seconds, () =>
         {
             tape.Forward();
             tape.Backward();
             double norm = GradientClipping.Norm(kernels, model.Parameters);
             optimizer.Step(kernels, 1e-4, (float)GradientClipping.Factor(norm, 1));
         });
-        return new(config, tokens * config.TrainingFlopsPerToken(config.SequenceLength) / best);
+        return new(config, tokens * config.TrainingFlopsPerToken(config.SequenceLength) / steps[steps.Length / 2]);
     }
 
     /// <summary>FLOP/s of the fastest of several square matrix products: the practical peak that utilisation is relative to.</summary>
@@ -57,22 +57,22 @@ public static class ThroughputProbe
         var y = arena.Floats("y", size, size);
         x.Floats.Fill(0.5f);
         weight.Floats.Fill(0.25f);
-        return 2.0 * size * size * size / Fastest(seconds, () => kernels.LinearForward(x, weight, y));
+        return 2.0 * size * size * size / Durations(seconds, () => kernels.LinearForward(x, weight, y))[0];
     }
 
-    /// <summary>Seconds of the fastest call after the first.</summary>
-    private static double Fastest(double seconds, Action action)
+    /// <summary>Seconds of each call after the first, shortest first.</summary>
+    private static double[] Durations(double seconds, Action action)
     {
         action();
-        double best = double.PositiveInfinity;
+        var durations = new List<double>();
         long begin = Stopwatch.GetTimestamp();
         do
         {
             long start = Stopwatch.GetTimestamp();
             action();
-            best = Math.Min(best, Math.Max(1e-9, Stopwatch.GetElapsedTime(start).TotalSeconds));
+            durations.Add(Math.Max(1e-9, Stopwatch.GetElapsedTime(start).TotalSeconds));
         }
         while (Stopwatch.GetElapsedTime(begin).TotalSeconds < seconds);
-        return best;
+        return [.. durations.Order()];
     }
 }

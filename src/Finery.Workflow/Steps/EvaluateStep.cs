@@ -91,10 +91,9 @@ public sealed record EvaluateStep : Step
         var summary = context.Summary;
         summary["rows"] = rows;
         summary["samples"] = samples.ToJson();
-        // The last model's figures, for one-line summaries.
-        var last = rows[Models.Count - 1]!;
-        summary["bits_per_byte"] = (double)last["bits_per_byte"]!["value"]!;
-        if (last["accuracy_mutual"] is { } mutual) summary["right_summary_percent"] = 100 * (double)mutual["value"]!;
+        // For one-line summaries: how well the first model predicts text, and how well the last one answers.
+        summary["bits_per_byte"] = (double)rows[0]!["bits_per_byte"]!["value"]!;
+        if (rows[Models.Count - 1]!["accuracy_mutual"] is { } mutual) summary["right_summary_percent"] = 100 * (double)mutual["value"]!;
         summary["note"] = string.Create(CultureInfo.InvariantCulture,
             $"{documents.Count:N0} held-out documents ({documents.Sum(document => document.Bytes) / 1e3:F0} kB), {questions.Count:N0} questions with one right and three other held-out summaries; ± is one standard error. A base model sees the documents' own heading, a chat model the question in its chat template. 'Right summary' takes the choice with the highest log-likelihood, 'per character' divides it by the choice's length, 'mutual information' subtracts the log-likelihood the choice has without the question. Chance and n-gram rows answer the same questions; brotli is an xz-class compressor (quality 11, 16 MiB window).");
         AtomicFile.WriteText(context.Output("evaluation.json"), summary.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));

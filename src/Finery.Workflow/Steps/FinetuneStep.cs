@@ -32,7 +32,7 @@ public sealed record FinetuneStep : Step
     [Description("optimizer steps; default without a plan: one epoch"), Range(1, long.MaxValue)]
     public long? Steps { get; init; }
 
-    /// <summary>Peak learning rate; with a plan the default is a third of pretraining's.</summary>
+    /// <summary>Peak learning rate; with a plan the default is a tenth of pretraining's.</summary>
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
@@ -62,7 +62,7 @@ public sealed record FinetuneStep : Step
         if (source.Dropped > 0) context.Warn($"{source.Dropped:N0} chats dropped: nothing to learn fits the sequence length");
         long epoch = (source.RowsPerEpoch + source.Rows - 1) / source.Rows;
         var budget = new TrainingRun.Budget(
-            Steps ?? plan?.FinetuneSteps ?? epoch, LearningRate ?? plan?.LearningRate / 3 ?? 1e-3, plan?.PeakFlops ?? 0);
+            Steps ?? plan?.FinetuneSteps ?? epoch, LearningRate ?? plan?.LearningRate / 10 ?? 3e-4, plan?.PeakFlops ?? 0);
         new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
     }
 }

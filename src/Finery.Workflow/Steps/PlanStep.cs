@@ -70,11 +70,12 @@ public sealed record PlanStep : Step
         using var shards = TokenShards.Open(Tokens.Path);
         int vocabSize = shards.Manifest.VocabSize;
         using var kernels = new CpuKernels(context.Threads);
+        int documentTokens = (int)Math.Min(int.MaxValue, Math.Max(1, shards.TokenCount / shards.DocumentCount));
         context.Progress(0, 0, "measuring this machine");
         double peak = ThroughputProbe.PeakFlops(kernels);
         var speeds = ComputeOptimalPlan.Shapes(vocabSize, SequenceLength)
             .Where(config => config is { EmbeddingSize: 64, LayerCount: 2 } or { EmbeddingSize: 128, LayerCount: 4 } or { EmbeddingSize: 256, LayerCount: 6 })
-            .Select(config => ThroughputProbe.Measure(kernels, config, rows: 8))
+            .Select(config => ThroughputProbe.Measure(kernels, config, rows: 8, documentTokens))
             .ToArray();
         context.Stop.ThrowIfCancellationRequested();
 

@@ -55,6 +55,23 @@ public class CommandLineTests
     }
 
     [Fact]
+    public void A_step_verb_takes_every_kind_of_setting_and_says_what_it_would_run()
+    {
+        using var folder = new TemporaryFolder();
+        string text = Path.Combine(folder.Path, "a.txt");
+        File.WriteAllText(text, "Some text to read.");
+        var read = Run(["read", "--paths", text, text, "--limit", "5", "--dry-run", "--out", folder.Path]);
+        Assert.True(read.Code == 0, read.Error);
+        var train = Run(
+        [
+            "pretrain", "--tokens", folder.Path, "--tokenizer", folder.Path, "--model", "{layers: 1, width: 32, heads: 1, kv_heads: 1}",
+            "--steps", "3", "--learning-rate", "1e-3", "--dry-run", "--out", Path.Combine(folder.Path, "run"),
+        ]);
+        Assert.True(train.Code == 0, train.Error);
+        Assert.Equal(2, Run(["pretrain", "--tokens", folder.Path, "--tokenizer", folder.Path, "--steps", "0"]).Code);
+    }
+
+    [Fact]
     public void Doctor_is_pure_json_with_a_fix_for_every_check()
     {
         var outcome = Run(["doctor", "--json"]);
