@@ -76,10 +76,10 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             throw new OperationCanceledException(context.Stop);
         }
         ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
-        Summarize(source, budget, result);
+        Summarize(source, budget, result, stage);
     }
 
-    private void Summarize(IBatchSource source, Budget budget, TrainingResult result)
+    private void Summarize(IBatchSource source, Budget budget, TrainingResult result, string stage)
     {
         var rows = context.MetricRows();
         var summary = context.Summary;
@@ -94,7 +94,8 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         double median = rates[rates.Length / 2];
         summary["tokens_per_second"] = median;
         summary["seconds_training"] = rows.Sum(row => source.Rows * source.Length / row["tokens_per_second"]);
-        if (budget.PeakFlops > 0) summary["mfu"] = median * model.Config.TrainingFlopsPerToken(source.Length) / budget.PeakFlops;
+        // Only where every token has a target: the head skips the others, and the count of operations does not know.
+        if (budget.PeakFlops > 0 && stage == "pretrain") summary["mfu"] = median * model.Config.TrainingFlopsPerToken(source.Length) / budget.PeakFlops;
         context.Log(string.Create(CultureInfo.InvariantCulture,
             $"{result.Steps:N0} steps, {result.TokensSeen:N0} tokens, final loss {summary["final_loss"]!.GetValue<double>():F3}, {median:N0} tokens/s"));
     }

@@ -94,7 +94,7 @@ internal static class LineChart
     private static IEnumerable<double> Ticks(double from, double to)
     {
         double rough = (to - from) / 5, magnitude = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-        double step = magnitude * (rough / magnitude switch { < 1.5 => 1, < 3 => 2, < 7 => 5, _ => 10 });
+        double step = magnitude * ((rough / magnitude) switch { < 1.5 => 1, < 3 => 2, < 7 => 5, _ => 10 });
         for (double tick = Math.Ceiling(from / step) * step; tick <= to + step * 1e-6; tick += step) yield return tick;
     }
 

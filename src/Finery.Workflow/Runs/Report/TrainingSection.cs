@@ -17,7 +17,7 @@ internal static class TrainingSection
             Text(step.Summary, "tokens_per_second", "N0"), Percent(step.Summary, "mfu"), HtmlWriter.Number(step.Seconds, "F0"),
         }));
         html.Note("Final loss: mean of the last tenth of the steps, nats per trained token (preference steps: the DPO loss). MFU: model FLOP/s, "
-            + "6 per matmul weight and token plus 12 L H HS S for attention, over the GEMM peak measured by the plan on this machine.");
+            + "6 per matmul weight and token plus 12 L H HS S for attention, over the GEMM peak measured by the plan on this machine; attention within short documents costs less than it counts.");
         foreach (var step in training)
         {
             html.Raw("<div class=\"charts\">");

@@ -36,6 +36,18 @@ public class ReportTests
         Assert.Contains(" 28.0L", svg);
     }
 
+    [Theory]
+    [InlineData(0, 6.6e-4)]
+    [InlineData(0, 1)]
+    [InlineData(2.2, 8.4)]
+    [InlineData(-3, 45_000)]
+    [InlineData(1e6, 1e6 + 1)]
+    public void A_chart_has_a_handful_of_grid_lines_at_any_scale(double from, double to)
+    {
+        string svg = LineChart.Render("loss", "step", new Series("loss", [(0, from), (500, to)]));
+        Assert.InRange(svg.Split("<line").Length - 1, 3, 9);
+    }
+
     [Fact]
     public void A_chart_of_nothing_is_nothing() => Assert.Equal("", LineChart.Render("loss", "step", new Series("loss", [(0, double.NaN)])));
 }
