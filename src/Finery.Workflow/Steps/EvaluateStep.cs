@@ -69,7 +69,7 @@ public sealed record EvaluateStep : Step
             foreach (var (artifact, index) in Models.Select((artifact, index) => (artifact, index)))
             {
                 context.Stop.ThrowIfCancellationRequested();
-                string name = artifact.Producer ?? Path.GetFileName(artifact.Path);
+                string name = artifact.Producer ?? artifact.Path;
                 context.Progress(index, Models.Count, name);
                 var own = TokenizerFile.Load(artifact.Path);
                 if (own.Fingerprint != tokenizer.Fingerprint)

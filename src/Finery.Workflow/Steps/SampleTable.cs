@@ -29,12 +29,11 @@ internal sealed class SampleTable(IReadOnlyList<Question> questions, int count)
         })]));
     }
 
-    public JsonArray ToJson() => new([.. _questions.Select((question, row) => (JsonNode)new JsonObject
+    public JsonArray ToJson() => new([.. _questions.Select((question, row) =>
     {
-        ["prompt"] = question.Text,
-        ["answers"] = new JsonObject([
-            .. _columns.Select(column => KeyValuePair.Create(column.Model, (JsonNode?)column.Answers[row])),
-            KeyValuePair.Create("the documentation", (JsonNode?)question.Choices[question.Answer]),
-        ]),
+        var answers = new JsonObject();
+        foreach (var (model, column) in _columns) answers[model] = column[row];
+        answers["the documentation"] = question.Choices[question.Answer];
+        return (JsonNode)new JsonObject { ["prompt"] = question.Text, ["answers"] = answers };
     })]);
 }
