@@ -6,7 +6,9 @@ namespace Finery.Tensors;
 /// Owns native, zeroed, 64-byte-aligned memory for a group of tensors that live and die together. Everything a training step touches
 /// is allocated here before the first step, so that a step asks neither the garbage collector nor the operating system for memory.
 /// </summary>
-public sealed unsafe class Arena(string name) : IDisposable
+/// <param name="name">For errors.</param>
+/// <param name="floats">What <see cref="Floats"/> allocates: <see cref="DType.F64"/> where the reference computes exact gradients.</param>
+public sealed unsafe class Arena(string name, DType floats = DType.F32) : IDisposable
 {
     /// <summary>Alignment of every tensor in bytes: one cache line, one AVX-512 register.</summary>
     public const int Alignment = 64;
@@ -37,8 +39,8 @@ public sealed unsafe class Arena(string name) : IDisposable
         return new Tensor(tensor, type, shape.ToArray(), data);
     }
 
-    /// <summary>Allocates a float tensor.</summary>
-    public Tensor Floats(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, DType.F32, shape);
+    /// <summary>Allocates a float tensor, of the arena's type of floats.</summary>
+    public Tensor Floats(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, floats, shape);
 
     /// <summary>Allocates an integer tensor.</summary>
     public Tensor Integers(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, DType.I32, shape);

@@ -61,6 +61,29 @@ public sealed unsafe class Tensor
 
     internal int* IntegerPointer => Type == DType.I32 ? (int*)_data : throw WrongType(DType.I32);
 
+    /// <summary>Element <paramref name="index"/> of a floating-point tensor in double precision: widened exactly, rounded when stored.</summary>
+    /// <remarks>For reference kernels and tests, which hold for every element type; other kernels take pointers.</remarks>
+    internal double this[long index]
+    {
+        get => Type switch
+        {
+            DType.F32 => ((float*)_data)[InRange(index)],
+            DType.BF16 => (float)((BFloat16*)_data)[InRange(index)],
+            DType.F64 => ((double*)_data)[InRange(index)],
+            _ => throw WrongType(DType.F64),
+        };
+        set
+        {
+            switch (Type)
+            {
+                case DType.F32: ((float*)_data)[InRange(index)] = (float)value; break;
+                case DType.BF16: ((BFloat16*)_data)[InRange(index)] = (BFloat16)(float)value; break;
+                case DType.F64: ((double*)_data)[InRange(index)] = value; break;
+                default: throw WrongType(DType.F64);
+            }
+        }
+    }
+
     private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
 
     /// <summary>A view of <paramref name="count"/> rows from <paramref name="start"/>, sharing memory (and gradient).</summary>
@@ -89,6 +112,9 @@ public sealed unsafe class Tensor
         }
         return product;
     }
+
+    private long InRange(long index) =>
+        (ulong)index < (ulong)Length ? index : throw new ArgumentOutOfRangeException(nameof(index), $"{Description} has no element {index}.");
 
     private InvalidOperationException WrongType(DType expected) => new($"{Description} is not {expected}.");
 }
