@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Finery.Tensors.Profiling;
 
 namespace Finery.Tensors;
 
@@ -12,8 +13,19 @@ namespace Finery.Tensors;
 /// </remarks>
 public abstract partial class Kernels : IDisposable
 {
+    /// <summary>Records every op while set.</summary>
+    public OpProfiler? Profiler { get; set; }
+
     /// <summary>Releases threads and device memory.</summary>
     public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    /// <summary>Opens the profiling scope of an op.</summary>
+    /// <param name="tensor">Names the event, usually the weight.</param>
+    /// <param name="flops">Floating-point operations.</param>
+    /// <param name="bytes">Bytes read and written, each tensor once.</param>
+    /// <param name="op">The face.</param>
+    private protected OpProfiler.Scope Measure(Tensor tensor, double flops, double bytes, [CallerMemberName] string op = "") =>
+        Profiler is { } profiler ? profiler.Op(op, tensor.Name, flops, bytes) : default;
 
     /// <summary>Whether floating-point tensors may be stored as <paramref name="type"/>.</summary>
     private protected virtual bool Takes(DType type) => type == DType.F32;

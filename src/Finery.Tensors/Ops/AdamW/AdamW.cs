@@ -26,6 +26,7 @@ public abstract partial class Kernels
         Check(firstMoment, weight.Rows, weight.Columns);
         Check(secondMoment, weight.Rows, weight.Columns);
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.Step, 1);
+        using var scope = Measure(weight, 12.0 * weight.Length, 2.0 * (weight.ByteLength + gradient.ByteLength + firstMoment.ByteLength + secondMoment.ByteLength));
         AdamWCore(weight, gradient, firstMoment, secondMoment, settings);
     }
 

@@ -21,6 +21,7 @@ public abstract partial class Kernels
         Check(logSumExp, qkv.Rows, shape.HeadCount);
         CheckLength(maxLogit, shape.HeadCount);
         CheckStarts(starts);
+        using var scope = Measure(qkv, 4 * Scores(starts, shape), qkv.ByteLength + output.ByteLength + logSumExp.ByteLength);
         AttentionForwardCore(qkv, starts, shape, output, logSumExp, maxLogit);
     }
 
@@ -43,6 +44,7 @@ public abstract partial class Kernels
         Check(logSumExp, qkv.Rows, shape.HeadCount);
         Check(dQkv, qkv.Rows, shape.QkvColumns);
         CheckStarts(starts);
+        using var scope = Measure(qkv, 10 * Scores(starts, shape), 2.0 * (dOutput.ByteLength + qkv.ByteLength));
         AttentionBackwardCore(dOutput, qkv, output, logSumExp, starts, shape, dQkv);
     }
 
@@ -51,6 +53,16 @@ public abstract partial class Kernels
 
     private protected abstract void AttentionBackwardCore(
         Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv);
+
+    /// <summary>Multiply-adds of one product of the op: keys seen by all queries times the width of all heads.</summary>
+    private double Scores(Tensor starts, AttentionShape shape)
+    {
+        if (Profiler is null) return 0;
+        double seen = 0;
+        var values = starts.Integers;
+        for (int i = 0; i < values.Length; i++) seen += i + 1 - values[i];
+        return seen * shape.OutputColumns;
+    }
 
     private static void CheckStarts(Tensor starts)
     {

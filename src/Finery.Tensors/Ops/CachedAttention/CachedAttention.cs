@@ -50,6 +50,8 @@ public abstract partial class Kernels
             throw new ArgumentException(
                 $"CachedAttention: {length} + {qkv.Rows} tokens do not fit a cache of {keys.Rows}.", nameof(length));
         }
+        double scores = (length + (qkv.Rows + 1) / 2.0) * qkv.Rows * shape.OutputColumns;
+        using var scope = Measure(qkv, 4 * scores, qkv.ByteLength + (double)(length + qkv.Rows) * 2 * keys.Columns * sizeof(float));
         CachedAttentionCore(qkv, keys, values, length, shape, output);
     }
 

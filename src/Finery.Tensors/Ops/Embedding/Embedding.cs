@@ -11,6 +11,7 @@ public abstract partial class Kernels
     {
         Check(output, (int)ids.Length, table.Columns);
         CheckIds(ids, table.Rows);
+        using var scope = Measure(table, 0, 2.0 * output.ByteLength);
         EmbeddingForwardCore(ids, table, output);
     }
 
@@ -22,6 +23,7 @@ public abstract partial class Kernels
     {
         Check(dOutput, (int)ids.Length, dTable.Columns);
         CheckIds(ids, dTable.Rows);
+        using var scope = Measure(dTable, dOutput.Length, 3.0 * dOutput.ByteLength);
         EmbeddingBackwardCore(ids, dOutput, dTable);
     }
 

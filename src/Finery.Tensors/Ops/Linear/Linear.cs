@@ -10,6 +10,7 @@ public abstract partial class Kernels
     {
         Check(weight, y.Columns, x.Columns);
         Check(y, x.Rows, weight.Rows);
+        using var scope = Measure(weight, 2.0 * x.Rows * weight.Length, x.ByteLength + weight.ByteLength + y.ByteLength);
         LinearForwardCore(x, weight, y);
     }
 
@@ -25,6 +26,9 @@ public abstract partial class Kernels
         Check(dy, x.Rows, weight.Rows);
         if (dx is not null) Check(dx, x.Rows, x.Columns);
         if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
+        int products = (dx is null ? 0 : 1) + (dWeight is null ? 0 : 1);
+        using var scope = Measure(
+            weight, 2.0 * products * x.Rows * weight.Length, products * (dy.ByteLength + weight.ByteLength + x.ByteLength));
         LinearBackwardCore(dy, x, weight, dx, dWeight);
     }
 

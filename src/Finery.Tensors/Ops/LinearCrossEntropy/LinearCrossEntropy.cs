@@ -11,6 +11,7 @@ public abstract partial class Kernels
     public void LinearCrossEntropyForward(Tensor x, Tensor weight, Tensor targets, Tensor losses)
     {
         CheckHead(x, weight, targets, losses);
+        using var scope = Measure(weight, 2.0 * x.Rows * weight.Length, x.ByteLength + weight.ByteLength);
         LinearCrossEntropyForwardCore(x, weight, targets, losses);
     }
 
@@ -30,6 +31,8 @@ public abstract partial class Kernels
         CheckLength(tokenWeights, x.Rows);
         Check(dx, x.Rows, x.Columns);
         if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
+        using var scope = Measure(
+            weight, (dWeight is null ? 4.0 : 6.0) * x.Rows * weight.Length, 2.0 * x.ByteLength + (dWeight is null ? 2 : 4) * weight.ByteLength);
         LinearCrossEntropyForwardBackwardCore(x, weight, targets, tokenWeights, losses, dx, dWeight);
     }
 

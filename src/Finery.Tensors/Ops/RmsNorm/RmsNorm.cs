@@ -18,6 +18,7 @@ public abstract partial class Kernels
         if (x is not null) Check(x, h.Rows, h.Columns);
         Check(residual, h.Rows, h.Columns);
         Check(y, h.Rows, h.Columns);
+        using var scope = Measure(weight, 5.0 * h.Length, h.ByteLength + (x?.ByteLength * 2 ?? 0) + y.ByteLength);
         RmsNormForwardCore(h, x, weight, epsilon, residual, scale, y);
     }
 
@@ -37,6 +38,7 @@ public abstract partial class Kernels
         Check(residual, dy.Rows, dy.Columns);
         Check(dResidual, dy.Rows, dy.Columns);
         if (dWeight is not null) CheckLength(dWeight, dy.Columns);
+        using var scope = Measure(weight, 10.0 * dy.Length, dy.ByteLength + residual.ByteLength + (accumulate ? 2 : 1) * dResidual.ByteLength);
         RmsNormBackwardCore(dy, residual, scale, weight, dResidual, dWeight, accumulate);
     }
 

@@ -43,6 +43,8 @@ public abstract partial class Kernels
             if ((uint)position >= (uint)cos.Rows)
                 throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position} is outside [0, {cos.Rows}).");
         }
+        double rotated = (double)qkv.Rows * (shape.HeadCount + shape.KvHeadCount) * shape.HeadSize;
+        using var scope = Measure(qkv, 3 * rotated, 8 * rotated);
         RopeCore(qkv, positions, cos, sin, shape, inverse);
     }
 

@@ -7,6 +7,7 @@ public abstract partial class Kernels
     public double SumOfSquares(Tensor tensor)
     {
         Check(tensor, tensor.Rows, tensor.Columns);
+        using var scope = Measure(tensor, 2.0 * tensor.Length, tensor.ByteLength);
         return SumOfSquaresCore(tensor);
     }
 

@@ -8,6 +8,7 @@ public abstract partial class Kernels
     public void SwiGluForward(Tensor gateUp, Tensor y)
     {
         Check(gateUp, y.Rows, 2 * y.Columns);
+        using var scope = Measure(y, 5.0 * y.Length, gateUp.ByteLength + y.ByteLength);
         SwiGluForwardCore(gateUp, y);
     }
 
@@ -19,6 +20,7 @@ public abstract partial class Kernels
     {
         Check(gateUp, dy.Rows, 2 * dy.Columns);
         Check(dGateUp, dy.Rows, 2 * dy.Columns);
+        using var scope = Measure(dGateUp, 10.0 * dy.Length, dy.ByteLength + gateUp.ByteLength + dGateUp.ByteLength);
         SwiGluBackwardCore(dy, gateUp, dGateUp);
     }
 
