@@ -29,6 +29,8 @@ internal unsafe interface IWidth<V> where V : struct
 
     static abstract V Divide(V a, V b);
 
+    static abstract V SquareRoot(V a);
+
     /// <summary><c>a b + c</c>, fused where the processor can.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
 
@@ -52,6 +54,7 @@ internal readonly unsafe struct Width512 : IWidth<F512>
     public static F512 Subtract(F512 a, F512 b) => a - b;
     public static F512 Multiply(F512 a, F512 b) => a * b;
     public static F512 Divide(F512 a, F512 b) => a / b;
+    public static F512 SquareRoot(F512 a) => Vector512.Sqrt(a);
     public static F512 MultiplyAdd(F512 a, F512 b, F512 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F512 Max(F512 a, F512 b) => Vector512.MaxNative(a, b);
     public static F512 Exp(F512 x) => VectorMath.Exp(x);
@@ -68,6 +71,7 @@ internal readonly unsafe struct Width256 : IWidth<F256>
     public static F256 Subtract(F256 a, F256 b) => a - b;
     public static F256 Multiply(F256 a, F256 b) => a * b;
     public static F256 Divide(F256 a, F256 b) => a / b;
+    public static F256 SquareRoot(F256 a) => Vector256.Sqrt(a);
     public static F256 MultiplyAdd(F256 a, F256 b, F256 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F256 Max(F256 a, F256 b) => Vector256.MaxNative(a, b);
     public static F256 Exp(F256 x) => VectorMath.Exp(x);
@@ -84,6 +88,7 @@ internal readonly unsafe struct Width128 : IWidth<F128>
     public static F128 Subtract(F128 a, F128 b) => a - b;
     public static F128 Multiply(F128 a, F128 b) => a * b;
     public static F128 Divide(F128 a, F128 b) => a / b;
+    public static F128 SquareRoot(F128 a) => Vector128.Sqrt(a);
     public static F128 MultiplyAdd(F128 a, F128 b, F128 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F128 Max(F128 a, F128 b) => Vector128.MaxNative(a, b);
     public static F128 Exp(F128 x) => VectorMath.Exp(x);
@@ -101,6 +106,7 @@ internal readonly unsafe struct Scalar : IWidth<float>
     public static float Subtract(float a, float b) => a - b;
     public static float Multiply(float a, float b) => a * b;
     public static float Divide(float a, float b) => a / b;
+    public static float SquareRoot(float a) => MathF.Sqrt(a);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MultiplyAdd(float a, float b, float c) =>
         Fma.IsSupported || AdvSimd.IsSupported ? float.FusedMultiplyAdd(a, b, c) : a * b + c;
@@ -128,6 +134,15 @@ internal static class Widths
         else if (Vector256.IsHardwareAccelerated) pool.For(tasks, new AtWidth<TBody, Width256, F256>(body, count, grain));
         else if (Vector128.IsHardwareAccelerated) pool.For(tasks, new AtWidth<TBody, Width128, F128>(body, count, grain));
         else pool.For(tasks, new AtWidth<TBody, Scalar, float>(body, count, grain));
+    }
+
+    /// <summary>Runs <paramref name="body"/> once, on this thread, in the widest instructions this processor has.</summary>
+    public static void Run<TBody>(in TBody body) where TBody : struct, IVectorBody
+    {
+        if (Vector512.IsHardwareAccelerated) body.Run<Width512, F512>(0, 0);
+        else if (Vector256.IsHardwareAccelerated) body.Run<Width256, F256>(0, 0);
+        else if (Vector128.IsHardwareAccelerated) body.Run<Width128, F128>(0, 0);
+        else body.Run<Scalar, float>(0, 0);
     }
 
     private readonly struct AtWidth<TBody, W, V>(TBody body, int count, int grain) : IParallelBody
