@@ -52,7 +52,7 @@ internal static unsafe class SoftcapRow
             {
                 V u = W.Max(least, W.Multiply(W.Load(row + i), scale));
                 u = W.Multiply(minus, W.Max(least, W.Multiply(minus, u)));
-                W.Store(W.Multiply(c, W.Divide(u, W.SquareRoot(W.MultiplyAdd(u, u, one)))), row + i);
+                W.Store(W.Multiply(c, W.Divide(u, W.Sqrt(W.MultiplyAdd(u, u, one)))), row + i);
             }
             return i;
         }
@@ -72,7 +72,7 @@ internal static unsafe class SoftcapRow
                 V z = W.Load(row + i), u = W.Multiply(z, scale);
                 // Not below zero, whose root would be NaN; 1 - u^2 without cancellation.
                 V slack = W.Max(zero, W.Multiply(W.Subtract(one, u), W.Add(one, u)));
-                V slope = tanh ? slack : W.Multiply(slack, W.SquareRoot(slack));
+                V slope = tanh ? slack : W.Multiply(slack, W.Sqrt(slack));
                 W.Store(W.Multiply(W.Multiply(f, W.Exp(W.Subtract(z, shift))), slope), row + i);
             }
             return i;
