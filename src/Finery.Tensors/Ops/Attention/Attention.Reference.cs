@@ -42,8 +42,10 @@ public sealed partial class ReferenceKernels
                 for (int j = starts.Integers[i]; j <= i; j++)
                 {
                     long key = Key(qkv, shape, head, j), value = Value(qkv, shape, head, j);
-                    double probability = Math.Exp(Score(qkv, shape, head, i, j) - logSumExp[(long)i * shape.HeadCount + head]);
+                    double score = Score(qkv, shape, head, i, j);
+                    double probability = Math.Exp(score - logSumExp[(long)i * shape.HeadCount + head]);
                     double dScore = probability * (Dot(dOutput, row, qkv, value, HS) - delta) * scale;
+                    if (shape.Softcap > 0) dScore *= 1 - score / shape.Softcap * (score / shape.Softcap);
                     for (int d = 0; d < HS; d++)
                     {
                         sums[query + d] += dScore * qkv[key + d];
@@ -57,7 +59,10 @@ public sealed partial class ReferenceKernels
     }
 
     private static double Score(Tensor qkv, AttentionShape shape, int head, int i, int j) =>
-        Dot(qkv, Query(qkv, shape, head, i), qkv, Key(qkv, shape, head, j), shape.HeadSize) / Math.Sqrt(shape.HeadSize);
+        Bounded(Dot(qkv, Query(qkv, shape, head, i), qkv, Key(qkv, shape, head, j), shape.HeadSize) / Math.Sqrt(shape.HeadSize), shape);
+
+    private static double Bounded(double score, AttentionShape shape) =>
+        shape.Softcap > 0 ? shape.Softcap * Math.Tanh(score / shape.Softcap) : score;
 
     // Element where a head's query, key or value of a row begins.
     private static long Query(Tensor qkv, AttentionShape shape, int head, int row) => (long)row * qkv.Columns + head * shape.HeadSize;

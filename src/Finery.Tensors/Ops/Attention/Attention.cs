@@ -4,14 +4,15 @@ public abstract partial class Kernels
 {
     /// <summary>
     /// Causal grouped-query attention within documents, all rows of the batch as one flat sequence: token i sees keys
-    /// <c>starts[i]..i</c>, scores are scaled by <c>1/sqrt(HS)</c>, softmax and its sums in fp32.
+    /// <c>starts[i]..i</c>, scores are scaled by <c>1/sqrt(HS)</c> and bounded by the softcap of
+    /// <paramref name="shape"/> if it has one; softmax and its sums in fp32.
     /// </summary>
     /// <param name="qkv">[N, (H + 2 KV) HS].</param>
     /// <param name="starts">I32 [N]: flat index of the first token of i's document segment; non-decreasing, <c>starts[i] &lt;= i</c>.</param>
     /// <param name="shape">Layout of a row.</param>
     /// <param name="output">[N, H HS], overwritten.</param>
     /// <param name="logSumExp">[N, H], overwritten: saved for the backward pass.</param>
-    /// <param name="maxLogit">[H], overwritten: the largest scaled score of each head (for QK-clip and monitoring).</param>
+    /// <param name="maxLogit">[H], overwritten: the largest scaled (and bounded) score of each head, for QK-clip and monitoring.</param>
     public void AttentionForward(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit)
     {
@@ -26,7 +27,8 @@ public abstract partial class Kernels
     }
 
     /// <summary>Gradients of <see cref="AttentionForward"/> (pretraining reference 8): with <c>P = exp(S - LSE)</c> and
-    /// <c>Dl = rowsum(dO O)</c>: <c>dV += P^T dO</c>, <c>dS = P (dO V^T - Dl)</c>, <c>dQ = scale dS K</c>, <c>dK = scale dS^T Q</c>.</summary>
+    /// <c>Dl = rowsum(dO O)</c>: <c>dV += P^T dO</c>, <c>dS = P (dO V^T - Dl)</c>, times <c>1 - (S/c)^2</c> under a softcap, <c>dQ = scale dS K</c>,
+    /// <c>dK = scale dS^T Q</c>.</summary>
     /// <param name="dOutput">[N, H HS].</param>
     /// <param name="qkv">[N, (H + 2 KV) HS].</param>
     /// <param name="output">[N, H HS] of the forward pass.</param>

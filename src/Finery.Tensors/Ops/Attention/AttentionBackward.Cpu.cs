@@ -134,7 +134,11 @@ public sealed partial class CpuKernels
                     if (seen > 0)
                     {
                         float logSumExp = LogSumExp[(long)query * H + kvHead * G + (tile + row) % G];
-                        SoftmaxBackward<W, V>(p + row * Keys, ds + row * Keys, RoundUp(seen, W.Count), logSumExp, deltas[tile + row]);
+                        float* scores = p + row * Keys, gradients = ds + row * Keys;
+                        int length = RoundUp(seen, W.Count);
+                        if (Shape.Softcap > 0)
+                            AttentionSoftcap.Backward<W, V>(scores, gradients, length, logSumExp, deltas[tile + row], Shape.Softcap);
+                        else SoftmaxBackward<W, V>(scores, gradients, length, logSumExp, deltas[tile + row]);
                     }
                     new Span<float>(p + row * Keys + seen, filled - seen).Clear();
                     new Span<float>(ds + row * Keys + seen, filled - seen).Clear();

@@ -109,6 +109,7 @@ public sealed partial class CpuKernels
                     {
                         int seen = Math.Min(visible, from + row / G + Offset + 1 - key);
                         float* rowScores = scores + (row - tile) * AttentionTiles.Keys;
+                        if (Shape.Softcap > 0 && seen > 0) AttentionSoftcap.Bound<W, V>(rowScores, columns, Shape.Softcap);
                         if (seen <= 0) new Span<float>(rowScores, columns).Clear();
                         else Softmax<W, V>(rowScores, seen, columns, ref max[row], ref total[row], sum + row * width, width, ref maxLogits[row % G]);
                     }

@@ -19,7 +19,10 @@ public sealed partial class ReferenceKernels
                 int column = head / (shape.HeadCount / shape.KvHeadCount) * HS;
                 var scores = new double[length + s + 1];
                 for (int j = 0; j < scores.Length; j++)
-                    scores[j] = Dot(qkv, Query(qkv, shape, head, s), keys, (long)j * width + column, HS) / Math.Sqrt(HS);
+                {
+                    double score = Dot(qkv, Query(qkv, shape, head, s), keys, (long)j * width + column, HS) / Math.Sqrt(HS);
+                    scores[j] = Bounded(score, shape);
+                }
                 var (max, sum) = ExponentialSum(scores);
                 for (int d = 0; d < HS; d++)
                 {

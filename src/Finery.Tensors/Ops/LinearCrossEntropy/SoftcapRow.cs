@@ -12,7 +12,7 @@ internal static unsafe class SoftcapRow
     /// <summary>Bounds the row in place. NaN stays NaN.</summary>
     public static void Apply(float* row, int length, CrossEntropyOptions options)
     {
-        if (options.Curve == SoftcapCurve.Tanh) Widths.Run(new Tanh(row, length, options.Softcap));
+        if (options.Curve == SoftcapCurve.Tanh) Widths.Run(new HyperbolicTangent(row, length, options.Softcap));
         else Widths.Run(new InverseSquareRoot(row, length, options.Softcap));
     }
 
@@ -20,7 +20,15 @@ internal static unsafe class SoftcapRow
     public static void Gradient(float* row, int length, float max, float factor, CrossEntropyOptions options) =>
         Widths.Run(new Slopes(row, length, max, factor, options.Softcap, options.Curve == SoftcapCurve.Tanh));
 
-    private readonly struct Tanh(float* row, int length, float cap) : IVectorBody
+    /// <summary><c>c tanh(z / c) = c - 2 c / (e^(2z/c) + 1)</c>: exact to one rounding of c.</summary>
+    [MethodImpl(AggressiveInlining)]
+    public static V Tanh<W, V>(V z, float c) where W : struct, IWidth<V> where V : struct
+    {
+        V e = W.Exp(W.Multiply(z, W.Broadcast(2 / c)));
+        return W.Add(W.Broadcast(c), W.Divide(W.Broadcast(-2 * c), W.Add(e, W.Broadcast(1))));
+    }
+
+    private readonly struct HyperbolicTangent(float* row, int length, float cap) : IVectorBody
     {
         public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct =>
             Rest<Scalar, float>(Rest<W, V>(0));
@@ -28,13 +36,7 @@ internal static unsafe class SoftcapRow
         [MethodImpl(AggressiveOptimization)]
         private int Rest<W, V>(int i) where W : struct, IWidth<V> where V : struct
         {
-            // tanh(u) = 1 - 2 / (e^(2u) + 1): exact to one rounding of 1, that is of the cap.
-            V scale = W.Broadcast(2 / cap), c = W.Broadcast(cap), twice = W.Broadcast(-2 * cap), one = W.Broadcast(1);
-            for (; i <= length - W.Count; i += W.Count)
-            {
-                V e = W.Exp(W.Multiply(W.Load(row + i), scale));
-                W.Store(W.Add(c, W.Divide(twice, W.Add(e, one))), row + i);
-            }
+            for (; i <= length - W.Count; i += W.Count) W.Store(Tanh<W, V>(W.Load(row + i), cap), row + i);
             return i;
         }
     }

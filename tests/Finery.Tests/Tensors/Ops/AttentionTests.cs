@@ -66,9 +66,15 @@ public class AttentionTests : OpTest
     };
 
     [Theory, MemberData(nameof(Shapes))]
-    public void Cpu_matches_reference_on_any_threads(int H, int KV, int HS, int[] lengths)
+    public void Cpu_matches_reference_on_any_threads(int H, int KV, int HS, int[] lengths) =>
+        CpuMatchesReference(new AttentionShape(H, KV, HS), lengths);
+
+    [Theory, MemberData(nameof(Shapes))]
+    public void Cpu_matches_reference_with_a_softcap(int H, int KV, int HS, int[] lengths) =>
+        CpuMatchesReference(new AttentionShape(H, KV, HS) { Softcap = 1.5f }, lengths);
+
+    private void CpuMatchesReference(AttentionShape shape, int[] lengths)
     {
-        var shape = new AttentionShape(H, KV, HS);
         int N = lengths.Sum();
         var (qkv, dOutput, starts) = (Normal(1, N, shape.QkvColumns), Normal(2, N, shape.OutputColumns), Documents(lengths));
         var expected = Run(Create("reference"), qkv, starts, shape, dOutput);
@@ -100,13 +106,14 @@ public class AttentionTests : OpTest
     }
 
     [Theory]
-    [InlineData(2, 1, 8, 1, 7, 3)]
-    [InlineData(1, 1, 2, 1)]
-    [InlineData(3, 3, 6, 5, 1, 1)]
-    [InlineData(1, 1, 2, 66)]
-    public void Gradients_are_exact(int H, int KV, int HS, params int[] lengths) => AssertGradients(kernels =>
+    [InlineData(2, 1, 8, 0, 1, 7, 3)]
+    [InlineData(1, 1, 2, 0, 1)]
+    [InlineData(3, 3, 6, 0, 5, 1, 1)]
+    [InlineData(1, 1, 2, 0, 66)]
+    [InlineData(2, 1, 4, 1.5f, 1, 9)]
+    public void Gradients_are_exact(int H, int KV, int HS, float softcap, params int[] lengths) => AssertGradients(kernels =>
     {
-        var (shape, N) = (new AttentionShape(H, KV, HS), lengths.Sum());
+        var (shape, N) = (new AttentionShape(H, KV, HS) { Softcap = softcap }, lengths.Sum());
         var (qkv, dOutput, starts) = (Normal(3, N, shape.QkvColumns), Normal(4, N, shape.OutputColumns), Documents(lengths));
         var pass = Run(kernels, qkv, starts, shape, dOutput);
         return new(
@@ -150,6 +157,25 @@ public class AttentionTests : OpTest
             var behind = Run(Create(name), longer, Documents(shift, 90), shape, dLonger);
             AssertSameBits(alone.Output, behind.Output.Slice(shift, 90));
             AssertSameBits(alone.DQkv, behind.DQkv.Slice(shift, 90));
+        }
+    }
+
+    [Theory, MemberData(nameof(AllKernels))]
+    public void A_softcap_bounds_scores_and_a_wide_one_changes_nothing(string name)
+    {
+        var (qkv, dOutput) = (Normal(12, 20f, 70, 24), Normal(13, 70, 8));
+        var pass = Run(Create(name), qkv, Documents(70), new AttentionShape(1, 1, 8) { Softcap = 50 }, dOutput);
+        Assert.InRange(pass.MaxLogit[0], 49.9, 50);
+        var (small, shape) = (Normal(14, .5f, 70, 24), new AttentionShape(1, 1, 8));
+        var (plain, wide) = (
+            Run(Create(name), small, Documents(70), shape, dOutput),
+            Run(Create(name), small, Documents(70), shape with { Softcap = 1000 }, dOutput));
+        AssertClose(plain.Output, wide.Output, 1e-4);
+        AssertClose(plain.DQkv, wide.DQkv, 1e-4);
+        foreach (float bad in (float[])[-1, float.NaN, float.PositiveInfinity])
+        {
+            Assert.Throws<ArgumentException>(
+                () => Run(Create(name), small, Documents(70), shape with { Softcap = bad }, dOutput));
         }
     }
 

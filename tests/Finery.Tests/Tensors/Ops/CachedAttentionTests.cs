@@ -7,15 +7,17 @@ public class CachedAttentionTests : OpTest
 {
     [Theory]
     [InlineData("reference", 1)]
+    [InlineData("reference", 50, 1.5f)]
+    [InlineData("cpu2", 20, 1.5f)]
     [InlineData("cpu1", 1)]
     [InlineData("cpu2", 1)]
     [InlineData("cpu2", 7)]
     [InlineData("cpu2", 64)]
     [InlineData("cpu3", 100)]
-    public void In_any_portions_it_equals_attention_over_the_whole(string name, int portion)
+    public void In_any_portions_it_equals_attention_over_the_whole(string name, int portion, float softcap = 0)
     {
         const int N = 137;
-        var shape = new AttentionShape(6, 2, 24);
+        var shape = new AttentionShape(6, 2, 24) { Softcap = softcap };
         var qkv = Normal(1, N, shape.QkvColumns);
         var (expected, logSumExp, maxLogit) = (Zeros(N, shape.OutputColumns), Zeros(N, 6), Zeros(6));
         Create("reference").AttentionForward(qkv, Integers(new int[N]), shape, expected, logSumExp, maxLogit);

@@ -67,6 +67,14 @@ public class MuonTests : OpTest
         Assert.Equal(most, highest, 6e-6);
     }
 
+    [Fact]
+    public void Five_quintic_steps_lift_small_values_above_their_later_range()
+    {
+        double highest = 0;
+        for (int i = 0; i <= 200_000; i++) highest = Math.Max(highest, Map(Orthogonalization.Quintic, .002 + .998 * i / 200_000));
+        Assert.Equal(1.20237, highest, 6e-6);
+    }
+
     private static double Map(Orthogonalization iteration, double x)
     {
         foreach (var (a, b, c) in iteration.Steps()) x *= a + b * x * x + c * x * x * x * x;
