@@ -13,7 +13,7 @@ public sealed unsafe partial class CpuKernels
     {
         int D = x.Columns, V = weight.Rows;
         losses.Floats.Clear();
-        if (dx is not null) dx.Floats.Clear();
+        dx?.Bytes.Clear();
         int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / 2 / Math.Max(1, V), MinChunkRows, MaxChunkRows));
         float* student = _divergence.Floats(2L * chunkRows * V), teacher = student + (long)chunkRows * V;
         float* weights = tokenWeights.FloatPointer;
@@ -25,15 +25,15 @@ public sealed unsafe partial class CpuKernels
             while (next < x.Rows && next - first < chunkRows && weights[next] != 0) next++;
             int count = next - first;
             if (count == 0) break;
-            var chunk = StridedMatrix.RowMajor(x.FloatPointer + (long)first * D, D);
-            var teacherChunk = StridedMatrix.RowMajor(teacherX.FloatPointer + (long)first * teacherX.Columns, teacherX.Columns);
+            var chunk = Matrix(x).From(first, 0);
             _gemm.Multiply(count, V, D, chunk, Matrix(weight).Transposed, student, V, add: false);
-            _gemm.Multiply(count, V, teacherX.Columns, teacherChunk, Matrix(teacherWeight).Transposed, teacher, V, add: false);
+            _gemm.Multiply(
+                count, V, teacherX.Columns, Matrix(teacherX).From(first, 0), Matrix(teacherWeight).Transposed, teacher, V, add: false);
             var rows = new DivergenceRows(student, teacher, V, weights + first, losses.FloatPointer + first, options, dx is not null);
             _pool.For(count, rows, grain: 1);
             if (dx is null) continue;
             var dz = StridedMatrix.RowMajor(student, V);
-            _gemm.Multiply(count, D, V, dz, Matrix(weight), dx.FloatPointer + (long)first * D, D, add: false);
+            _gemm.Multiply(count, D, V, dz, Matrix(weight), Matrix(dx).From(first, 0), add: false);
             if (dWeight is not null) _gemm.Multiply(V, D, count, dz.Transposed, chunk, dWeight.FloatPointer, D, add: true);
         }
     }

@@ -72,7 +72,6 @@ public class LinearDivergenceTests : OpTest
     [InlineData(1, 1, 1, 1)]
     [InlineData(37, 24, 9, 131)]
     [InlineData(601, 5, 7, 67)] // Two chunks.
-    [InlineData(60, 3, 2, 45007)] // Chunks cut short by the vocabulary.
     public void Cpu_matches_reference_with_the_same_bits_on_any_threads(int N, int D, int teacherD, int V)
     {
         var (x, weight, teacherX, teacherWeight) = (Normal(1, N, D), Normal(2, V, D), Normal(3, N, teacherD), Normal(4, V, teacherD));
@@ -80,7 +79,6 @@ public class LinearDivergenceTests : OpTest
         for (int i = 2; i < N; i += 5) tokenWeights[i] = 0;
         foreach (var kind in Enum.GetValues<Divergence>())
         {
-            if (V > 1000 && kind == Divergence.Reverse) continue;
             Tensor[] Run(string name)
             {
                 var (losses, alone, dx, dWeight) = (Poisoned(N), Poisoned(N), Poisoned(N, D), Normal(6, .1f, V, D));
