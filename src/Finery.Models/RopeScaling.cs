@@ -7,7 +7,8 @@ public abstract record RopeScaling(double Factor, int OriginalSequenceLength)
 {
     /// <summary>What is wrong, or null.</summary>
     internal virtual string? Fault =>
-        Factor >= 1 && double.IsFinite(Factor) && OriginalSequenceLength > 0 ? null : "needs factor >= 1 and a positive original context.";
+        Factor >= 1 && double.IsFinite(Factor) && OriginalSequenceLength > 0
+            ? null : "needs factor >= 1 and a positive original context.";
 }
 
 /// <summary>Llama 3.1's: by wavelength, kept below one bound, divided above another, blended between.</summary>

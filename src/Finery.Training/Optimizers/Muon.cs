@@ -26,7 +26,8 @@ public sealed record MuonOptimizerSettings
     /// <summary>Of embedding, head and norms.</summary>
     public AdamWOptimizerSettings Rest { get; init; } = new();
 
-    /// <summary>Learning rate of the rest as a multiple of that of the matrices; 1 fits <see cref="MuonScale.Moonlight"/>.</summary>
+    /// <summary>Learning rate of the rest as a multiple of that of the matrices; 1 fits
+    /// <see cref="MuonScale.Moonlight"/>.</summary>
     public double RestRate { get; init; } = 1;
 
     /// <summary>Everything wrong with these settings; empty where nothing is.</summary>
@@ -39,8 +40,8 @@ public sealed record MuonOptimizerSettings
     }
 }
 
-/// <summary>Muon (Jordan et al. 2024; pretraining reference 2.2) for the matrices inside the layers, each on its own even where storage is
-/// fused; <see cref="AdamW"/> for everything else.</summary>
+/// <summary>Muon (Jordan et al. 2024; pretraining reference 2.2) for the matrices inside the layers, each on its own even where
+/// storage is fused; <see cref="AdamW"/> for everything else.</summary>
 public sealed class Muon : Optimizer
 {
     private readonly MuonOptimizerSettings _settings;
@@ -51,7 +52,8 @@ public sealed class Muon : Optimizer
     /// <summary>Allocates zero momenta and moments.</summary>
     /// <param name="parameters">Trainable: each with a gradient.</param>
     /// <param name="settings">Checked here.</param>
-    /// <exception cref="ArgumentException">A setting is impossible or a parameter has no gradient; the message lists every fault.</exception>
+    /// <exception cref="ArgumentException">A setting is impossible or a parameter has no gradient; the message lists every
+    /// fault.</exception>
     public Muon(IReadOnlyList<Parameter> parameters, MuonOptimizerSettings settings)
     {
         string[] errors =

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace Finery.Tests.Tensors;
 
-/// <summary>What every op test needs: kernels to run on, tensors with seeded values, comparisons that say where they failed.</summary>
+/// <summary>What every op test needs: kernels to run on, tensors with seeded values, comparisons that say where they
+/// failed.</summary>
 public abstract class OpTest : IDisposable
 {
     private readonly List<Kernels> _kernels = [];
@@ -82,7 +83,8 @@ public abstract class OpTest : IDisposable
         return tensor;
     }
 
-    /// <summary>Fails where <c>|actual - expected| &gt; tolerance max(1, largest |expected|)</c>: error relative to the tensor's scale.</summary>
+    /// <summary>Fails where <c>|actual - expected| &gt; tolerance max(1, largest |expected|)</c>: error relative to the tensor's
+    /// scale.</summary>
     protected static void AssertClose(
         ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double tolerance = 1e-5,
         [CallerArgumentExpression(nameof(actual))] string what = "")
@@ -132,7 +134,8 @@ public abstract class OpTest : IDisposable
 
     /// <summary>In double precision the gradients of the reference agree with central differences to 1e-6 of their scale; in single
     /// precision those of every backend agree with them to 1e-4.</summary>
-    /// <param name="run">Makes its tensors with the methods of this class, the same values each time, and runs the op both ways.</param>
+    /// <param name="run">Makes its tensors with the methods of this class, the same values each time, and runs the op both
+    /// ways.</param>
     protected void AssertGradients(Func<Kernels, Differentiable> run)
     {
         var single = Arena;

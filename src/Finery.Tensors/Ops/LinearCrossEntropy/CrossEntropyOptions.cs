@@ -10,8 +10,10 @@ public enum SoftcapCurve
     InverseSquareRoot,
 }
 
-/// <summary>Additions to the cross-entropy of the output head (pretraining reference 1.4); the default has none and costs nothing.</summary>
-/// <param name="ZLoss">lambda: every loss gains <c>lambda logsumexp(z)^2</c>, of the true log-sum-exp; usually 1e-4, 0 for none.</param>
+/// <summary>Additions to the cross-entropy of the output head (pretraining reference 1.4); the default has none and costs
+/// nothing.</summary>
+/// <param name="ZLoss">lambda: every loss gains <c>lambda logsumexp(z)^2</c>, of the true log-sum-exp; usually 1e-4, 0 for
+/// none.</param>
 /// <param name="Softcap">c: logits are bounded to (-c, c) before anything else; 0 for none.</param>
 /// <param name="Curve">How they are bounded.</param>
 public readonly record struct CrossEntropyOptions(float ZLoss = 0, float Softcap = 0, SoftcapCurve Curve = SoftcapCurve.Tanh)

@@ -49,7 +49,8 @@ internal static unsafe class SoftcapRow
         [MethodImpl(AggressiveOptimization)]
         private int Rest<W, V>(int i) where W : struct, IWidth<V> where V : struct
         {
-            V scale = W.Broadcast(1 / cap), c = W.Broadcast(cap), one = W.Broadcast(1), least = W.Broadcast(-Flat), minus = W.Broadcast(-1);
+            V scale = W.Broadcast(1 / cap), c = W.Broadcast(cap), one = W.Broadcast(1);
+            V least = W.Broadcast(-Flat), minus = W.Broadcast(-1);
             for (; i <= length - W.Count; i += W.Count)
             {
                 V u = W.Max(least, W.Multiply(W.Load(row + i), scale));
@@ -68,7 +69,8 @@ internal static unsafe class SoftcapRow
         [MethodImpl(AggressiveOptimization)]
         private int Rest<W, V>(int i) where W : struct, IWidth<V> where V : struct
         {
-            V scale = W.Broadcast(1 / cap), shift = W.Broadcast(max), f = W.Broadcast(factor), one = W.Broadcast(1), zero = W.Broadcast(0);
+            V scale = W.Broadcast(1 / cap), shift = W.Broadcast(max), f = W.Broadcast(factor);
+            V one = W.Broadcast(1), zero = W.Broadcast(0);
             for (; i <= length - W.Count; i += W.Count)
             {
                 V z = W.Load(row + i), u = W.Multiply(z, scale);

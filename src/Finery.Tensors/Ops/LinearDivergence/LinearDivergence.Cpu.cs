@@ -130,7 +130,8 @@ public sealed unsafe partial class CpuKernels
             return sum;
         }
 
-        /// <summary>Gradients from the derivatives by probability that replaced the teacher's logits: <c>q (g - mean)</c>.</summary>
+        /// <summary>Gradients from the derivatives by probability that replaced the teacher's logits:
+        /// <c>q (g - mean)</c>.</summary>
         [MethodImpl(AggressiveOptimization)]
         private void Weigh<W, V>(float* student, float* slopes, float shift, float mean, float factor, ref int i)
             where W : struct, IWidth<V> where V : struct

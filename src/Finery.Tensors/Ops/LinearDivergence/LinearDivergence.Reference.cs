@@ -37,7 +37,8 @@ public sealed partial class ReferenceKernels
         for (long i = 0; i < sums.Length; i++) dWeight![i] += sums[i];
     }
 
-    /// <summary>The divergence of two vectors of log probabilities, and its gradient with respect to the student's logits over tau.</summary>
+    /// <summary>The divergence of two vectors of log probabilities, and its gradient with respect to the student's logits over
+    /// tau.</summary>
     private static double Divergence(Divergence kind, double[] student, double[] teacher, double[] gradient)
     {
         double divergence = 0, mean = 0;

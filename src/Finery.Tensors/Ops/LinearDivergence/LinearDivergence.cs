@@ -21,9 +21,9 @@ public readonly record struct DivergenceOptions(Divergence Kind, float Temperatu
 
 public abstract partial class Kernels
 {
-    /// <summary>Divergence between the output heads of a student and a teacher, fused in chunks of rows: neither's full logits exist.
-    /// <c>q = softmax(x W^T / tau)</c>, <c>p = softmax(x' W'^T / tau)</c>, <c>loss[i] = tau^2 D(p, q)</c>; and from the same logits the
-    /// gradients of <c>sum(tokenWeights[i] loss[i])</c>.</summary>
+    /// <summary>Divergence between the output heads of a student and a teacher, fused in chunks of rows: neither's full logits
+    /// exist. <c>q = softmax(x W^T / tau)</c>, <c>p = softmax(x' W'^T / tau)</c>, <c>loss[i] = tau^2 D(p, q)</c>; and from the
+    /// same logits the gradients of <c>sum(tokenWeights[i] loss[i])</c>.</summary>
     /// <param name="x">[N, D] of the student.</param>
     /// <param name="weight">[V, D].</param>
     /// <param name="teacherX">[N, D'].</param>
@@ -44,7 +44,7 @@ public abstract partial class Kernels
         CheckLength(tokenWeights, x.Rows, DType.F32);
         CheckLength(losses, x.Rows, DType.F32);
         if (dx is not null) Check(dx, x.Rows, x.Columns);
-        if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
+        if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns, DType.F32);
         if (dx is null && dWeight is not null)
             throw new ArgumentException("LinearDivergence: dWeight without dx.", nameof(dWeight));
         if (!(options.Temperature > 0 && float.IsFinite(options.Temperature)))

@@ -4,8 +4,8 @@ namespace Finery.Tensors;
 /// smaller side.</summary>
 public enum Orthogonalization
 {
-    /// <summary>Five equal steps, tuned for steepness at zero rather than for a limit: values from .0075 up come to .68-1.13 (Keller
-    /// Jordan).</summary>
+    /// <summary>Five equal steps, tuned for steepness at zero rather than for a limit: values from .0075 up come to .68-1.13
+    /// (Keller Jordan).</summary>
     Quintic,
 
     /// <summary>Five steps, each the best for the range that the one before leaves (Amsel et al. 2025, arXiv 2505.16932).</summary>
@@ -38,7 +38,8 @@ internal static class OrthogonalizationSteps
         _ => Quintic,
     };
 
-    /// <summary>Factor on a matrix of Frobenius norm <paramref name="norm"/> that brings its singular values into the range of the steps.</summary>
+    /// <summary>Factor on a matrix of Frobenius norm <paramref name="norm"/> that brings its singular values into the range of
+    /// the steps.</summary>
     public static double Prescale(this Orthogonalization iteration, double norm) =>
         iteration == Orthogonalization.PolarExpress ? 1 / (1.02 * norm + 1e-6) : 1 / (norm + 1e-7);
 }

@@ -6,8 +6,8 @@ public enum QkClipRule
     /// <summary><see cref="Group"/> where every query head has its own key head, else <see cref="QueryOnly"/>.</summary>
     ByShape,
 
-    /// <summary>The largest logit of a group of query heads scales all its query rows and its key rows by the root of the factor: heads of
-    /// the group without large logits shrink with it.</summary>
+    /// <summary>The largest logit of a group of query heads scales all its query rows and its key rows by the root of the factor:
+    /// heads of the group without large logits shrink with it.</summary>
     Group,
 
     /// <summary>A head scales its own query rows by the whole factor: exact for each head, and the shared keys stay.</summary>
@@ -16,16 +16,17 @@ public enum QkClipRule
 
 public abstract partial class Kernels
 {
-    /// <summary>QK-clip (pretraining reference 2.3), after an optimizer step: <c>gamma = min(1, threshold / S)</c> brings attention logits
-    /// that exceeded the threshold back to it.</summary>
-    /// <param name="weight">[(H + 2 KV) HS, D] projection to queries, keys and values; fp32 masters, before any narrower copy. Scaled in
-    /// place.</param>
+    /// <summary>QK-clip (pretraining reference 2.3), after an optimizer step: <c>gamma = min(1, threshold / S)</c> brings
+    /// attention logits that exceeded the threshold back to it.</summary>
+    /// <param name="weight">[(H + 2 KV) HS, D] projection to queries, keys and values; fp32 masters, before any narrower copy.
+    /// Scaled in place.</param>
     /// <param name="maxLogits">[H]: S, the largest logit of each head over the whole step; the caller resets it.</param>
     /// <param name="shape">Layout of the rows of <paramref name="weight"/>.</param>
     /// <param name="threshold">tau, usually 100.</param>
     /// <param name="rule">Which rows are scaled.</param>
     /// <returns>How many heads were above the threshold.</returns>
-    /// <exception cref="ArithmeticException">A logit is not finite: the step has diverged or saw no token. Nothing is scaled.</exception>
+    /// <exception cref="ArithmeticException">A logit is not finite: the step has diverged or saw no token. Nothing is
+    /// scaled.</exception>
     public int QkClip(Tensor weight, Tensor maxLogits, AttentionShape shape, float threshold, QkClipRule rule = QkClipRule.ByShape)
     {
         CheckShape(shape);

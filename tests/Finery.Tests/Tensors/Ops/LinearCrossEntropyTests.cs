@@ -98,7 +98,7 @@ public class LinearCrossEntropyTests : OpTest
     [InlineData(5, 3, 2)]
     [InlineData(37, 24, 131)]
     [InlineData(601, 9, 67)] // Two chunks.
-    [InlineData(130, 5, 45007)] // Chunks cut short by the vocabulary.
+    [InlineData(20, 3, 9001)]
     public void Cpu_matches_reference_with_the_same_bits_on_any_threads(int N, int D, int V) => CpuMatchesReference(N, D, V, default);
 
     [Theory]

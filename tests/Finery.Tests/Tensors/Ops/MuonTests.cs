@@ -10,7 +10,8 @@ public class MuonTests : OpTest
         Kernels kernels, Tensor gradient, Orthogonalization iteration = Orthogonalization.Quintic, MuonScale scale = MuonScale.Keller)
     {
         var weight = Zeros(gradient.Rows, gradient.Columns);
-        kernels.Muon(weight, Copy(gradient), Zeros(gradient.Rows, gradient.Columns), new MuonSettings(-1, 0, 0, Scale: scale, Iteration: iteration));
+        var settings = new MuonSettings(-1, 0, 0, Scale: scale, Iteration: iteration);
+        kernels.Muon(weight, Copy(gradient), Zeros(gradient.Rows, gradient.Columns), settings);
         return weight;
     }
 

@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Finery.Tests.Tensors.Ops;
 
-/// <summary>A NaN in any input comes out wherever the reference says that it must: no maximum, mask or fast path swallows it.</summary>
+/// <summary>A NaN in any input comes out wherever the reference says that it must: no maximum, mask or fast path swallows
+/// it.</summary>
 public class NotANumberTests : OpTest
 {
     private static readonly AttentionShape Shape = new(2, 1, 4);
