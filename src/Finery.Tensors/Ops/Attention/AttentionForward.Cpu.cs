@@ -162,6 +162,8 @@ public sealed partial class CpuKernels
                 totals = W.Add(totals, probability);
             }
             total += W.Sum(totals);
+            // Vector maxima may drop a NaN, sums never do.
+            if (float.IsNaN(total)) maxLogit = float.NaN;
         }
     }
 }
