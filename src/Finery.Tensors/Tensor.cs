@@ -6,11 +6,12 @@ namespace Finery.Tensors;
 /// A contiguous row-major array of up to four dimensions in native memory owned by an <see cref="Arena"/>. Most ops see it as a
 /// matrix: the last dimension is <see cref="Columns"/>, all others together are <see cref="Rows"/>.
 /// </summary>
+/// <remarks>A tape's activations have no memory until the tape has planned it; nothing reads or writes them before.</remarks>
 [DebuggerDisplay("{Description}")]
 public sealed unsafe class Tensor
 {
     private readonly int[] _shape;
-    private readonly byte* _data;
+    private byte* _data;
 
     internal Tensor(string name, DType type, int[] shape, byte* data)
     {
@@ -55,11 +56,16 @@ public sealed unsafe class Tensor
     public Span<int> Integers => new(IntegerPointer, checked((int)Length));
 
     /// <summary>All bytes of the tensor.</summary>
-    public Span<byte> Bytes => new(_data, checked((int)ByteLength));
+    public Span<byte> Bytes => new(Data, checked((int)ByteLength));
 
-    internal float* FloatPointer => Type == DType.F32 ? (float*)_data : throw WrongType(DType.F32);
+    /// <summary>Whether there is memory behind this tensor yet.</summary>
+    public bool IsBound => _data != null;
 
-    internal int* IntegerPointer => Type == DType.I32 ? (int*)_data : throw WrongType(DType.I32);
+    internal byte* Data => _data != null ? _data : throw Unbound();
+
+    internal float* FloatPointer => Type == DType.F32 ? (float*)Data : throw WrongType(DType.F32);
+
+    internal int* IntegerPointer => Type == DType.I32 ? (int*)Data : throw WrongType(DType.I32);
 
     private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
 
@@ -70,7 +76,8 @@ public sealed unsafe class Tensor
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, Rows);
-        return new(name ?? Name, Type, [count, Columns], _data + (long)start * Columns * Type.ByteSize())
+        // A slice of an outline is an outline.
+        return new(name ?? Name, Type, [count, Columns], _data == null ? null : _data + (long)start * Columns * Type.ByteSize())
         {
             Gradient = Gradient?.Slice(start, count, name),
         };
@@ -78,6 +85,16 @@ public sealed unsafe class Tensor
 
     /// <inheritdoc/>
     public override string ToString() => Description;
+
+    /// <summary>A tensor to be given memory later.</summary>
+    internal static Tensor WithoutMemory(string name, DType type, ReadOnlySpan<int> shape) => new(name, type, shape.ToArray(), null);
+
+    /// <summary>Gives this tensor its memory, once.</summary>
+    internal void Bind(byte* data)
+    {
+        if (_data != null) throw new InvalidOperationException($"{Description} has memory already.");
+        _data = data;
+    }
 
     internal static long Product(ReadOnlySpan<int> shape)
     {
@@ -89,6 +106,9 @@ public sealed unsafe class Tensor
         }
         return product;
     }
+
+    private InvalidOperationException Unbound() => new(
+        $"{Description} has no memory: its tape has not planned any yet (see Tape.Plan), it is not used in this pass, or it is an outline.");
 
     private InvalidOperationException WrongType(DType expected) => new($"{Description} is not {expected}.");
 }

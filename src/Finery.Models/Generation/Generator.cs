@@ -53,6 +53,7 @@ public sealed class Generator : IDisposable
         _last = _arena.Floats("last", 1, model.Config.EmbeddingSize);
         _head = new Tape(kernels, _arena, gradients: false);
         _logits = model.Logits(_head, _last);
+        _head.Plan();
     }
 
     /// <summary>Most tokens of prompt and text together.</summary>
@@ -234,6 +235,7 @@ public sealed class Generator : IDisposable
             _inputs = new ModelInputs(arena, tokens);
             _tape = new Tape(kernels, arena, gradients: false);
             Hidden = model.Hidden(_tape, _inputs, cache);
+            _tape.Plan();
         }
 
         /// <summary>[tokens, D].</summary>

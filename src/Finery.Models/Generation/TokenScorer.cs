@@ -24,6 +24,7 @@ public sealed class TokenScorer : IDisposable
         _targets = _arena.Integers("targets", tokens);
         _tape = new Tape(kernels, _arena, gradients: false);
         _losses = model.Losses(_tape, _inputs, _targets, _arena.Floats("tokenWeights", tokens), weightsKnown: false);
+        _tape.Plan();
     }
 
     /// <summary>Most tokens of one batch.</summary>

@@ -14,6 +14,7 @@ public sealed class RopeTable
         double[] frequencies = Frequencies(config);
         Cos = arena.Floats("rope.cos", positions, frequencies.Length);
         Sin = arena.Floats("rope.sin", positions, frequencies.Length);
+        if (arena.IsOutline) return;
         Parallel.For(0, positions, position =>
         {
             int row = position * frequencies.Length;

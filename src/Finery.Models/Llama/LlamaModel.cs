@@ -10,7 +10,7 @@ namespace Finery.Models.Llama;
 /// </summary>
 public sealed class LlamaModel : IDisposable
 {
-    private readonly Arena _arena = new("model");
+    private readonly Arena _arena;
     private readonly LlamaWeights _weights;
     private readonly RopeTable _rope;
 
@@ -19,13 +19,13 @@ public sealed class LlamaModel : IDisposable
     /// <param name="seed">Of the initial weights.</param>
     /// <param name="trainable">Whether parameters have gradients.</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
-    public LlamaModel(ModelConfig config, ulong seed, bool trainable) : this(config, trainable) =>
+    public LlamaModel(ModelConfig config, ulong seed, bool trainable) : this(config, trainable, new Arena("model")) =>
         _weights.Initialize(seed, config.LayerCount);
 
-    private LlamaModel(ModelConfig config, bool trainable)
+    private LlamaModel(ModelConfig config, bool trainable, Arena arena)
     {
         config.ThrowIfInvalid();
-        Config = config;
+        (Config, _arena) = (config, arena);
         try
         {
             _weights = new LlamaWeights(_arena, config, trainable);
@@ -38,8 +38,17 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
+    /// <summary>A model without memory, to be recorded and measured but not run.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public static LlamaModel Outline(ModelConfig config, bool trainable) => new(config, trainable, Arena.Outline("model"));
+
     /// <summary>Shape of the model.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>Bytes of weights, their gradients where trainable, and tables.</summary>
+    public long Bytes => _arena.Bytes;
 
     /// <summary>Trainable tensors, in a fixed order.</summary>
     public IReadOnlyList<Parameter> Parameters => _weights.Parameters;
@@ -58,7 +67,7 @@ public sealed class LlamaModel : IDisposable
         using var checkpoint = SafeTensorsFolder.Open(folder);
         // The shapes are checked before anything is allocated: a hostile config.json costs nothing.
         LlamaCheckpoint.Check(config, checkpoint, folder);
-        var model = new LlamaModel(config, trainable);
+        var model = new LlamaModel(config, trainable, new Arena("model"));
         try
         {
             foreach (var (name, tensor) in model._weights.Named) checkpoint.ReadFloats(name, tensor.Floats);
@@ -104,6 +113,7 @@ public sealed class LlamaModel : IDisposable
         for (int i = 0; i < _weights.Layers.Length; i++)
         {
             var layer = _weights.Layers[i];
+            tape.Segment();
             (stream, var a) = tape.RmsNorm(stream, branch, layer.InputNorm, Config.RmsNormEpsilon);
             var qkv = tape.Linear(a, layer.Qkv);
             if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
@@ -114,6 +124,7 @@ public sealed class LlamaModel : IDisposable
             (stream, var b) = tape.RmsNorm(stream, branch, layer.PostNorm, Config.RmsNormEpsilon);
             branch = tape.Linear(tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
         }
+        tape.Segment();
         return tape.RmsNorm(stream, branch, _weights.Norm, Config.RmsNormEpsilon).Output;
     }
 

@@ -87,9 +87,9 @@ public sealed partial class Tape
     public Tensor Attention(Tensor qkv, Tensor starts, AttentionShape shape)
     {
         Consume(qkv);
-        var output = Activation("attention", qkv.Rows, shape.OutputColumns);
-        var logSumExp = arena.Floats("logSumExp", qkv.Rows, shape.HeadCount);
-        var maxLogit = arena.Floats("maxLogit", shape.HeadCount);
+        var output = Activation($"attention of {qkv.Name}", qkv.Rows, shape.OutputColumns);
+        var logSumExp = Saved("logSumExp", qkv.Rows, shape.HeadCount);
+        var maxLogit = _arena.Floats("maxLogit", shape.HeadCount);
         Record(new AttentionOperation(qkv, starts, shape, output, logSumExp, maxLogit));
         return output;
     }
@@ -97,6 +97,10 @@ public sealed partial class Tape
     private sealed class AttentionOperation(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([output.Gradient, qkv, output, logSumExp, starts], [qkv.Gradient])
+            : new([qkv, starts], [output, logSumExp, maxLogit]);
+
         public override void Forward(Kernels kernels) =>
             kernels.AttentionForward(qkv, starts, shape, output, logSumExp, maxLogit);
 

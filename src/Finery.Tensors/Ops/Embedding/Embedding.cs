@@ -50,13 +50,17 @@ public sealed partial class Tape
     /// <returns>[N, D].</returns>
     public Tensor Embedding(Tensor ids, Tensor table)
     {
-        var output = Activation("embedding", (int)ids.Length, table.Columns);
+        var output = WideActivation("embedding", (int)ids.Length, table.Columns);
         Record(new EmbeddingOperation(ids, table, output));
         return output;
     }
 
     private sealed class EmbeddingOperation(Tensor ids, Tensor table, Tensor output) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([ids, output.Gradient], [table.Gradient])
+            : new([ids, table], [output]);
+
         public override void Forward(Kernels kernels) => kernels.EmbeddingForward(ids, table, output);
 
         public override void Backward(Kernels kernels)

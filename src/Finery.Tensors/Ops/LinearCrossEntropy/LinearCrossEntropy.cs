@@ -70,14 +70,25 @@ public sealed partial class Tape
     public Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, bool weightsKnown)
     {
         Consume(x);
-        var losses = arena.Floats("losses", x.Rows);
-        Record(new LinearCrossEntropyOperation(x, weight, targets, tokenWeights, losses, weightsKnown && gradients));
+        var losses = _arena.Floats("losses", x.Rows);
+        Record(new LinearCrossEntropyOperation(x, weight, targets, tokenWeights, losses, weightsKnown && _gradients));
         return losses;
     }
 
     private sealed class LinearCrossEntropyOperation(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, bool gradientsWithForward) : Operation
     {
+        // With gradients it adds to those of the head.
+        public override bool IsRepeatable => false;
+
+        public override Uses UsesOf(Pass pass)
+        {
+            if (pass == Pass.Backward && gradientsWithForward) return new([], []);
+            return pass == Pass.Backward || gradientsWithForward
+                ? new([x, weight, targets, tokenWeights], [losses, x.Gradient, weight.Gradient])
+                : new([x, weight, targets], [losses]);
+        }
+
         public override void Forward(Kernels kernels)
         {
             if (gradientsWithForward) ForwardBackward(kernels);

@@ -73,6 +73,10 @@ public sealed partial class Tape
 
     private sealed class RopeOperation(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([qkv.Gradient, positions], [qkv.Gradient])
+            : new([qkv, positions], [qkv]);
+
         public override void Forward(Kernels kernels) => kernels.Rope(qkv, positions, cos, sin, shape, inverse: false);
 
         public override void Backward(Kernels kernels) => kernels.Rope(qkv.Gradient!, positions, cos, sin, shape, inverse: true);
