@@ -6,6 +6,7 @@ using Finery.Benchmarks;
 var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
 {
     ["gemm"] = arguments => GemmBenchmark.Run(Options.Parse(arguments)),
+    ["profile"] = arguments => ProfileBenchmark.Run(Options.Parse(arguments)),
     ["scaling"] = ScalingBenchmark.Run,
 };
 

@@ -22,18 +22,22 @@ public sealed unsafe class Arena : IDisposable
 
     /// <summary>An arena without memory yet.</summary>
     /// <param name="name">For errors.</param>
-    public Arena(string name) : this(name, outline: false)
+    /// <param name="floats">What <see cref="Floats"/> allocates: <see cref="DType.F64"/> where the reference computes exact gradients.</param>
+    public Arena(string name, DType floats = DType.F32) : this(name, floats, outline: false)
     {
     }
 
-    private Arena(string name, bool outline) => (_name, _outline) = (name, outline);
+    private Arena(string name, DType floats, bool outline) => (_name, FloatType, _outline) = (name, floats, outline);
 
     /// <summary>An arena that only counts: its tensors have shapes but no memory, and fail where one is read or written. What is built
     /// on it can be recorded and measured, not run.</summary>
-    public static Arena Outline(string name) => new(name, outline: true);
+    public static Arena Outline(string name) => new(name, DType.F32, outline: true);
 
     /// <summary>Whether this arena only counts.</summary>
     public bool IsOutline => _outline;
+
+    /// <summary>What <see cref="Floats"/> allocates.</summary>
+    public DType FloatType { get; }
 
     /// <summary>Bytes handed out so far.</summary>
     public long Bytes { get; private set; }
@@ -47,8 +51,8 @@ public sealed unsafe class Arena : IDisposable
         return new Tensor(tensor, type, shape.ToArray(), Reserve(tensor, bytes));
     }
 
-    /// <summary>Allocates a float tensor.</summary>
-    public Tensor Floats(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, DType.F32, shape);
+    /// <summary>Allocates a float tensor, of the arena's type of floats.</summary>
+    public Tensor Floats(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, FloatType, shape);
 
     /// <summary>Allocates an integer tensor.</summary>
     public Tensor Integers(string tensor, params ReadOnlySpan<int> shape) => Allocate(tensor, DType.I32, shape);

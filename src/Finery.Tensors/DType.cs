@@ -11,11 +11,19 @@ public enum DType
 
     /// <summary>32-bit signed integer: token ids, positions, document starts.</summary>
     I32 = 2,
+
+    /// <summary>IEEE 754 double precision: <see cref="ReferenceKernels"/> alone computes with it, for exact gradient checks.</summary>
+    F64 = 3,
 }
 
 /// <summary>Sizes of element types.</summary>
 public static class DTypes
 {
     /// <summary>Bytes of one element.</summary>
-    public static int ByteSize(this DType type) => type == DType.BF16 ? 2 : 4;
+    public static int ByteSize(this DType type) => type switch
+    {
+        DType.BF16 => 2,
+        DType.F64 => 8,
+        _ => 4,
+    };
 }

@@ -27,24 +27,40 @@ public abstract partial class Kernels : IDisposable
     private protected OpProfiler.Scope Measure(Tensor tensor, double flops, double bytes, [CallerMemberName] string op = "") =>
         Profiler is { } profiler ? profiler.Op(op, tensor.Name, flops, bytes) : default;
 
-    /// <summary>Fails unless <paramref name="tensor"/> is a <paramref name="rows"/> x <paramref name="columns"/> matrix of <paramref name="type"/>.</summary>
-    private protected static void Check(
-        Tensor tensor, int rows, int columns, DType type = DType.F32,
+    /// <summary>Whether floating-point tensors may be stored as <paramref name="type"/>.</summary>
+    private protected virtual bool Takes(DType type) => type == DType.F32;
+
+    /// <summary>Fails unless <paramref name="tensor"/> is a <paramref name="rows"/> x <paramref name="columns"/> matrix of
+    /// <paramref name="type"/>; null stands for any type this backend takes.</summary>
+    private protected void Check(
+        Tensor tensor, int rows, int columns, DType? type = null,
         [CallerMemberName] string op = "", [CallerArgumentExpression(nameof(tensor))] string argument = "")
     {
-        if (tensor.Rows != rows || tensor.Columns != columns || tensor.Type != type)
-            throw new ArgumentException($"{op}: {argument} is {tensor}; expected {type} [{rows}, {columns}].", argument);
+        if (tensor.Rows != rows || tensor.Columns != columns || !IsOf(tensor.Type, type))
+            throw new ArgumentException($"{op}: {argument} is {tensor}; expected {Expected(type)} [{rows}, {columns}].", argument);
     }
 
-    /// <summary>Fails unless <paramref name="tensor"/> has exactly <paramref name="length"/> elements of <paramref name="type"/>.</summary>
-    private protected static void CheckLength(
-        Tensor tensor, int length, DType type = DType.F32,
+    /// <summary>Fails unless <paramref name="tensor"/> has exactly <paramref name="length"/> elements of <paramref name="type"/>;
+    /// null stands for any type this backend takes.</summary>
+    private protected void CheckLength(
+        Tensor tensor, int length, DType? type = null,
         [CallerMemberName] string op = "", [CallerArgumentExpression(nameof(tensor))] string argument = "")
     {
-        if (tensor.Length != length || tensor.Type != type)
-            throw new ArgumentException($"{op}: {argument} is {tensor}; expected {type} [{length}].", argument);
+        if (tensor.Length != length || !IsOf(tensor.Type, type))
+            throw new ArgumentException($"{op}: {argument} is {tensor}; expected {Expected(type)} [{length}].", argument);
     }
+
+    // F32 asked for by name is what is kept wide beside narrower activations; the reference widens that to F64.
+    private bool IsOf(DType actual, DType? type) =>
+        actual == type || (type is null && Takes(actual)) || (type == DType.F32 && actual == DType.F64 && Takes(actual));
+
+    private string Expected(DType? type) =>
+        type?.ToString() ?? string.Join(" or ", Enum.GetValues<DType>().Where(candidate => Takes(candidate)));
 }
 
 /// <summary>Plain loops in double precision: the definition that every other backend is tested against.</summary>
-public sealed partial class ReferenceKernels : Kernels;
+/// <remarks>Takes every floating-point type, mixed as they come: operands are widened exactly and results rounded once.</remarks>
+public sealed partial class ReferenceKernels : Kernels
+{
+    private protected override bool Takes(DType type) => type != DType.I32;
+}

@@ -27,14 +27,12 @@ public readonly record struct NonFiniteElement(int Row, int Column, float Value)
     internal string Place => string.Create(CultureInfo.InvariantCulture, $"row {Row}, column {Column}");
 
     /// <summary>The first such element of a floating-point tensor, or null.</summary>
-    internal static unsafe NonFiniteElement? In(Tensor tensor)
+    internal static NonFiniteElement? In(Tensor tensor)
     {
-        if (tensor.Type is not (DType.F32 or DType.BF16)) return null;
-        byte* data = tensor.Data;
+        if (tensor.Type == DType.I32) return null;
         for (long i = 0; i < tensor.Length; i++)
         {
-            float value = tensor.Type == DType.F32 ? ((float*)data)[i] : (float)((BFloat16*)data)[i];
-            if (!float.IsFinite(value)) return new((int)(i / tensor.Columns), (int)(i % tensor.Columns), value);
+            if (!double.IsFinite(tensor[i])) return new((int)(i / tensor.Columns), (int)(i % tensor.Columns), (float)tensor[i]);
         }
         return null;
     }

@@ -30,11 +30,11 @@ public sealed partial class Tape
     /// <param name="gradients">False records inference only: no gradient buffers, <see cref="Backward"/> is an error.</param>
     /// <param name="recompute">What the backward pass computes again.</param>
     /// <param name="activations">Type of the activations inside branches and of their gradients; the residual stream and its gradient
-    /// stay <see cref="DType.F32"/>.</param>
+    /// stay of the arena's type of floats.</param>
     public Tape(
         Kernels? kernels, Arena arena, bool gradients, Recompute recompute = Recompute.None, DType activations = DType.F32)
     {
-        (_kernels, _arena, _gradients, Recompute, _activations) = (kernels, arena, gradients, recompute, activations);
+        (_kernels, _arena, _gradients, Recompute, _activations) = (kernels, arena, gradients, recompute, activations == DType.F32 ? arena.FloatType : activations);
         if (kernels is null && !arena.IsOutline)
             throw new ArgumentException("A tape without kernels cannot run: give it an arena that is an outline.", nameof(kernels));
     }
@@ -87,10 +87,10 @@ public sealed partial class Tape
     private Tensor Activation(string name, params ReadOnlySpan<int> shape) => WithGradient(name, _activations, shape);
 
     /// <summary>A tensor of the residual stream, or another whose precision matters, with its gradient.</summary>
-    private Tensor WideActivation(string name, params ReadOnlySpan<int> shape) => WithGradient(name, DType.F32, shape);
+    private Tensor WideActivation(string name, params ReadOnlySpan<int> shape) => WithGradient(name, _arena.FloatType, shape);
 
     /// <summary>A tensor without gradient that the backward pass may need; it has no memory before the plan.</summary>
-    private Tensor Saved(string name, params ReadOnlySpan<int> shape) => Unplanned(name, DType.F32, shape);
+    private Tensor Saved(string name, params ReadOnlySpan<int> shape) => Unplanned(name, _arena.FloatType, shape);
 
     private Tensor WithGradient(string name, DType type, ReadOnlySpan<int> shape)
     {

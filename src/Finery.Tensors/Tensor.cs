@@ -67,6 +67,29 @@ public sealed unsafe class Tensor
 
     internal int* IntegerPointer => Type == DType.I32 ? (int*)Data : throw WrongType(DType.I32);
 
+    /// <summary>Element <paramref name="index"/> of a floating-point tensor in double precision: widened exactly, rounded when stored.</summary>
+    /// <remarks>For reference kernels and tests, which hold for every element type; other kernels take pointers.</remarks>
+    internal double this[long index]
+    {
+        get => Type switch
+        {
+            DType.F32 => ((float*)Data)[InRange(index)],
+            DType.BF16 => (float)((BFloat16*)Data)[InRange(index)],
+            DType.F64 => ((double*)Data)[InRange(index)],
+            _ => throw WrongType(DType.F64),
+        };
+        set
+        {
+            switch (Type)
+            {
+                case DType.F32: ((float*)Data)[InRange(index)] = (float)value; break;
+                case DType.BF16: ((BFloat16*)Data)[InRange(index)] = (BFloat16)(float)value; break;
+                case DType.F64: ((double*)Data)[InRange(index)] = value; break;
+                default: throw WrongType(DType.F64);
+            }
+        }
+    }
+
     private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
 
     /// <summary>A view of <paramref name="count"/> rows from <paramref name="start"/>, sharing memory (and gradient).</summary>
@@ -109,6 +132,9 @@ public sealed unsafe class Tensor
 
     private InvalidOperationException Unbound() => new(
         $"{Description} has no memory: its tape has not planned any yet (see Tape.Plan), it is not used in this pass, or it is an outline.");
+
+    private long InRange(long index) =>
+        (ulong)index < (ulong)Length ? index : throw new ArgumentOutOfRangeException(nameof(index), $"{Description} has no element {index}.");
 
     private InvalidOperationException WrongType(DType expected) => new($"{Description} is not {expected}.");
 }

@@ -45,4 +45,27 @@ public class TensorTests : OpTest
         Assert.Contains("ids I32 [3]", error.Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => Arena.Floats("x", 3).Integers.Length);
     }
+
+    [Theory]
+    [InlineData(DType.F32, 1.001, 1.00100004673004150390625)]
+    [InlineData(DType.BF16, 1.001, 1)]
+    [InlineData(DType.BF16, -3.02, -3.015625)]
+    [InlineData(DType.F64, 1.001, 1.001)]
+    public void An_element_is_rounded_when_stored_and_widened_exactly(DType type, double value, double stored)
+    {
+        var tensor = Arena.Allocate("t", type, 2, 2);
+        tensor[3] = value;
+        Assert.Equal(stored, tensor[3]);
+        Assert.Equal(0, tensor[2]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor[4]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor[-1] = 1);
+        Assert.Throws<InvalidOperationException>(() => Arena.Integers("ids", 3)[0]);
+    }
+
+    [Fact]
+    public void Element_types_keep_their_numbers_and_sizes()
+    {
+        Assert.Equal([0, 1, 2, 3], [(int)DType.F32, (int)DType.BF16, (int)DType.I32, (int)DType.F64]);
+        Assert.Equal([4, 2, 4, 8], [DType.F32.ByteSize(), DType.BF16.ByteSize(), DType.I32.ByteSize(), DType.F64.ByteSize()]);
+    }
 }

@@ -7,15 +7,14 @@ public sealed partial class ReferenceKernels
     {
         double beta1 = settings.Beta1, beta2 = settings.Beta2;
         double correction1 = 1 - Math.Pow(beta1, settings.Step), correction2 = 1 - Math.Pow(beta2, settings.Step);
-        Span<float> p = weight.Floats, g = gradient.Floats, m = firstMoment.Floats, v = secondMoment.Floats;
-        for (int i = 0; i < p.Length; i++)
+        for (long i = 0; i < weight.Length; i++)
         {
-            double scaled = (double)g[i] * settings.GradientScale;
-            double first = beta1 * m[i] + (1 - beta1) * scaled;
-            double second = beta2 * v[i] + (1 - beta2) * scaled * scaled;
-            double decayed = p[i] * (1 - (double)settings.LearningRate * settings.WeightDecay);
+            double scaled = gradient[i] * settings.GradientScale;
+            double first = beta1 * firstMoment[i] + (1 - beta1) * scaled;
+            double second = beta2 * secondMoment[i] + (1 - beta2) * scaled * scaled;
+            double decayed = weight[i] * (1 - (double)settings.LearningRate * settings.WeightDecay);
             double step = first / correction1 / (Math.Sqrt(second / correction2) + settings.Epsilon);
-            (m[i], v[i], p[i], g[i]) = ((float)first, (float)second, (float)(decayed - settings.LearningRate * step), 0);
+            (firstMoment[i], secondMoment[i], weight[i], gradient[i]) = (first, second, decayed - settings.LearningRate * step, 0);
         }
     }
 }

@@ -5,7 +5,7 @@ public sealed partial class ReferenceKernels
     private protected override void AttentionForwardCore(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit)
     {
-        maxLogit.Floats.Fill(float.NegativeInfinity);
+        for (int head = 0; head < shape.HeadCount; head++) maxLogit[head] = double.NegativeInfinity;
         for (int i = 0; i < qkv.Rows; i++)
         {
             for (int head = 0; head < shape.HeadCount; head++)
@@ -13,14 +13,15 @@ public sealed partial class ReferenceKernels
                 int start = starts.Integers[i];
                 var scores = new double[i + 1 - start];
                 for (int j = start; j <= i; j++) scores[j - start] = Score(qkv, shape, head, i, j);
-                double max = scores.Max(), sum = scores.Sum(score => Math.Exp(score - max));
-                maxLogit.Floats[head] = Math.Max(maxLogit.Floats[head], (float)max);
-                logSumExp.Floats[i * shape.HeadCount + head] = (float)(max + Math.Log(sum));
+                var (max, sum) = ExponentialSum(scores);
+                maxLogit[head] = Math.Max(maxLogit[head], max);
+                logSumExp[(long)i * shape.HeadCount + head] = max + Math.Log(sum);
                 for (int d = 0; d < shape.HeadSize; d++)
                 {
                     double value = 0;
-                    for (int j = start; j <= i; j++) value += Math.Exp(scores[j - start] - max) / sum * Value(qkv, shape, head, j)[d];
-                    output.Floats[i * output.Columns + head * shape.HeadSize + d] = (float)value;
+                    for (int j = start; j <= i; j++)
+                        value += Math.Exp(scores[j - start] - max) / sum * qkv[Value(qkv, shape, head, j) + d];
+                    output[(long)i * output.Columns + head * shape.HeadSize + d] = value;
                 }
             }
         }
@@ -36,45 +37,51 @@ public sealed partial class ReferenceKernels
         {
             for (int head = 0; head < shape.HeadCount; head++)
             {
-                var gradient = dOutput.Floats.Slice(i * output.Columns + head * HS, HS);
-                double delta = Dot(gradient, output.Floats.Slice(i * output.Columns + head * HS, HS));
-                var query = Query(qkv, shape, head, i);
-                var dQuery = sums.AsSpan(i * qkv.Columns + head * HS, HS);
+                long row = (long)i * output.Columns + head * HS, query = Query(qkv, shape, head, i);
+                double delta = Dot(dOutput, row, output, row, HS);
                 for (int j = starts.Integers[i]; j <= i; j++)
                 {
-                    int kvHead = head / (shape.HeadCount / shape.KvHeadCount);
-                    var dKey = sums.AsSpan(j * qkv.Columns + shape.KeyOffset + kvHead * HS, HS);
-                    var dValue = sums.AsSpan(j * qkv.Columns + shape.ValueOffset + kvHead * HS, HS);
-                    double probability = Math.Exp(Score(qkv, shape, head, i, j) - logSumExp.Floats[i * shape.HeadCount + head]);
-                    double dScore = probability * (Dot(gradient, Value(qkv, shape, head, j)) - delta) * scale;
+                    long key = Key(qkv, shape, head, j), value = Value(qkv, shape, head, j);
+                    double probability = Math.Exp(Score(qkv, shape, head, i, j) - logSumExp[(long)i * shape.HeadCount + head]);
+                    double dScore = probability * (Dot(dOutput, row, qkv, value, HS) - delta) * scale;
                     for (int d = 0; d < HS; d++)
                     {
-                        dQuery[d] += dScore * Key(qkv, shape, head, j)[d];
-                        dKey[d] += dScore * query[d];
-                        dValue[d] += probability * gradient[d];
+                        sums[query + d] += dScore * qkv[key + d];
+                        sums[key + d] += dScore * qkv[query + d];
+                        sums[value + d] += probability * dOutput[row + d];
                     }
                 }
             }
         }
-        for (int i = 0; i < sums.Length; i++) dQkv.Floats[i] = (float)sums[i];
+        for (long i = 0; i < sums.Length; i++) dQkv[i] = sums[i];
     }
 
     private static double Score(Tensor qkv, AttentionShape shape, int head, int i, int j) =>
-        Dot(Query(qkv, shape, head, i), Key(qkv, shape, head, j)) / Math.Sqrt(shape.HeadSize);
+        Dot(qkv, Query(qkv, shape, head, i), qkv, Key(qkv, shape, head, j), shape.HeadSize) / Math.Sqrt(shape.HeadSize);
 
-    private static Span<float> Query(Tensor qkv, AttentionShape shape, int head, int row) =>
-        qkv.Floats.Slice(row * qkv.Columns + head * shape.HeadSize, shape.HeadSize);
+    // Element where a head's query, key or value of a row begins.
+    private static long Query(Tensor qkv, AttentionShape shape, int head, int row) => (long)row * qkv.Columns + head * shape.HeadSize;
 
-    private static Span<float> Key(Tensor qkv, AttentionShape shape, int head, int row) =>
+    private static long Key(Tensor qkv, AttentionShape shape, int head, int row) =>
         Query(qkv, shape, shape.HeadCount + head / (shape.HeadCount / shape.KvHeadCount), row);
 
-    private static Span<float> Value(Tensor qkv, AttentionShape shape, int head, int row) =>
+    private static long Value(Tensor qkv, AttentionShape shape, int head, int row) =>
         Query(qkv, shape, shape.HeadCount + shape.KvHeadCount + head / (shape.HeadCount / shape.KvHeadCount), row);
 
-    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    /// <summary>Sum over <paramref name="count"/> products of elements of two tensors, from the given elements on.</summary>
+    private static double Dot(Tensor a, long atA, Tensor b, long atB, int count)
     {
         double sum = 0;
-        for (int i = 0; i < a.Length; i++) sum += (double)a[i] * b[i];
+        for (int i = 0; i < count; i++) sum += a[atA + i] * b[atB + i];
         return sum;
+    }
+
+    /// <summary>The largest score (NaN if one is) and the sum of <c>exp(score - max)</c>.</summary>
+    private static (double Max, double Sum) ExponentialSum(ReadOnlySpan<double> scores)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (double score in scores) max = Math.Max(max, score);
+        foreach (double score in scores) sum += Math.Exp(score - max);
+        return (max, sum);
     }
 }

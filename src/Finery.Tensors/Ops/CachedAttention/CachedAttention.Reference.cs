@@ -8,20 +8,24 @@ public sealed partial class ReferenceKernels
         int HS = shape.HeadSize, width = keys.Columns;
         for (int s = 0; s < qkv.Rows; s++)
         {
-            qkv.Floats.Slice(s * qkv.Columns + shape.KeyOffset, width).CopyTo(keys.Slice(length + s, 1).Floats);
-            qkv.Floats.Slice(s * qkv.Columns + shape.ValueOffset, width).CopyTo(values.Slice(length + s, 1).Floats);
+            long source = (long)s * qkv.Columns, destination = (long)(length + s) * width;
+            for (int d = 0; d < width; d++)
+            {
+                keys[destination + d] = qkv[source + shape.KeyOffset + d];
+                values[destination + d] = qkv[source + shape.ValueOffset + d];
+            }
             for (int head = 0; head < shape.HeadCount; head++)
             {
                 int column = head / (shape.HeadCount / shape.KvHeadCount) * HS;
-                var weights = new double[length + s + 1];
-                for (int j = 0; j < weights.Length; j++)
-                    weights[j] = Dot(Query(qkv, shape, head, s), keys.Floats.Slice(j * width + column, HS)) / Math.Sqrt(HS);
-                double max = weights.Max(), sum = weights.Sum(score => Math.Exp(score - max));
+                var scores = new double[length + s + 1];
+                for (int j = 0; j < scores.Length; j++)
+                    scores[j] = Dot(qkv, Query(qkv, shape, head, s), keys, (long)j * width + column, HS) / Math.Sqrt(HS);
+                var (max, sum) = ExponentialSum(scores);
                 for (int d = 0; d < HS; d++)
                 {
                     double value = 0;
-                    for (int j = 0; j < weights.Length; j++) value += Math.Exp(weights[j] - max) / sum * values.Floats[j * width + column + d];
-                    output.Floats[s * output.Columns + head * HS + d] = (float)value;
+                    for (int j = 0; j < scores.Length; j++) value += Math.Exp(scores[j] - max) / sum * values[(long)j * width + column + d];
+                    output[(long)s * output.Columns + head * HS + d] = value;
                 }
             }
         }

@@ -41,7 +41,7 @@ public abstract partial class Kernels
     private protected abstract void LinearCrossEntropyForwardBackwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight);
 
-    private static void CheckHead(Tensor x, Tensor weight, Tensor targets, Tensor losses)
+    private void CheckHead(Tensor x, Tensor weight, Tensor targets, Tensor losses)
     {
         Check(weight, weight.Rows, x.Columns);
         CheckLength(targets, x.Rows, DType.I32);

@@ -8,16 +8,16 @@ public sealed partial class ReferenceKernels
         int half = shape.HeadSize / 2;
         for (int row = 0; row < qkv.Rows; row++)
         {
-            int table = positions.Integers[row] * half;
+            long table = (long)positions.Integers[row] * half;
             for (int head = 0; head < shape.HeadCount + shape.KvHeadCount; head++)
             {
-                var x = qkv.Floats.Slice(row * qkv.Columns + head * shape.HeadSize, shape.HeadSize);
+                long x = Query(qkv, shape, head, row);
                 for (int i = 0; i < half; i++)
                 {
-                    double c = cos.Floats[table + i], s = inverse ? -sin.Floats[table + i] : sin.Floats[table + i];
-                    double first = x[i], second = x[i + half];
-                    x[i] = (float)(first * c - second * s);
-                    x[i + half] = (float)(second * c + first * s);
+                    double c = cos[table + i], s = inverse ? -sin[table + i] : sin[table + i];
+                    double first = qkv[x + i], second = qkv[x + i + half];
+                    qkv[x + i] = first * c - second * s;
+                    qkv[x + i + half] = second * c + first * s;
                 }
             }
         }

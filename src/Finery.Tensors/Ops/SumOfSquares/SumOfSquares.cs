@@ -6,7 +6,7 @@ public abstract partial class Kernels
     /// threads. NaN and infinity propagate.</summary>
     public double SumOfSquares(Tensor tensor)
     {
-        if (tensor.Type != DType.F32) throw new ArgumentException($"SumOfSquares: {tensor} is not F32.", nameof(tensor));
+        Check(tensor, tensor.Rows, tensor.Columns);
         using var scope = Measure(tensor, 2.0 * tensor.Length, tensor.ByteLength);
         return SumOfSquaresCore(tensor);
     }
