@@ -53,6 +53,19 @@ internal sealed unsafe class Gemm : IDisposable
         for (int i = 0; i < _local.Length; i++) _local[i] = new Scratch();
     }
 
+    /// <summary>Bytes of all scratch memory.</summary>
+    public long ScratchBytes => _panels.Bytes + _rows.Bytes + _local.Sum(scratch => scratch.Bytes);
+
+    /// <summary>Most bytes of scratch memory that products with B of [<paramref name="k"/>, <paramref name="n"/>] ask for.</summary>
+    public static long MostScratchBytes(long k, long n, int threads)
+    {
+        // The widest panels, the longest tiles.
+        const int Width = 32, TileExtra = 16;
+        long panels = Math.Min(PanelBudget, k * ((n + Width - 1) / Width * Width));
+        long rows = (TileRows + TileExtra) * (long)(Math.Min(k, BlockSteps) + RowGap);
+        return sizeof(float) * (panels + threads * rows);
+    }
+
     /// <summary><c>C = A B</c>, or <c>C += A B</c>.</summary>
     /// <param name="m">Rows of A and C.</param>
     /// <param name="n">Columns of B and C.</param>

@@ -44,6 +44,10 @@ public sealed record PretrainStep : Step
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
+    /// <summary>What the backward pass computes again instead of keeping it: less memory, the same result.</summary>
+    [Neutral, Description("what the backward pass computes again to save memory")]
+    public Recompute Recompute { get; init; }
+
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
     public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
@@ -72,10 +76,11 @@ public sealed record PretrainStep : Step
         var config = shape.ToConfig(tokenizer.VocabSize, length, tokenizer.BosId, tokenizer.EosId);
         var source = new PretrainingBatches(shards, length, Rows ?? plan?.Rows ?? 16, context.Seed);
         using var kernels = new CpuKernels(context.Threads);
+        TrainingRun.RequireMemory(context, config, source.Rows * source.Length, Recompute, weightsKnown: true, held: 0);
         using var model = new LlamaModel(config, context.Seed, trainable: true);
         context.Log($"{shape}: {config.ParameterCount:N0} parameters");
         var budget = new TrainingRun.Budget(
             Steps ?? plan!.PretrainSteps, LearningRate ?? plan?.LearningRate ?? 3e-3, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
+        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute).Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
     }
 }

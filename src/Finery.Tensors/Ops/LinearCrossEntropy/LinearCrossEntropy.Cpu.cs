@@ -16,12 +16,15 @@ public sealed unsafe partial class CpuKernels
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight) =>
         Head(x, weight, targets, tokenWeights, losses, dx, dWeight);
 
+    private static int HeadChunk(int rows, int vocabulary) =>
+        Math.Min(rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+
     /// <summary>Gathers the rows that have a target, chunk by chunk, so that others cost nothing.</summary>
     private void Head(Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight)
     {
         int width = x.Columns, vocabulary = weight.Rows;
         losses.Floats.Clear();
-        int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+        int chunkRows = HeadChunk(x.Rows, vocabulary);
         long gathered = (long)chunkRows * width;
         float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);
         float* rows = logits + (long)chunkRows * vocabulary, gradients = rows + gathered;
