@@ -1,4 +1,4 @@
-using Finery.Models.Layers;
+using Finery.Tensors;
 
 namespace Finery.Models.Generation;
 

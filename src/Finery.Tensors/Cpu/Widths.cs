@@ -10,7 +10,7 @@ namespace Finery.Tensors;
 
 /// <summary>Float vectors of one instruction width. Kernels written over these static members compile to that width's code.</summary>
 /// <typeparam name="V">The vector.</typeparam>
-internal unsafe interface IWidth<V> where V : struct
+internal unsafe partial interface IWidth<V> where V : struct
 {
     /// <summary>Floats in a vector.</summary>
     static abstract int Count { get; }
@@ -29,6 +29,8 @@ internal unsafe interface IWidth<V> where V : struct
 
     static abstract V Divide(V a, V b);
 
+    static abstract V Sqrt(V value);
+
     /// <summary><c>a b + c</c>, fused where the processor can.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
 
@@ -42,7 +44,7 @@ internal unsafe interface IWidth<V> where V : struct
     static abstract float Sum(V value);
 }
 
-internal readonly unsafe struct Width512 : IWidth<F512>
+internal readonly unsafe partial struct Width512 : IWidth<F512>
 {
     public static int Count => 16;
     public static F512 Load(float* source) => Vector512.Load(source);
@@ -52,13 +54,14 @@ internal readonly unsafe struct Width512 : IWidth<F512>
     public static F512 Subtract(F512 a, F512 b) => a - b;
     public static F512 Multiply(F512 a, F512 b) => a * b;
     public static F512 Divide(F512 a, F512 b) => a / b;
+    public static F512 Sqrt(F512 value) => Vector512.Sqrt(value);
     public static F512 MultiplyAdd(F512 a, F512 b, F512 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F512 Max(F512 a, F512 b) => Vector512.MaxNative(a, b);
     public static F512 Exp(F512 x) => VectorMath.Exp(x);
     public static float Sum(F512 value) => Vector512.Sum(value);
 }
 
-internal readonly unsafe struct Width256 : IWidth<F256>
+internal readonly unsafe partial struct Width256 : IWidth<F256>
 {
     public static int Count => 8;
     public static F256 Load(float* source) => Vector256.Load(source);
@@ -68,13 +71,14 @@ internal readonly unsafe struct Width256 : IWidth<F256>
     public static F256 Subtract(F256 a, F256 b) => a - b;
     public static F256 Multiply(F256 a, F256 b) => a * b;
     public static F256 Divide(F256 a, F256 b) => a / b;
+    public static F256 Sqrt(F256 value) => Vector256.Sqrt(value);
     public static F256 MultiplyAdd(F256 a, F256 b, F256 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F256 Max(F256 a, F256 b) => Vector256.MaxNative(a, b);
     public static F256 Exp(F256 x) => VectorMath.Exp(x);
     public static float Sum(F256 value) => Vector256.Sum(value);
 }
 
-internal readonly unsafe struct Width128 : IWidth<F128>
+internal readonly unsafe partial struct Width128 : IWidth<F128>
 {
     public static int Count => 4;
     public static F128 Load(float* source) => Vector128.Load(source);
@@ -84,6 +88,7 @@ internal readonly unsafe struct Width128 : IWidth<F128>
     public static F128 Subtract(F128 a, F128 b) => a - b;
     public static F128 Multiply(F128 a, F128 b) => a * b;
     public static F128 Divide(F128 a, F128 b) => a / b;
+    public static F128 Sqrt(F128 value) => Vector128.Sqrt(value);
     public static F128 MultiplyAdd(F128 a, F128 b, F128 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F128 Max(F128 a, F128 b) => Vector128.MaxNative(a, b);
     public static F128 Exp(F128 x) => VectorMath.Exp(x);
@@ -91,7 +96,7 @@ internal readonly unsafe struct Width128 : IWidth<F128>
 }
 
 /// <summary>One float at a time: the tail of every loop, and processors without vectors.</summary>
-internal readonly unsafe struct Scalar : IWidth<float>
+internal readonly unsafe partial struct Scalar : IWidth<float>
 {
     public static int Count => 1;
     public static float Load(float* source) => *source;
@@ -101,6 +106,7 @@ internal readonly unsafe struct Scalar : IWidth<float>
     public static float Subtract(float a, float b) => a - b;
     public static float Multiply(float a, float b) => a * b;
     public static float Divide(float a, float b) => a / b;
+    public static float Sqrt(float value) => MathF.Sqrt(value);
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MultiplyAdd(float a, float b, float c) =>
         Fma.IsSupported || AdvSimd.IsSupported ? float.FusedMultiplyAdd(a, b, c) : a * b + c;

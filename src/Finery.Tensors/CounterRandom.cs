@@ -1,4 +1,4 @@
-namespace Finery.Models.Layers;
+namespace Finery.Tensors;
 
 /// <summary>Random bits as a pure function of a key and a counter: any element of a stream can be drawn alone, in any order, on
 /// any thread. The mixer is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).</summary>
