@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Finery.Tensors;
 
 public sealed unsafe partial class Tape
@@ -5,7 +7,7 @@ public sealed unsafe partial class Tape
     private (Operation Operation, Pass Pass)[] _forward = [];
     private (Operation Operation, Pass Pass)[] _backward = [];
     private MemoryPlan? _plan;
-    private Tensor? _block;
+    private byte* _block;
 
     /// <summary>Whether <see cref="Plan"/> was called.</summary>
     public bool IsPlanned => _plan is not null;
@@ -43,17 +45,16 @@ public sealed unsafe partial class Tape
         var placed = _planned.Where(lifespans.ContainsKey).ToList();
         foreach (var tensor in placed) plan.Add(tensor.ByteLength, lifespans[tensor]);
         plan.Place(SharesMemory);
+        _block = _arena.Reserve("activations", plan.Bytes);
         _plan = plan;
-        // 64 bytes a row, so that a block of any size is a tensor.
-        _block = _arena.Allocate("activations", DType.F32, checked((int)(plan.Bytes / Arena.Alignment)), Arena.Alignment / sizeof(float));
-        for (int i = 0; i < placed.Count && _block.IsBound; i++) placed[i].Bind(_block.Data + plan.Offset(i));
+        for (int i = 0; i < placed.Count && !_arena.IsOutline; i++) placed[i].Bind(_block + plan.Offset(i));
     }
 
     /// <summary>Fills the memory of all activations and gradients with a byte: nothing may come of it.</summary>
     internal void Poison(byte value)
     {
         Plan();
-        for (int row = 0; row < _block!.Rows; row++) _block.Slice(row, 1).Bytes.Fill(value);
+        NativeMemory.Fill(_block, (nuint)PlannedBytes, value);
     }
 
     /// <summary>The tensors that have memory, and when each is in use.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -64,14 +66,15 @@ public abstract partial class Kernels
         return seen * shape.OutputColumns;
     }
 
-    private static void CheckStarts(Tensor starts)
+    private void CheckStarts(Tensor starts, [CallerMemberName] string op = "")
     {
+        CheckLength(starts, (int)starts.Length, DType.I32, op);
         int previous = 0;
         var values = starts.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if (values[i] < previous || values[i] > i)
-                throw new ArgumentException($"Attention: starts[{i}] is {values[i]}; expected {previous}..{i}.", nameof(starts));
+                throw new ArgumentException($"{op}: starts[{i}] is {values[i]}; expected {previous}..{i}.", nameof(starts));
             previous = values[i];
         }
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -31,13 +33,14 @@ public abstract partial class Kernels
 
     private protected abstract void EmbeddingBackwardCore(Tensor ids, Tensor dOutput, Tensor dTable);
 
-    private static void CheckIds(Tensor ids, int vocabulary)
+    private void CheckIds(Tensor ids, int vocabulary, [CallerMemberName] string op = "")
     {
+        CheckLength(ids, (int)ids.Length, DType.I32, op);
         var values = ids.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if ((uint)values[i] >= (uint)vocabulary)
-                throw new ArgumentOutOfRangeException(nameof(ids), $"Embedding: id {values[i]} at {i} is outside [0, {vocabulary}).");
+                throw new ArgumentOutOfRangeException(nameof(ids), $"{op}: id {values[i]} at {i}; expected [0, {vocabulary}).");
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -41,17 +43,17 @@ public abstract partial class Kernels
     private protected abstract void LinearCrossEntropyForwardBackwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight);
 
-    private void CheckHead(Tensor x, Tensor weight, Tensor targets, Tensor losses)
+    private void CheckHead(Tensor x, Tensor weight, Tensor targets, Tensor losses, [CallerMemberName] string op = "")
     {
-        Check(weight, weight.Rows, x.Columns);
-        CheckLength(targets, x.Rows, DType.I32);
-        CheckLength(losses, x.Rows);
+        Check(weight, weight.Rows, x.Columns, op: op);
+        CheckLength(targets, x.Rows, DType.I32, op);
+        CheckLength(losses, x.Rows, op: op);
         var values = targets.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if (values[i] < -1 || values[i] >= weight.Rows)
                 throw new ArgumentOutOfRangeException(nameof(targets),
-                    $"LinearCrossEntropy: target {values[i]} at {i} is outside [-1, {weight.Rows}).");
+                    $"{op}: target {values[i]} at {i}; expected [-1, {weight.Rows}).");
         }
     }
 }

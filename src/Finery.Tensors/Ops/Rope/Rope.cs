@@ -38,10 +38,11 @@ public abstract partial class Kernels
         Check(qkv, (int)positions.Length, shape.QkvColumns);
         Check(cos, cos.Rows, shape.HeadSize / 2);
         Check(sin, cos.Rows, shape.HeadSize / 2);
+        CheckLength(positions, qkv.Rows, DType.I32);
         foreach (int position in positions.Integers)
         {
             if ((uint)position >= (uint)cos.Rows)
-                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position} is outside [0, {cos.Rows}).");
+                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position}; expected [0, {cos.Rows}).");
         }
         double rotated = (double)qkv.Rows * (shape.HeadCount + shape.KvHeadCount) * shape.HeadSize;
         using var scope = Measure(qkv, 3 * rotated, 8 * rotated);

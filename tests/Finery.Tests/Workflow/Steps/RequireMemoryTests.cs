@@ -1,0 +1,37 @@
+using Finery.Models;
+using Finery.Tensors;
+using Finery.Workflow.Runs;
+using Finery.Workflow.Steps;
+using Xunit;
+
+namespace Finery.Tests.Workflow.Steps;
+
+public class RequireMemoryTests
+{
+    private static readonly ModelConfig Config = new()
+    {
+        VocabSize = 1000, EmbeddingSize = 1024, LayerCount = 8, HeadCount = 16, KvHeadCount = 4, HeadSize = 64, FeedForwardSize = 4096,
+        SequenceLength = 1024,
+    };
+
+    [Fact]
+    public void Training_that_does_not_fit_is_refused_before_anything_is_allocated()
+    {
+        using var context = new RecordingContext();
+        // Two hundred million tokens at once: tens of terabytes of activations.
+        var error = Assert.Throws<StepFailedException>(
+            () => TrainingRun.RequireMemory(context, Config, 200_000_000, Recompute.None, weightsKnown: true, held: 0));
+        Assert.Equal(ExitCode.MissingPrerequisite, error.Code);
+        foreach (string part in new[] { "Training needs", "are available", "activations", "'rows'", "recompute: full" })
+            Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_allocated_already_is_not_asked_for_again()
+    {
+        using var context = new RecordingContext();
+        TrainingRun.RequireMemory(context, Config with { LayerCount = 1 }, 1024, Recompute.Full, weightsKnown: false, held: 0);
+        // A model of a petabyte that is there fits.
+        TrainingRun.RequireMemory(context, Config, 1024, Recompute.None, weightsKnown: true, held: 1L << 50);
+    }
+}
