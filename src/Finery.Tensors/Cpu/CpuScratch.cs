@@ -4,7 +4,8 @@ public sealed partial class CpuKernels
 {
     /// <inheritdoc/>
     public override long ScratchBytes =>
-        _gemm.ScratchBytes + _squares.Bytes + _head.Bytes + _normScratch.Bytes + _attentionScratch.Bytes;
+        _gemm.ScratchBytes + _squares.Bytes + _head.Bytes + _normScratch.Bytes + _attentionScratch.Bytes
+        + _divergence.Bytes + _muon.Bytes;
 
     /// <summary>Bytes of scratch memory that the ops of a decoder will have grown to, known before anything runs.</summary>
     /// <param name="tokens">N: tokens of a pass.</param>

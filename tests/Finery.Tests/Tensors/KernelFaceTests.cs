@@ -30,6 +30,8 @@ public class KernelFaceTests : OpTest
         (_, "length") => 0,
         (_, "settings") => new AdamWSettings(1e-3f, .9f, .95f, 1e-8f, .1f, 1, 1),
         (_, "scale" or "losses" or "tokenWeights") => Zeros(N),
+        (_, "options") => default(CrossEntropyOptions),
+        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward", "logSumExp") => Zeros(N),
         (_, "logSumExp") => Zeros(N, Shape.HeadCount),
         (_, "maxLogit") => Zeros(Shape.HeadCount),
         (_, "qkv" or "dQkv") => Zeros(N, Shape.QkvColumns),
