@@ -12,7 +12,8 @@ using Finery.Workflow.Runs;
 namespace Finery.Workflow.Steps;
 
 /// <summary>What pretraining, finetuning and alignment share: the training loop tied to a step's records, checkpoints and outputs.</summary>
-internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds)
+internal sealed class TrainingRun(
+    StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, MasterWeights masters = MasterWeights.Split)
 {
     /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
     public const double CheckpointSeconds = 20;
@@ -30,7 +31,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
     {
-        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings());
+        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings { Masters = masters, Seed = context.Seed });
         long warmup = Math.Min(200, budget.Steps / 20);
         var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
         using var loop = new TrainingLoop(kernels, model, source, loss, optimizer, schedule, new TrainingLoopSettings
