@@ -85,10 +85,19 @@ public sealed partial record ModelConfig
             return;
         }
         json.WriteStartObject("rope_scaling");
-        json.WriteString("rope_type", "llama3");
+        json.WriteString("rope_type", scaling is YarnScaling ? "yarn" : "llama3");
         json.WriteNumber("factor", scaling.Factor);
-        json.WriteNumber("low_freq_factor", scaling.LowFrequencyFactor);
-        json.WriteNumber("high_freq_factor", scaling.HighFrequencyFactor);
+        if (scaling is Llama3Scaling llama)
+        {
+            json.WriteNumber("low_freq_factor", llama.LowFrequencyFactor);
+            json.WriteNumber("high_freq_factor", llama.HighFrequencyFactor);
+        }
+        else if (scaling is YarnScaling yarn)
+        {
+            json.WriteNumber("beta_fast", yarn.FastTurns);
+            json.WriteNumber("beta_slow", yarn.SlowTurns);
+            if (yarn.AttentionFactor is { } factor) json.WriteNumber("attention_factor", factor);
+        }
         json.WriteNumber("original_max_position_embeddings", scaling.OriginalSequenceLength);
         json.WriteEndObject();
     }
@@ -147,7 +156,7 @@ public sealed partial record ModelConfig
             SequenceLength = Integer(json, "max_position_embeddings", smol ? 32768 : 2048),
             RmsNormEpsilon = (float)Number(json, "rms_norm_eps", 1e-6),
             RopeTheta = Number(nested ?? json, "rope_theta", Number(json, "rope_theta", smol ? 2e6 : 1e4)),
-            RopeScaling = ReadScaling(Find(json, "rope_scaling") ?? nested),
+            RopeScaling = ReadScaling(Find(json, "rope_scaling") ?? nested, Find(json, "max_position_embeddings")),
             NoRopeInterval = smol ? ReadNoRopeInterval(json, layers) : 0,
             TieEmbeddings = Flag(json, "tie_word_embeddings", smol),
             BosId = Find(json, "bos_token_id") is null ? null : Integer(json, "bos_token_id"),
@@ -164,7 +173,7 @@ public sealed partial record ModelConfig
         return width / heads;
     }
 
-    private static RopeScaling? ReadScaling(JsonElement? json)
+    private static RopeScaling? ReadScaling(JsonElement? json, JsonElement? context)
     {
         if (json is not { } scaling) return null;
         if (scaling.ValueKind != JsonValueKind.Object) throw new InvalidDataException("rope_scaling is not an object.");
@@ -172,10 +181,28 @@ public sealed partial record ModelConfig
         return type switch
         {
             "default" => null,
-            "llama3" => new RopeScaling(
+            "llama3" => new Llama3Scaling(
                 Number(scaling, "factor"), Number(scaling, "low_freq_factor"), Number(scaling, "high_freq_factor"),
                 Integer(scaling, "original_max_position_embeddings")),
-            _ => throw new InvalidDataException($"rope_scaling of type '{type}' is not supported; only 'llama3' is."),
+            "yarn" => ReadYarn(scaling, context),
+            _ => throw new InvalidDataException($"rope_scaling of type '{type}' is not supported; only 'llama3' and 'yarn' are."),
+        };
+    }
+
+    private static YarnScaling ReadYarn(JsonElement scaling, JsonElement? context)
+    {
+        foreach (string key in (string[])["mscale", "mscale_all_dim"])
+        {
+            if (Find(scaling, key) is { } value) throw new InvalidDataException($"rope_scaling.{key} is {value}; not supported.");
+        }
+        if (!Flag(scaling, "truncate", true)) throw new InvalidDataException("rope_scaling.truncate is false; only true is supported.");
+        // Without an original context Hugging Face takes the whole one.
+        int? original = context is { } length ? IntegerValue(length, "max_position_embeddings") : null;
+        return new(Number(scaling, "factor"), Integer(scaling, "original_max_position_embeddings", original))
+        {
+            FastTurns = Number(scaling, "beta_fast", 32),
+            SlowTurns = Number(scaling, "beta_slow", 1),
+            AttentionFactor = Find(scaling, "attention_factor") is null ? null : Number(scaling, "attention_factor"),
         };
     }
 

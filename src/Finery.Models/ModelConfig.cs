@@ -4,15 +4,6 @@ using Finery.Tensors;
 
 namespace Finery.Models;
 
-/// <summary>Frequency scaling of Llama 3.1 for contexts longer than trained on (pretraining reference 1.3).</summary>
-/// <param name="Factor">Divisor of the low frequencies.</param>
-/// <param name="LowFrequencyFactor">Wavelengths above <c>OriginalSequenceLength / this</c> are divided by
-/// <paramref name="Factor"/>.</param>
-/// <param name="HighFrequencyFactor">Wavelengths below <c>OriginalSequenceLength / this</c> are kept.</param>
-/// <param name="OriginalSequenceLength">Context of the original training, in tokens.</param>
-public sealed record RopeScaling(
-    double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalSequenceLength);
-
 /// <summary>
 /// Shape of a Llama-family decoder. Reads and writes Hugging Face <c>config.json</c> (<c>LlamaForCausalLM</c>, and
 /// <c>SmolLM3ForCausalLM</c> for models with layers without rotary embedding).
@@ -55,7 +46,7 @@ public sealed partial record ModelConfig
     /// <summary><c>rope_theta</c>: base of the rotary frequencies.</summary>
     public double RopeTheta { get; init; } = 10000;
 
-    /// <summary><c>rope_scaling</c> of type llama3, or null.</summary>
+    /// <summary><c>rope_scaling</c> of type llama3 or yarn, or null.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>Every how many layers one has no rotary embedding (SmolLM3: 4); 0 for none.</summary>
@@ -128,12 +119,7 @@ public sealed partial record ModelConfig
             errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) errors.Add($"rope_theta {RopeTheta} must be positive and finite.");
         if (NoRopeInterval < 0) errors.Add($"no_rope_layer_interval {NoRopeInterval} must not be negative.");
-        if (RopeScaling is { } s && !(s.Factor >= 1 && double.IsFinite(s.Factor) && s.LowFrequencyFactor > 0
-            && s.HighFrequencyFactor > s.LowFrequencyFactor && double.IsFinite(s.HighFrequencyFactor)
-            && s.OriginalSequenceLength > 0))
-        {
-            errors.Add($"{s}: needs factor >= 1, 0 < low_freq_factor < high_freq_factor and a positive original context.");
-        }
+        if (RopeScaling?.Fault is { } fault) errors.Add($"{RopeScaling}: {fault}");
         foreach (int id in EosIds.Concat(new[] { BosId, PadId }.OfType<int>()))
         {
             if (id < 0 || id >= VocabSize) errors.Add($"bos, eos or pad id {id} is outside the vocabulary of {VocabSize}.");

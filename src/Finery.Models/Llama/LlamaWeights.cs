@@ -39,10 +39,10 @@ internal sealed class LlamaWeights
             string layer = $"model.layers.{i}.";
             var inputNorm = Whole(layer + "input_layernorm.weight", decays: false, D);
             var qkv = Fused(layer + "self_attn.", "qkv_proj", D, ("q_proj", q), ("k_proj", kv), ("v_proj", kv));
-            var output = Whole(layer + "self_attn.o_proj.weight", decays: true, D, q);
+            var output = Projection(layer + "self_attn.o_proj.weight", D, q);
             var postNorm = Whole(layer + "post_attention_layernorm.weight", decays: false, D);
             var gateUp = Fused(layer + "mlp.", "gate_up_proj", D, ("gate_proj", F), ("up_proj", F));
-            var down = Whole(layer + "mlp.down_proj.weight", decays: true, D, F);
+            var down = Projection(layer + "mlp.down_proj.weight", D, F);
             Layers[i] = new LlamaLayer(inputNorm, qkv, output, postNorm, gateUp, down);
         }
         Norm = Whole("model.norm.weight", decays: false, D);
@@ -78,16 +78,23 @@ internal sealed class LlamaWeights
 
     private Tensor Whole(string name, bool decays, params ReadOnlySpan<int> shape)
     {
-        var tensor = Allocate(name, decays, shape);
+        var tensor = Allocate(name, decays, [], shape);
+        _named.Add(new(name, tensor));
+        return tensor;
+    }
+
+    private Tensor Projection(string name, int rows, int columns)
+    {
+        var tensor = Allocate(name, decays: true, [rows], rows, columns);
         _named.Add(new(name, tensor));
         return tensor;
     }
 
     private Tensor Fused(string prefix, string name, int columns, params ReadOnlySpan<(string Name, int Rows)> parts)
     {
-        int rows = 0;
-        foreach (var part in parts) rows += part.Rows;
-        var tensor = Allocate($"{prefix}{name}.weight", decays: true, rows, columns);
+        var matrices = new List<int>();
+        foreach (var part in parts) matrices.Add(part.Rows);
+        var tensor = Allocate($"{prefix}{name}.weight", decays: true, matrices, matrices.Sum(), columns);
         int row = 0;
         foreach (var (part, count) in parts)
         {
@@ -98,11 +105,11 @@ internal sealed class LlamaWeights
         return tensor;
     }
 
-    private Tensor Allocate(string name, bool decays, params ReadOnlySpan<int> shape)
+    private Tensor Allocate(string name, bool decays, IReadOnlyList<int> matrices, params ReadOnlySpan<int> shape)
     {
         var tensor = shape.Length == 1 ? _arena.Floats(name, shape) : _arena.Allocate(name, _type, shape);
         if (_trainable) tensor.Gradient = _arena.Floats("d" + name, shape);
-        _parameters.Add(new(name, tensor, decays));
+        _parameters.Add(new(name, tensor, decays) { Matrices = matrices });
         return tensor;
     }
 }

@@ -36,7 +36,9 @@ public class ModelConfigTests
         [
             TinyModels.Config,
             TinyModels.Config with { EosIds = [2, 5, 9], PadId = 4, BosId = null, TieEmbeddings = false, RmsNormEpsilon = 1e-6f },
-            TinyModels.Config with { RopeTheta = 5e5, RopeScaling = new(8, 1, 4, 8192), NoRopeInterval = 2 },
+            TinyModels.Config with { RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 8192), NoRopeInterval = 2 },
+            TinyModels.Config with { RopeScaling = new YarnScaling(2, 32) },
+            TinyModels.Config with { RopeScaling = new YarnScaling(4, 16) { FastTurns = 24, SlowTurns = 2, AttentionFactor = 1.25 } },
         ];
         using var folder = new TemporaryFolder();
         foreach (var config in configs)
@@ -63,8 +65,20 @@ public class ModelConfigTests
             ("dtype", "\"bfloat16\""));
         Assert.Equal(old, nested);
         Assert.Equal(5e5, old.RopeTheta);
-        Assert.Equal(new RopeScaling(8, 1, 4, 8192), old.RopeScaling);
+        Assert.Equal(new Llama3Scaling(8, 1, 4, 8192), old.RopeScaling);
         Assert.Null(With(("rope_parameters", """{"rope_theta":1e4,"rope_type":"default"}""")).RopeScaling);
+    }
+
+    [Fact]
+    public void Yarn_is_read_in_both_spellings()
+    {
+        const string Scaling = "\"factor\":2.0,\"original_max_position_embeddings\":65536";
+        var old = With(("rope_theta", "5e6"), ("rope_scaling", $$"""{"type":"yarn",{{Scaling}}}"""));
+        Assert.Equal(old, With(("rope_theta", "5e6"), ("rope_scaling", $$"""{"rope_type":"yarn",{{Scaling}}}""")));
+        Assert.Equal(old, With(("rope_parameters", $$"""{"rope_theta":5e6,"rope_type":"yarn","attention_factor":null,{{Scaling}}}""")));
+        Assert.Equal(new YarnScaling(2, 65536), old.RopeScaling);
+        var whole = With(("max_position_embeddings", "4096"), ("rope_scaling", """{"type":"yarn","factor":2}"""));
+        Assert.Equal(4096, whole.RopeScaling!.OriginalSequenceLength);
     }
 
     [Fact]
@@ -103,7 +117,11 @@ public class ModelConfigTests
     [InlineData("attention_bias", "true")]
     [InlineData("mlp_bias", "true")]
     [InlineData("hidden_act", "\"gelu\"")]
-    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2}", "yarn")]
+    [InlineData("rope_scaling", "{\"type\":\"dynamic\",\"factor\":2}", "dynamic")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\"}", "factor")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":0.5,\"original_max_position_embeddings\":8}", "factor")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2,\"original_max_position_embeddings\":8,\"beta_fast\":1}", "beta_fast")]
+    [InlineData("rope_scaling", "{\"type\":\"yarn\",\"factor\":2,\"mscale\":1}", "mscale")]
     [InlineData("rope_scaling", "{\"type\":\"llama3\",\"factor\":2}", "low_freq_factor")]
     [InlineData("rope_scaling", "[1]")]
     [InlineData("eos_token_id", "128", "eos")]
@@ -138,7 +156,7 @@ public class ModelConfigTests
     [Fact]
     public void A_damaged_configuration_is_read_or_refused_but_never_crashes()
     {
-        var config = TinyModels.Config with { RopeScaling = new(8, 1, 4, 32), NoRopeInterval = 2 };
+        var config = TinyModels.Config with { RopeScaling = new Llama3Scaling(8, 1, 4, 32), NoRopeInterval = 2 };
         byte[] whole = Encoding.UTF8.GetBytes(config.ToJson());
         var random = new Random(1);
         int refused = 0;

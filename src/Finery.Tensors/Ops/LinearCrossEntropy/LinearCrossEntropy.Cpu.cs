@@ -9,18 +9,23 @@ public sealed unsafe partial class CpuKernels
 
     private readonly Scratch _head = new();
 
-    private protected override void LinearCrossEntropyForwardCore(Tensor x, Tensor weight, Tensor targets, Tensor losses) =>
-        Head(x, weight, targets, null, losses, null, null);
+    private protected override void LinearCrossEntropyForwardCore(
+        Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp) =>
+        Head(x, weight, targets, null, losses, null, null, options, logSumExp);
 
     private protected override void LinearCrossEntropyForwardBackwardCore(
-        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight) =>
-        Head(x, weight, targets, tokenWeights, losses, dx, dWeight);
+        Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight,
+        CrossEntropyOptions options, Tensor? logSumExp) =>
+        Head(x, weight, targets, tokenWeights, losses, dx, dWeight, options, logSumExp);
 
     /// <summary>Gathers the rows that have a target, chunk by chunk, so that others cost nothing.</summary>
-    private void Head(Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight)
+    private void Head(
+        Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight,
+        CrossEntropyOptions options, Tensor? logSumExp)
     {
         int width = x.Columns, vocabulary = weight.Rows;
         losses.Floats.Clear();
+        if (logSumExp is not null) logSumExp.Floats.Clear();
         int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
         long gathered = (long)chunkRows * width;
         float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);
@@ -45,7 +50,7 @@ public sealed unsafe partial class CpuKernels
             _gemm.Multiply(count, vocabulary, width, chunk, Matrix(weight).Transposed, logits, vocabulary, add: false);
             _pool.For(count, new CrossEntropyRows(
                 logits, vocabulary, indices, targets.IntegerPointer, tokenWeights is null ? null : tokenWeights.FloatPointer,
-                losses.FloatPointer));
+                losses.FloatPointer, logSumExp is null ? null : logSumExp.FloatPointer, options));
             if (dx is not null)
             {
                 float* destination = together ? dx.FloatPointer + (long)indices[0] * width : gradients;
@@ -62,20 +67,26 @@ public sealed unsafe partial class CpuKernels
 
     /// <summary>The loss of one row of logits, which its gradient replaces where there are token weights.</summary>
     private readonly struct CrossEntropyRows(
-        float* logits, int vocabulary, int* indices, int* targets, float* tokenWeights, float* losses) : IParallelBody
+        float* logits, int vocabulary, int* indices, int* targets, float* tokenWeights, float* losses, float* logSumExp,
+        CrossEntropyOptions options) : IParallelBody
     {
         public void Run(int task, int worker)
         {
             float* row = logits + (long)task * vocabulary;
             int index = indices[task], target = targets[index];
+            bool capped = options.Softcap > 0;
+            if (capped) SoftcapRow.Apply(row, vocabulary, options);
             float max = SoftmaxRow.Max(row, vocabulary), logit = row[target];
             bool gradient = tokenWeights != null;
-            double sum = SoftmaxRow.ExpSum(row, vocabulary, max, store: gradient);
-            losses[index] = (float)(Math.Log(sum) + ((double)max - logit));
+            double sum = SoftmaxRow.ExpSum(row, vocabulary, max, store: gradient && !capped);
+            double logSum = Math.Log(sum) + max;
+            losses[index] = (float)(Math.Log(sum) + ((double)max - logit) + options.ZLoss * logSum * logSum);
+            if (logSumExp != null) logSumExp[index] = (float)logSum;
             if (!gradient) return;
-            float weight = tokenWeights[index];
-            SoftmaxRow.Scale(row, vocabulary, (float)(weight / sum));
-            row[target] -= weight;
+            float weight = tokenWeights[index], factor = (float)(weight * (1 + 2 * options.ZLoss * logSum) / sum);
+            if (capped) SoftcapRow.Gradient(row, vocabulary, max, factor, options);
+            else SoftmaxRow.Scale(row, vocabulary, factor);
+            row[target] -= (float)(weight * options.Slope(logit));
         }
     }
 }

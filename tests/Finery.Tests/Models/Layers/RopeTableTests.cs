@@ -30,7 +30,7 @@ public class RopeTableTests
     [InlineData(35, 9.556212354e-5)]
     [InlineData(63, 3.068925989e-7)]
     public void Llama3_scaling_gives_the_golden_frequencies(int index, double expected) =>
-        Close(expected, RopeTable.Frequencies(Llama with { RopeScaling = new(8, 1, 4, 8192) })[index]);
+        Close(expected, RopeTable.Frequencies(Llama with { RopeScaling = new Llama3Scaling(8, 1, 4, 8192) })[index]);
 
     [Theory]
     [InlineData(14, 1)]
@@ -40,8 +40,26 @@ public class RopeTableTests
     public void Llama3_scaling_by_32_divides_by_the_golden_ratios(int index, double expected)
     {
         var config = Llama with { HeadSize = 64 };
-        double scaled = RopeTable.Frequencies(config with { RopeScaling = new(32, 1, 4, 8192) })[index];
+        double scaled = RopeTable.Frequencies(config with { RopeScaling = new Llama3Scaling(32, 1, 4, 8192) })[index];
         Assert.Equal(expected, RopeTable.Frequencies(config)[index] / scaled, 1e-6 * expected);
+    }
+
+    [Theory]
+    [InlineData(24, 1)]
+    [InlineData(25, .966667)]
+    [InlineData(30, .8)]
+    [InlineData(38, .533333)]
+    [InlineData(39, .5)]
+    [InlineData(63, .5)]
+    public void Yarn_gives_the_golden_ratios_and_amplitude(int index, double ratio)
+    {
+        var plain = Llama with { RopeTheta = 5e6 };
+        var yarn = plain with { RopeScaling = new YarnScaling(2, 65536) };
+        Assert.Equal(ratio, RopeTable.Frequencies(yarn)[index] / RopeTable.Frequencies(plain)[index], 1e-6);
+        using var arena = new Arena("test");
+        var table = new RopeTable(arena, yarn, positions: 2);
+        Assert.Equal(1.0693147f, table.Cos.Floats[index], 1e-6);
+        Assert.Equal(1.0693147 * Math.Sin(RopeTable.Frequencies(yarn)[index]), table.Sin.Floats[64 + index], 1e-7);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Models.Weights;
 using Finery.Tensors;
@@ -151,7 +152,7 @@ public sealed class CheckpointTests : IDisposable
         var config = kind switch
         {
             0 => TinyModels.Config,
-            1 => TinyModels.Config with { TieEmbeddings = false, RopeTheta = 5e5, RopeScaling = new(8, 1, 4, 32) },
+            1 => TinyModels.Config with { TieEmbeddings = false, RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 32) },
             _ => TinyModels.Config with { LayerCount = 4, NoRopeInterval = 4, RmsNormEpsilon = 1e-6f },
         };
         using var model = TinyModels.Create(config);

@@ -11,7 +11,7 @@ public class LlamaModelTests
     private static readonly ModelConfig[] Configs =
     [
         TinyModels.Config,
-        TinyModels.Config with { TieEmbeddings = false, KvHeadCount = 4, RopeTheta = 5e5, RopeScaling = new(8, 1, 4, 32) },
+        TinyModels.Config with { TieEmbeddings = false, KvHeadCount = 4, RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 32) },
         TinyModels.Config with { LayerCount = 3, NoRopeInterval = 2, KvHeadCount = 1 },
     ];
 

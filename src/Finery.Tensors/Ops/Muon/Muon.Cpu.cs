@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+using static System.Runtime.CompilerServices.MethodImplOptions;
+
+namespace Finery.Tensors;
+
+public sealed unsafe partial class CpuKernels
+{
+    // Elements of one task of an elementwise pass.
+    private const int MuonBlock = 1 << 14;
+
+    private readonly Scratch _muon = new();
+
+    private protected override void MuonCore(Tensor weight, Tensor gradient, Tensor momentum, in MuonSettings settings)
+    {
+        int rows = weight.Rows, columns = weight.Columns, small = Math.Min(rows, columns);
+        long length = weight.Length, square = (long)small * small;
+        int blocks = (int)((length + MuonBlock - 1) / MuonBlock);
+        float* gram = _muon.Floats(2 * square + length), factor = gram + square;
+        // The iteration goes back and forth between the gradient, which is no longer needed, and scratch.
+        float* x = gradient.FloatPointer, next = factor + square;
+        _pool.For(blocks, new MuonMomentum(x, momentum.FloatPointer, length, settings), grain: 1);
+        float prescale = (float)settings.Iteration.Prescale(Math.Sqrt(SumOfSquaresCore(gradient)));
+        _pool.For(blocks, new MuonCombine(x, x, length, 0, prescale), grain: 1);
+
+        int squareBlocks = (int)((square + MuonBlock - 1) / MuonBlock);
+        foreach (var (a, b, c) in settings.Iteration.Steps())
+        {
+            // X X^T, or for a tall matrix X^T X: the iteration of the transpose, without transposing.
+            var matrix = StridedMatrix.RowMajor(x, columns);
+            var symmetric = StridedMatrix.RowMajor(gram, small);
+            if (rows <= columns) _gemm.Multiply(small, small, columns, matrix, matrix.Transposed, gram, small, add: false);
+            else _gemm.Multiply(small, small, rows, matrix.Transposed, matrix, gram, small, add: false);
+            _gemm.Multiply(small, small, small, symmetric, symmetric, factor, small, add: false);
+            _pool.For(squareBlocks, new MuonCombine(factor, gram, square, (float)c, (float)b), grain: 1);
+            for (long i = 0; i < small; i++) factor[i * small + i] += (float)a;
+            var polynomial = StridedMatrix.RowMajor(factor, small);
+            if (rows <= columns) _gemm.Multiply(rows, columns, small, polynomial, matrix, next, columns, add: false);
+            else _gemm.Multiply(rows, columns, small, matrix, polynomial, next, columns, add: false);
+            float* done = x;
+            x = next;
+            next = done;
+        }
+        float keep = (float)(1 - (double)settings.LearningRate * settings.WeightDecay);
+        float step = (float)(settings.LearningRate * settings.Factor(rows, columns));
+        _pool.For(blocks, new MuonCombine(weight.FloatPointer, x, length, keep, -step), grain: 1);
+        gradient.Floats.Clear();
+    }
+
+    /// <summary>Advances one block of the momentum; the update to be made orthogonal replaces the gradient.</summary>
+    private readonly struct MuonMomentum(float* gradient, float* momentum, long length, MuonSettings settings) : IVectorBody
+    {
+        public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
+        {
+            long start = (long)index * MuonBlock, end = Math.Min(length, start + MuonBlock);
+            Rest<Scalar, float>(Rest<W, V>(start, end), end);
+        }
+
+        [MethodImpl(AggressiveOptimization)]
+        private long Rest<W, V>(long i, long end) where W : struct, IWidth<V> where V : struct
+        {
+            V mu = W.Broadcast(settings.Momentum);
+            V take = W.Broadcast((float)((1 - (double)settings.Momentum) * settings.GradientScale));
+            for (; i <= end - W.Count; i += W.Count)
+            {
+                V g = W.Multiply(W.Load(gradient + i), take);
+                V m = W.MultiplyAdd(W.Load(momentum + i), mu, g);
+                W.Store(m, momentum + i);
+                W.Store(settings.Nesterov ? W.MultiplyAdd(m, mu, g) : m, gradient + i);
+            }
+            return i;
+        }
+    }
+
+    /// <summary>One block of <c>y = a y + b x</c>; y is not read where a is 0.</summary>
+    private readonly struct MuonCombine(float* y, float* x, long length, float a, float b) : IVectorBody
+    {
+        public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
+        {
+            long start = (long)index * MuonBlock, end = Math.Min(length, start + MuonBlock);
+            Rest<Scalar, float>(Rest<W, V>(start, end), end);
+        }
+
+        [MethodImpl(AggressiveOptimization)]
+        private long Rest<W, V>(long i, long end) where W : struct, IWidth<V> where V : struct
+        {
+            V keep = W.Broadcast(a), take = W.Broadcast(b);
+            bool reads = a != 0;
+            for (; i <= end - W.Count; i += W.Count)
+            {
+                V scaled = W.Multiply(W.Load(x + i), take);
+                W.Store(reads ? W.MultiplyAdd(W.Load(y + i), keep, scaled) : scaled, y + i);
+            }
+            return i;
+        }
+    }
+}
