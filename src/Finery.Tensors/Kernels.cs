@@ -65,5 +65,5 @@ public abstract partial class Kernels : IDisposable
 /// <remarks>Takes every floating-point type, mixed as they come: operands are widened exactly and results rounded once.</remarks>
 public sealed partial class ReferenceKernels : Kernels
 {
-    private protected override bool Takes(DType type) => type != DType.I32;
+    private protected override bool Takes(DType type) => type is DType.F32 or DType.BF16 or DType.F64;
 }

@@ -29,7 +29,7 @@ public readonly record struct NonFiniteElement(int Row, int Column, float Value)
     /// <summary>The first such element of a floating-point tensor, or null.</summary>
     internal static NonFiniteElement? In(Tensor tensor)
     {
-        if (tensor.Type == DType.I32) return null;
+        if (tensor.Type is DType.I32 or DType.U16) return null;
         for (long i = 0; i < tensor.Length; i++)
         {
             if (!double.IsFinite(tensor[i])) return new((int)(i / tensor.Columns), (int)(i % tensor.Columns), (float)tensor[i]);

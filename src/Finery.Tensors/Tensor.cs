@@ -55,6 +55,14 @@ public sealed unsafe class Tensor
     /// <exception cref="InvalidOperationException">The tensor is not I32.</exception>
     public Span<int> Integers => new(IntegerPointer, checked((int)Length));
 
+    /// <summary>The elements as bfloat16.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not BF16.</exception>
+    public Span<BFloat16> BFloat16s => new(BFloat16Pointer, checked((int)Length));
+
+    /// <summary>The elements as unsigned 16-bit integers.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not U16.</exception>
+    public Span<ushort> UInt16s => new(UInt16Pointer, checked((int)Length));
+
     /// <summary>All bytes of the tensor.</summary>
     public Span<byte> Bytes => new(Data, checked((int)ByteLength));
 
@@ -64,6 +72,10 @@ public sealed unsafe class Tensor
     internal byte* Data => _data != null ? _data : throw Unbound();
 
     internal float* FloatPointer => Type == DType.F32 ? (float*)Data : throw WrongType(DType.F32);
+
+    internal BFloat16* BFloat16Pointer => Type == DType.BF16 ? (BFloat16*)Data : throw WrongType(DType.BF16);
+
+    internal ushort* UInt16Pointer => Type == DType.U16 ? (ushort*)Data : throw WrongType(DType.U16);
 
     internal int* IntegerPointer => Type == DType.I32 ? (int*)Data : throw WrongType(DType.I32);
 
@@ -89,6 +101,9 @@ public sealed unsafe class Tensor
             }
         }
     }
+
+    /// <summary>The elements as kernels over <typeparamref name="E"/> take them.</summary>
+    internal E* Elements<E>() where E : unmanaged, IElement<E> => Type == E.Type ? (E*)Data : throw WrongType(E.Type);
 
     private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
 

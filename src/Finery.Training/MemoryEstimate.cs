@@ -3,14 +3,15 @@ using Finery.Models;
 using Finery.Models.Generation;
 using Finery.Models.Llama;
 using Finery.Tensors;
+using Finery.Training.Optimizers;
 
 namespace Finery.Training;
 
 /// <summary>Bytes of native memory a model will take, known before any is allocated: the model is recorded on an outline, whose plan is
 /// the one a real run makes.</summary>
-/// <param name="Weights">Weights and rotary tables; with <see cref="DType.BF16"/> their fp32 masters too.</param>
+/// <param name="Weights">Weights and rotary tables.</param>
 /// <param name="Gradients">Gradients of the weights, fp32.</param>
-/// <param name="OptimizerState">Both moments of AdamW, fp32.</param>
+/// <param name="OptimizerState">Both moments of AdamW, fp32, and what it keeps beside bf16 weights.</param>
 /// <param name="Activations">Activations, their gradients and inputs; of inference, of a pass over a chunk of the prompt.</param>
 /// <param name="Cache">Keys and values of a context, for inference.</param>
 /// <param name="Scratch">Working memory of kernels.</param>
@@ -23,24 +24,25 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
     /// <param name="config">Shape.</param>
     /// <param name="tokens">Tokens of a micro-batch.</param>
     /// <param name="recompute">What the backward pass computes again.</param>
-    /// <param name="precision">F32, or BF16 weights and activations with fp32 masters and residual stream.</param>
+    /// <param name="precision">F32, or BF16 matrices and activations inside layers.</param>
+    /// <param name="masters">What the optimizer keeps beside BF16 weights.</param>
     /// <param name="threads">Threads of the kernels.</param>
     /// <param name="weightsKnown">False for preference losses (see <see cref="Tape.LinearCrossEntropy"/>).</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
     public static MemoryEstimate OfTraining(
-        ModelConfig config, int tokens, Recompute recompute = Recompute.None, DType precision = DType.F32, int threads = 1,
-        bool weightsKnown = true)
+        ModelConfig config, int tokens, Recompute recompute = Recompute.None, DType precision = DType.F32,
+        MasterWeights masters = MasterWeights.Split, int threads = 1, bool weightsKnown = true)
     {
-        using var model = LlamaModel.Outline(config, trainable: true);
+        using var model = LlamaModel.Outline(config, trainable: true, precision);
         using var arena = Arena.Outline("training");
         var tape = new Tape(null, arena, gradients: true, recompute, precision);
         model.Losses(
             tape, new ModelInputs(arena, tokens), arena.Integers("targets", tokens), arena.Floats("tokenWeights", tokens), weightsKnown);
         tape.Plan();
-        long masters = model.Parameters.Sum(parameter => parameter.Weight.ByteLength);
-        long weights = model.Bytes - masters;
-        if (precision == DType.BF16) weights += masters / 2;
-        return new(weights, masters, 2 * masters, arena.Bytes, 0, ScratchOf(model, tokens, threads, gradients: true));
+        long gradients = model.Parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
+        long narrow = model.Parameters.Where(parameter => parameter.Weight.Type == DType.BF16).Sum(parameter => parameter.Weight.Length);
+        long kept = narrow * masters switch { MasterWeights.Split => sizeof(ushort), MasterWeights.F32 => sizeof(float), _ => 0 };
+        return new(model.Bytes - gradients, gradients, 2 * gradients + kept, arena.Bytes, 0, ScratchOf(model, tokens, threads, gradients: true));
     }
 
     /// <summary>What generation from a cache takes.</summary>

@@ -107,7 +107,7 @@ public sealed class TrainingLoop : IDisposable
         _inputs = new ModelInputs(_arena, tokens);
         _targets = _arena.Integers("targets", tokens);
         _weights = _arena.Floats("tokenWeights", tokens);
-        _tape = new Tape(kernels, _arena, gradients: true, settings.Recompute);
+        _tape = new Tape(kernels, _arena, gradients: true, settings.Recompute, model.WeightType);
         _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown);
         _tape.Plan();
         _flopsPerToken = model.Config.TrainingFlopsPerToken(source.Length);

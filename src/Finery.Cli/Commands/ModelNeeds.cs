@@ -120,7 +120,7 @@ public sealed record ModelNeeds(
             using var kernels = new CpuKernels(threads);
             return new(
                 config, tokens, length, precision, threads,
-                [.. levels.Select(level => (level, MemoryEstimate.OfTraining(config, tokens, level, precision, threads)))],
+                [.. levels.Select(level => (level, MemoryEstimate.OfTraining(config, tokens, level, precision, threads: threads)))],
                 MemoryEstimate.OfInference(config, length, threads), ThroughputProbe.PeakFlops(kernels));
         }
 

@@ -101,7 +101,7 @@ public sealed record PlanStep : Step
 
         double rate = TokensPerSecond(plan.Chosen);
         int stepTokens = plan.RowsPerBatch * SequenceLength;
-        TrainingRun.RequireMemory(context, plan.Chosen.Config, stepTokens, Recompute.None, weightsKnown: true, held: 0);
+        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(plan.Chosen.Config, stepTokens, threads: context.Threads), Recompute.None);
         // About 96 tokens for each of the two sequences of a pair, padding included.
         double alignStepSeconds = PairsPerStep * 2 * 96 / rate * AlignTokenCost;
         var result = new TrainingPlan

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Finery.Data.Batches;
 using Finery.Data.Tokenizers;
-using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
@@ -13,7 +12,9 @@ using Finery.Workflow.Runs;
 namespace Finery.Workflow.Steps;
 
 /// <summary>What pretraining, finetuning and alignment share: the training loop tied to a step's records, checkpoints and outputs.</summary>
-internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, Recompute recompute)
+internal sealed class TrainingRun(
+    StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, Recompute recompute,
+    MasterWeights masters = MasterWeights.Split)
 {
     /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
     public const double CheckpointSeconds = 20;
@@ -28,18 +29,12 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
     public readonly record struct Budget(long Steps, double LearningRate, double PeakFlops);
 
     /// <summary>Fails before anything is allocated where training would not fit into memory.</summary>
-    /// <param name="context">Of the step.</param>
-    /// <param name="config">Shape of the model.</param>
-    /// <param name="tokens">Of a batch.</param>
+    /// <param name="estimate">What it takes.</param>
     /// <param name="recompute">What the backward pass computes again.</param>
-    /// <param name="weightsKnown">See <see cref="TrainingLoss.WeightsKnown"/>.</param>
     /// <param name="held">Bytes of it that are allocated already.</param>
     /// <exception cref="StepFailedException">It does not fit.</exception>
-    public static void RequireMemory(
-        StepContext context, ModelConfig config, int tokens, Recompute recompute, bool weightsKnown, long held)
+    public static void RequireMemory(MemoryEstimate estimate, Recompute recompute, long held = 0)
     {
-        var estimate = MemoryEstimate.OfTraining(
-            config, tokens, recompute, threads: context.Threads, weightsKnown: weightsKnown);
         if (estimate.WhyNot(MemoryEstimate.Available() + held) is not { } why) return;
         string remedy = recompute == Recompute.Full ? "" : " 'recompute: full' takes the least for activations;";
         throw new StepFailedException(
@@ -50,8 +45,10 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
     {
-        RequireMemory(context, model.Config, source.Rows * source.Length, recompute, loss.WeightsKnown, model.Bytes);
-        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings());
+        RequireMemory(MemoryEstimate.OfTraining(
+            model.Config, source.Rows * source.Length, recompute, model.WeightType, masters, context.Threads, loss.WeightsKnown),
+            recompute, held: model.Bytes);
+        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings { Masters = masters, Seed = context.Seed });
         long warmup = Math.Min(200, budget.Steps / 20);
         var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
         using var loop = new TrainingLoop(kernels, model, source, loss, optimizer, schedule, new TrainingLoopSettings

@@ -1,5 +1,6 @@
 using Finery.Models;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Workflow.Runs;
 using Finery.Workflow.Steps;
 using Xunit;
@@ -17,10 +18,9 @@ public class RequireMemoryTests
     [Fact]
     public void Training_that_does_not_fit_is_refused_before_anything_is_allocated()
     {
-        using var context = new RecordingContext();
         // Two hundred million tokens at once: tens of terabytes of activations.
         var error = Assert.Throws<StepFailedException>(
-            () => TrainingRun.RequireMemory(context, Config, 200_000_000, Recompute.None, weightsKnown: true, held: 0));
+            () => TrainingRun.RequireMemory(MemoryEstimate.OfTraining(Config, 200_000_000), Recompute.None));
         Assert.Equal(ExitCode.MissingPrerequisite, error.Code);
         foreach (string part in new[] { "Training needs", "are available", "activations", "'rows'", "recompute: full" })
             Assert.Contains(part, error.Message, StringComparison.Ordinal);
@@ -29,9 +29,7 @@ public class RequireMemoryTests
     [Fact]
     public void What_is_allocated_already_is_not_asked_for_again()
     {
-        using var context = new RecordingContext();
-        TrainingRun.RequireMemory(context, Config with { LayerCount = 1 }, 1024, Recompute.Full, weightsKnown: false, held: 0);
-        // A model of a petabyte that is there fits.
-        TrainingRun.RequireMemory(context, Config, 1024, Recompute.None, weightsKnown: true, held: 1L << 50);
+        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(Config with { LayerCount = 1 }, 1024, Recompute.Full), Recompute.Full);
+        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(Config, 200_000_000), Recompute.None, held: 1L << 50);
     }
 }
