@@ -69,6 +69,10 @@ public sealed unsafe class Tensor
     /// <summary>Whether there is memory behind this tensor yet.</summary>
     public bool IsBound => _data != null;
 
+    internal void* Pointer => Data;
+
+    internal Span<byte> RowBytes(int row) => new(Data + (long)row * Columns * Type.ByteSize(), Columns * Type.ByteSize());
+
     internal byte* Data => _data != null ? _data : throw Unbound();
 
     internal float* FloatPointer => Type == DType.F32 ? (float*)Data : throw WrongType(DType.F32);

@@ -4,7 +4,7 @@ public sealed partial class CpuKernels
 {
     /// <inheritdoc/>
     public override long ScratchBytes =>
-        _gemm.ScratchBytes + _squares.Bytes + _head.Bytes + _normScratch.Bytes + _attentionScratch.Bytes
+        _gemm.ScratchBytes + _squares.Bytes + _head.Bytes + _headForward.Bytes + _headBackward.Bytes + _normScratch.Bytes + _attentionScratch.Bytes
         + _divergence.Bytes + _muon.Bytes;
 
     /// <summary>Bytes of scratch memory that the ops of a decoder will have grown to, known before anything runs.</summary>
@@ -20,7 +20,8 @@ public sealed partial class CpuKernels
     {
         const int Float = sizeof(float);
         long chunk = HeadChunk(tokens, vocabulary);
-        long head = chunk * vocabulary + 2 * chunk * width + chunk;
+        long head = chunk * vocabulary + 2 * chunk * width + chunk, table = (long)vocabulary * width;
+        if (tokens > chunk && table <= PackedHead) head += (gradients ? 2 : 1) * table;
         long queries = (tokens + AttentionQueries - 1) / AttentionQueries;
         long scores = threads * AttentionForwardBody.ScratchSize(attention) + queries * attention.HeadCount;
         long norm = 0, gemm = 0;
