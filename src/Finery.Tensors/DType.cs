@@ -14,6 +14,9 @@ public enum DType
 
     /// <summary>IEEE 754 double precision: <see cref="ReferenceKernels"/> alone computes with it, for exact gradient checks.</summary>
     F64 = 3,
+
+    /// <summary>16-bit unsigned integer: the low halves of weights whose high halves are <see cref="BF16"/>.</summary>
+    U16 = 4,
 }
 
 /// <summary>Sizes of element types.</summary>
@@ -22,7 +25,7 @@ public static class DTypes
     /// <summary>Bytes of one element.</summary>
     public static int ByteSize(this DType type) => type switch
     {
-        DType.BF16 => 2,
+        DType.BF16 or DType.U16 => 2,
         DType.F64 => 8,
         _ => 4,
     };

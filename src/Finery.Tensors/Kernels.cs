@@ -16,6 +16,9 @@ public abstract partial class Kernels : IDisposable
     /// <summary>Records every op while set.</summary>
     public OpProfiler? Profiler { get; set; }
 
+    /// <summary>Bytes of memory that ops keep for themselves, as of now: it grows to the largest op that ran.</summary>
+    public virtual long ScratchBytes => 0;
+
     /// <summary>Releases threads and device memory.</summary>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
@@ -62,5 +65,5 @@ public abstract partial class Kernels : IDisposable
 /// <remarks>Takes every floating-point type, mixed as they come: operands are widened exactly and results rounded once.</remarks>
 public sealed partial class ReferenceKernels : Kernels
 {
-    private protected override bool Takes(DType type) => type != DType.I32;
+    private protected override bool Takes(DType type) => type is DType.F32 or DType.BF16 or DType.F64;
 }

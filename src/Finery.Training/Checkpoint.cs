@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Finery.Models.Weights;
@@ -39,7 +38,7 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
 
     /// <summary>Writes a checkpoint, then deletes all but the newest and what an interrupted write left.</summary>
     /// <param name="state">Step, identity and numbers.</param>
-    /// <param name="tensors">F32, by unique names.</param>
+    /// <param name="tensors">By unique names; each is kept to the bit.</param>
     /// <returns>Path of the file.</returns>
     public string Save(CheckpointState state, IReadOnlyList<NamedTensor> tensors)
     {
@@ -56,12 +55,12 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
         foreach (var (name, tensor) in tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
-            hash.AppendData(MemoryMarshal.AsBytes(tensor.Floats));
+            hash.AppendData(tensor.Bytes);
         }
         metadata[ChecksumKey] = Convert.ToHexStringLower(hash.GetHashAndReset());
 
         string path = Path.Combine(folder, $"{Prefix}{state.Step:D12}{Extension}");
-        SafeTensorsWriter.Write(path, tensors, SafeTensorType.F32, metadata);
+        SafeTensorsWriter.Write(path, tensors, type: null, metadata);
         foreach (string old in Files.Skip(keep)) File.Delete(old);
         foreach (string left in Directory.GetFiles(folder, Prefix + "*.tmp")) File.Delete(left);
         return path;
@@ -113,8 +112,9 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
             if (!file.Entries.TryGetValue(name, out var entry)) throw Foreign(path, $"it has no tensor {name}");
             if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(size => (long)size)))
                 throw Foreign(path, $"{name} has shape [{string.Join(", ", entry.Shape)}], the run has {tensor}");
+            if (entry.Type != tensor.Type.ToString()) throw Foreign(path, $"{name} is {entry.Type}, the run has {tensor}");
         }
-        foreach (var (name, tensor) in tensors) file.ReadFloats(name, tensor.Floats);
+        foreach (var (name, tensor) in tensors) file.Read(name, tensor);
         return state;
     }
 
@@ -122,13 +122,10 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, file.Metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal));
-        foreach (var (name, entry) in file.Entries.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        foreach (string name in file.Entries.Keys.Order(StringComparer.Ordinal))
         {
-            if (entry.Type != "F32") throw new InvalidDataException($"{name} is {entry.Type}, not F32.");
             hash.AppendData(Encoding.UTF8.GetBytes(name + "\0"));
-            var values = new float[(entry.End - entry.Begin) / sizeof(float)];
-            file.ReadFloats(name, values);
-            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+            file.ReadBytes(name, hash.AppendData);
         }
         if (file.Metadata.GetValueOrDefault(ChecksumKey) != Convert.ToHexStringLower(hash.GetHashAndReset()))
             throw new InvalidDataException($"{Path.GetFileName(path)}: the SHA-256 does not match the content.");

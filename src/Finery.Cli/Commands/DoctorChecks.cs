@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Finery.Cli.Terminal;
 using Finery.Data.Readers;
+using Finery.Tensors;
 
 namespace Finery.Cli.Commands;
 
@@ -48,8 +49,8 @@ public static class DoctorChecks
         yield return Program("pdftotext", "poppler-utils", "reading PDF files");
         yield return Program("tesseract", "tesseract-ocr", "reading scanned PDF files");
         yield return Library("libzstd", ["libzstd.so.1", "libzstd.dylib", "libzstd.dll"], "libzstd1", "reading Zstandard files");
-        yield return Library("oneDNN",
-            ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.dylib", "dnnl.dll"], "libdnnl2", "comparing kernels in benchmarks");
+        yield return Bf16();
+        yield return OneDnn();
         yield return Library("OpenBLAS",
             ["libopenblas.so.0", "libopenblas.dylib", "libopenblas.dll"], "libopenblas0-pthread", "comparing kernels in " +
                 "benchmarks");
@@ -87,6 +88,21 @@ public static class DoctorChecks
         return new("machine", "instructions", quick ? CheckState.Pass : CheckState.Warn, $"{architecture}: {vectors}",
             "Training works but is slow without 256-bit vectors (AVX2) or AdvSimd: use another machine, and check that no " +
                 "DOTNET_Enable... variable switches them off.");
+    }
+
+    private static DoctorCheck Bf16()
+    {
+        string? reason = NativeProducts.Bf16UnsupportedReason;
+        return new("optional", "bf16 products", reason is null ? CheckState.Pass : CheckState.Warn,
+            reason is null ? "AVX512-BF16, by a kernel assembled at start-up" : $"in single precision: {reason}",
+            "Only for speed with 'precision: bf16', which saves memory everywhere: AMD Zen 4 or Intel Sapphire Rapids and later have them.");
+    }
+
+    private static DoctorCheck OneDnn()
+    {
+        string? version = NativeProducts.OneDnnVersion(out string? reason);
+        return new("optional", "oneDNN", version is null ? CheckState.Warn : CheckState.Pass, version ?? reason!,
+            "Only for comparing kernels in benchmarks. On Debian: apt-get install libdnnl2");
     }
 
     private static DoctorCheck Cores()

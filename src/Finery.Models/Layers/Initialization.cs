@@ -17,7 +17,7 @@ public static class Initialization
     public static double ResidualDeviation(int layerCount) => Deviation / Math.Sqrt(2.0 * layerCount);
 
     /// <summary>Fills with N(0, <paramref name="deviation"/>).</summary>
-    /// <param name="weight">Overwritten.</param>
+    /// <param name="weight">Overwritten; BF16 holds the same numbers, rounded.</param>
     /// <param name="seed">Of the model.</param>
     /// <param name="name">Name of the tensor in a checkpoint.</param>
     /// <param name="deviation">Standard deviation.</param>
@@ -27,10 +27,13 @@ public static class Initialization
         int length = checked((int)weight.Length);
         Parallel.For(0, (length + ElementsPerTask - 1) / ElementsPerTask, task =>
         {
-            int start = task * ElementsPerTask;
-            var values = weight.Floats.Slice(start, Math.Min(ElementsPerTask, length - start));
-            for (int i = 0; i < values.Length; i++)
-                values[i] = (float)(deviation * CounterRandom.Normal(key, (ulong)(start + i)));
+            int start = task * ElementsPerTask, end = Math.Min(length, start + ElementsPerTask);
+            for (int i = start; i < end; i++)
+            {
+                float value = (float)(deviation * CounterRandom.Normal(key, (ulong)i));
+                if (weight.Type == DType.BF16) weight.BFloat16s[i] = (BFloat16)value;
+                else weight.Floats[i] = value;
+            }
         });
     }
 

@@ -10,25 +10,28 @@ namespace Finery.Models.Llama;
 /// </summary>
 public sealed class LlamaModel : IDisposable
 {
-    private readonly Arena _arena = new("model");
+    private readonly Arena _arena;
     private readonly LlamaWeights _weights;
     private readonly RopeTable _rope;
 
     /// <summary>A model with initial weights, a pure function of <paramref name="config"/> and <paramref name="seed"/>.</summary>
     /// <param name="config">Shape.</param>
     /// <param name="seed">Of the initial weights.</param>
-    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <param name="trainable">Whether parameters have gradients, in F32 always.</param>
+    /// <param name="weightType">F32, or BF16 for the matrices: norm gains stay F32.</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
-    public LlamaModel(ModelConfig config, ulong seed, bool trainable) : this(config, trainable) =>
-        _weights.Initialize(seed, config.LayerCount);
+    public LlamaModel(ModelConfig config, ulong seed, bool trainable, DType weightType = DType.F32)
+        : this(config, trainable, weightType, new Arena("model")) => _weights.Initialize(seed, config.LayerCount);
 
-    private LlamaModel(ModelConfig config, bool trainable)
+    private LlamaModel(ModelConfig config, bool trainable, DType weightType, Arena arena)
     {
         config.ThrowIfInvalid();
-        Config = config;
+        if (weightType is not (DType.F32 or DType.BF16))
+            throw new ArgumentException($"Weights cannot be {weightType}; expected F32 or BF16.", nameof(weightType));
+        (Config, WeightType, _arena) = (config, weightType, arena);
         try
         {
-            _weights = new LlamaWeights(_arena, config, trainable);
+            _weights = new LlamaWeights(_arena, config, trainable, weightType);
             _rope = new RopeTable(_arena, config, config.SequenceLength);
         }
         catch
@@ -38,8 +41,22 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
+    /// <summary>A model without memory, to be recorded and measured but not run.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <param name="weightType">F32, or BF16 for the matrices.</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public static LlamaModel Outline(ModelConfig config, bool trainable, DType weightType = DType.F32) =>
+        new(config, trainable, weightType, Arena.Outline("model"));
+
     /// <summary>Shape of the model.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>Bytes of weights, their gradients where trainable, and tables.</summary>
+    public long Bytes => _arena.Bytes;
+
+    /// <summary>Type of the matrices.</summary>
+    public DType WeightType { get; }
 
     /// <summary>Trainable tensors, in a fixed order.</summary>
     public IReadOnlyList<Parameter> Parameters => _weights.Parameters;
@@ -50,18 +67,19 @@ public sealed class LlamaModel : IDisposable
     /// <summary>Loads a Hugging Face folder: <c>config.json</c> and safetensors, whole or sharded.</summary>
     /// <param name="folder">The model folder.</param>
     /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <param name="weightType">F32, or BF16, to which wider weights are rounded.</param>
     /// <exception cref="FileNotFoundException">Configuration or weights are absent.</exception>
     /// <exception cref="InvalidDataException">A file is corrupt, a tensor is missing, unknown or has another shape.</exception>
-    public static LlamaModel Load(string folder, bool trainable)
+    public static LlamaModel Load(string folder, bool trainable, DType weightType = DType.F32)
     {
         var config = ModelConfig.Load(folder);
         using var checkpoint = SafeTensorsFolder.Open(folder);
         // The shapes are checked before anything is allocated: a hostile config.json costs nothing.
         LlamaCheckpoint.Check(config, checkpoint, folder);
-        var model = new LlamaModel(config, trainable);
+        var model = new LlamaModel(config, trainable, weightType, new Arena("model"));
         try
         {
-            foreach (var (name, tensor) in model._weights.Named) checkpoint.ReadFloats(name, tensor.Floats);
+            foreach (var (name, tensor) in model._weights.Named) checkpoint.Read(name, tensor);
             return model;
         }
         catch
@@ -71,23 +89,23 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
-    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c> (F32), each atomically.</summary>
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically and every weight to the bit.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="metadata">Added to the safetensors metadata.</param>
     public void Save(string folder, IReadOnlyDictionary<string, string>? metadata = null) =>
-        Save(folder, SafeTensorType.F32, metadata);
+        Save(folder, type: null, metadata);
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically.</summary>
     /// <param name="folder">Created if absent.</param>
-    /// <param name="type">F32 keeps every bit; BF16 rounds to nearest even.</param>
+    /// <param name="type">BF16 rounds to nearest even; null keeps each weight as it is.</param>
     /// <param name="metadata">Added to the safetensors metadata.</param>
-    public void Save(string folder, SafeTensorType type, IReadOnlyDictionary<string, string>? metadata = null)
+    public void Save(string folder, SafeTensorType? type, IReadOnlyDictionary<string, string>? metadata = null)
     {
         Directory.CreateDirectory(folder);
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
         foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) all[key] = value;
         SafeTensorsWriter.Write(Path.Combine(folder, SafeTensorsFolder.SingleFile), _weights.Named, type, all);
-        Config.Save(folder, type);
+        Config.Save(folder, type ?? (WeightType == DType.BF16 ? SafeTensorType.BF16 : SafeTensorType.F32));
     }
 
     /// <summary>Records the forward pass up to the final norm.</summary>
@@ -104,6 +122,7 @@ public sealed class LlamaModel : IDisposable
         for (int i = 0; i < _weights.Layers.Length; i++)
         {
             var layer = _weights.Layers[i];
+            tape.Segment();
             (stream, var a) = tape.RmsNorm(stream, branch, layer.InputNorm, Config.RmsNormEpsilon);
             var qkv = tape.Linear(a, layer.Qkv);
             if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
@@ -114,6 +133,7 @@ public sealed class LlamaModel : IDisposable
             (stream, var b) = tape.RmsNorm(stream, branch, layer.PostNorm, Config.RmsNormEpsilon);
             branch = tape.Linear(tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
         }
+        tape.Segment();
         return tape.RmsNorm(stream, branch, _weights.Norm, Config.RmsNormEpsilon).Output;
     }
 
@@ -134,7 +154,7 @@ public sealed class LlamaModel : IDisposable
     /// <returns>[n, V].</returns>
     public Tensor Logits(Tape tape, Tensor hidden) => tape.Linear(hidden, _weights.Head);
 
-    /// <summary>Copies the weights of a model of the same shape.</summary>
+    /// <summary>Copies the weights of a model of the same shape, rounding to nearest even where these are narrower.</summary>
     /// <exception cref="ArgumentException">The shapes differ.</exception>
     public void CopyWeightsFrom(LlamaModel other)
     {
@@ -146,7 +166,17 @@ public sealed class LlamaModel : IDisposable
                 throw new ArgumentException(
                     $"The models have different shapes: {mine.Weight} and {theirs.Weight}.", nameof(other));
         }
-        foreach (var (mine, theirs) in Parameters.Zip(other.Parameters)) theirs.Weight.Floats.CopyTo(mine.Weight.Floats);
+        foreach (var (mine, theirs) in Parameters.Zip(other.Parameters)) Copy(theirs.Weight, mine.Weight);
+    }
+
+    private static void Copy(Tensor source, Tensor destination)
+    {
+        if (source.Type == destination.Type)
+            source.Bytes.CopyTo(destination.Bytes);
+        else if (source.Type == DType.BF16)
+            for (int i = 0; i < source.Length; i++) destination.Floats[i] = (float)source.BFloat16s[i];
+        else
+            for (int i = 0; i < source.Length; i++) destination.BFloat16s[i] = (BFloat16)source.Floats[i];
     }
 
     /// <summary>Frees all weights.</summary>

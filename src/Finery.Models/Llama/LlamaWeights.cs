@@ -21,10 +21,15 @@ internal sealed class LlamaWeights
     private readonly List<NamedTensor> _named = [];
     private readonly Arena _arena;
     private readonly bool _trainable;
+    private readonly DType _type;
 
-    public LlamaWeights(Arena arena, ModelConfig config, bool trainable)
+    /// <param name="arena">Holds weights and gradients.</param>
+    /// <param name="config">Shape.</param>
+    /// <param name="trainable">Whether there are gradients.</param>
+    /// <param name="type">Of the matrices; norm gains and gradients are F32 always.</param>
+    public LlamaWeights(Arena arena, ModelConfig config, bool trainable, DType type)
     {
-        (_arena, _trainable) = (arena, trainable);
+        (_arena, _trainable, _type) = (arena, trainable, type);
         int D = config.EmbeddingSize, F = config.FeedForwardSize;
         int q = config.HeadCount * config.HeadSize, kv = config.KvHeadCount * config.HeadSize;
         Embedding = Whole("model.embed_tokens.weight", decays: false, config.VocabSize, D);
@@ -102,7 +107,7 @@ internal sealed class LlamaWeights
 
     private Tensor Allocate(string name, bool decays, IReadOnlyList<int> matrices, params ReadOnlySpan<int> shape)
     {
-        var tensor = _arena.Floats(name, shape);
+        var tensor = shape.Length == 1 ? _arena.Floats(name, shape) : _arena.Allocate(name, _type, shape);
         if (_trainable) tensor.Gradient = _arena.Floats("d" + name, shape);
         _parameters.Add(new(name, tensor, decays) { Matrices = matrices });
         return tensor;

@@ -9,7 +9,7 @@ namespace Finery.Models.Weights;
 
 /// <summary>A tensor and its name in a file.</summary>
 /// <param name="Name">Name in the file.</param>
-/// <param name="Tensor">F32 or I32 values.</param>
+/// <param name="Tensor">F32, BF16, I32 or U16 values.</param>
 public readonly record struct NamedTensor(string Name, Tensor Tensor);
 
 /// <summary>Where a tensor lies in a safetensors file.</summary>
@@ -77,32 +77,68 @@ public sealed class SafeTensorsFile : IDisposable
         }
     }
 
+    /// <summary>Reads a tensor into one of the same number of elements: F32, BF16 or F16 into F32 (exact) or BF16 (rounded to nearest
+    /// even), I32 into I32, U16 into U16.</summary>
+    /// <exception cref="InvalidDataException">Absent, another type, another length, or the file ended early.</exception>
+    public void Read(string name, Tensor destination)
+    {
+        switch (destination.Type)
+        {
+            case DType.F32: ReadFloats(name, destination.Floats); break;
+            case DType.BF16: ReadBFloat16s(name, destination.BFloat16s); break;
+            case DType.U16: ReadExactly("U16", name, destination.UInt16s); break;
+            default: ReadIntegers(name, destination.Integers); break;
+        }
+    }
+
+    /// <summary>Hands over the bytes of a tensor, in order and in pieces.</summary>
+    /// <exception cref="InvalidDataException">Absent, or the file ended early.</exception>
+    public void ReadBytes(string name, Action<ReadOnlySpan<byte>> take)
+    {
+        var entry = Entry(name);
+        var piece = new byte[Math.Min(ChunkElements, entry.End - entry.Begin)];
+        for (long at = entry.Begin; at < entry.End; at += piece.Length)
+        {
+            var bytes = piece.AsSpan(0, (int)Math.Min(piece.Length, entry.End - at));
+            Read(name, at, bytes);
+            take(bytes);
+        }
+    }
+
     /// <summary>Reads a tensor of type F32, BF16 or F16 as floats (exact).</summary>
     /// <param name="name">Of the tensor.</param>
     /// <param name="destination">Exactly as long as the tensor.</param>
     /// <exception cref="InvalidDataException">Absent, another type, another length, or the file ended early.</exception>
     public void ReadFloats(string name, Span<float> destination)
     {
-        var entry = Entry(name);
-        if (entry.Type is not ("F32" or "BF16" or "F16"))
-            throw Malformed($"{name} has type {entry.Type}; only F32, BF16 and F16 can be read as weights.");
-        int size = Bits[entry.Type] / 8;
-        CheckLength(name, entry, destination.Length, size);
-        if (size == sizeof(float))
+        var entry = WeightEntry(name, destination.Length);
+        if (entry.Type == "F32")
         {
             Read(name, entry.Begin, destination);
             return;
         }
-        var halves = new ushort[Math.Min(ChunkElements, destination.Length)];
+        for (int start = 0; start < destination.Length; start += ChunkElements)
+            ReadFloats(name, entry, start, destination.Slice(start, Math.Min(ChunkElements, destination.Length - start)));
+    }
+
+    /// <summary>Reads a tensor of type BF16 (exact), F32 or F16 (rounded to nearest even).</summary>
+    /// <param name="name">Of the tensor.</param>
+    /// <param name="destination">Exactly as long as the tensor.</param>
+    /// <exception cref="InvalidDataException">Absent, another type, another length, or the file ended early.</exception>
+    public void ReadBFloat16s(string name, Span<BFloat16> destination)
+    {
+        var entry = WeightEntry(name, destination.Length);
+        if (entry.Type == "BF16")
+        {
+            Read(name, entry.Begin, destination);
+            return;
+        }
+        var floats = new float[Math.Min(ChunkElements, destination.Length)];
         for (int start = 0; start < destination.Length; start += ChunkElements)
         {
-            var target = destination.Slice(start, Math.Min(ChunkElements, destination.Length - start));
-            var source = halves.AsSpan(0, target.Length);
-            Read(name, entry.Begin + ((long)start * size), source);
-            for (int i = 0; i < source.Length; i++)
-                target[i] = entry.Type == "BF16"
-                    ? (float)new BFloat16(source[i])
-                    : (float)BitConverter.UInt16BitsToHalf(source[i]);
+            var chunk = floats.AsSpan(0, Math.Min(ChunkElements, destination.Length - start));
+            ReadFloats(name, entry, start, chunk);
+            for (int i = 0; i < chunk.Length; i++) destination[start + i] = (BFloat16)chunk[i];
         }
     }
 
@@ -112,14 +148,43 @@ public sealed class SafeTensorsFile : IDisposable
     /// <exception cref="InvalidDataException">Absent, another type, another length, or the file ended early.</exception>
     public void ReadIntegers(string name, Span<int> destination)
     {
-        var entry = Entry(name);
-        if (entry.Type != "I32") throw Malformed($"{name} has type {entry.Type}; expected I32.");
-        CheckLength(name, entry, destination.Length, sizeof(int));
-        Read(name, entry.Begin, destination);
+        ReadExactly("I32", name, destination);
     }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file.Dispose();
+
+    private void ReadExactly<TElement>(string type, string name, Span<TElement> destination) where TElement : unmanaged
+    {
+        var entry = Entry(name);
+        if (entry.Type != type) throw Malformed($"{name} has type {entry.Type}; expected {type}.");
+        CheckLength(name, entry, destination.Length, Bits[type] / 8);
+        Read(name, entry.Begin, destination);
+    }
+
+    private SafeTensorEntry WeightEntry(string name, int elements)
+    {
+        var entry = Entry(name);
+        if (entry.Type is not ("F32" or "BF16" or "F16"))
+            throw Malformed($"{name} has type {entry.Type}; only F32, BF16 and F16 can be read as weights.");
+        CheckLength(name, entry, elements, Bits[entry.Type] / 8);
+        return entry;
+    }
+
+    /// <summary>Widens at most <see cref="ChunkElements"/> weights from element <paramref name="start"/> on.</summary>
+    private void ReadFloats(string name, SafeTensorEntry entry, int start, Span<float> destination)
+    {
+        long begin = entry.Begin + ((long)start * Bits[entry.Type] / 8);
+        if (entry.Type == "F32")
+        {
+            Read(name, begin, destination);
+            return;
+        }
+        var halves = new ushort[destination.Length];
+        Read(name, begin, halves.AsSpan());
+        for (int i = 0; i < halves.Length; i++)
+            destination[i] = entry.Type == "BF16" ? (float)new BFloat16(halves[i]) : (float)BitConverter.UInt16BitsToHalf(halves[i]);
+    }
 
     private SafeTensorEntry Entry(string name) =>
         Entries.TryGetValue(name, out var entry) ? entry : throw Malformed($"no tensor named {name}.");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Finery.Tensors;
 
 namespace Finery.Models.Weights;
 
@@ -48,8 +49,8 @@ public sealed class SafeTensorsFolder : IDisposable
     /// <summary>Dimensions of a tensor.</summary>
     public IReadOnlyList<long> Shape(string name) => _byTensor[name].Entries[name].Shape;
 
-    /// <summary>Reads a tensor as floats.</summary>
-    public void ReadFloats(string name, Span<float> destination) => _byTensor[name].ReadFloats(name, destination);
+    /// <inheritdoc cref="SafeTensorsFile.Read"/>
+    public void Read(string name, Tensor destination) => _byTensor[name].Read(name, destination);
 
     /// <summary>Closes all files.</summary>
     public void Dispose()

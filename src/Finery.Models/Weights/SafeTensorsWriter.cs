@@ -28,12 +28,12 @@ public static class SafeTensorsWriter
 
     /// <summary>Writes a file atomically: element alignment descending, then name.</summary>
     /// <param name="path">Destination; replaced if it exists.</param>
-    /// <param name="tensors">F32 tensors, and I32 ones stored as such.</param>
-    /// <param name="type">How F32 tensors are stored.</param>
+    /// <param name="tensors">F32 and BF16 tensors, and I32 and U16 ones stored as such.</param>
+    /// <param name="type">How F32 and BF16 tensors are stored; null keeps each as it is.</param>
     /// <param name="metadata">Written as <c>__metadata__</c> where not null.</param>
     /// <exception cref="ArgumentException">Two tensors have one name, or one has a type that cannot be stored.</exception>
     public static void Write(
-        string path, IEnumerable<NamedTensor> tensors, SafeTensorType type = SafeTensorType.F32,
+        string path, IEnumerable<NamedTensor> tensors, SafeTensorType? type = null,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
         NamedTensor[] ordered =
@@ -54,7 +54,7 @@ public static class SafeTensorsWriter
         });
     }
 
-    private static byte[] Header(NamedTensor[] tensors, SafeTensorType type, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(NamedTensor[] tensors, SafeTensorType? type, IReadOnlyDictionary<string, string>? metadata)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, Options))
@@ -71,7 +71,7 @@ public static class SafeTensorsWriter
             foreach (var (name, tensor) in tensors)
             {
                 json.WriteStartObject(name);
-                json.WriteString("dtype", tensor.Type == DType.F32 ? type.ToString() : "I32");
+                json.WriteString("dtype", Stored(tensor, type).ToString());
                 json.WriteStartArray("shape");
                 foreach (int dimension in tensor.Shape) json.WriteNumberValue(dimension);
                 json.WriteEndArray();
@@ -87,25 +87,28 @@ public static class SafeTensorsWriter
         return buffer.ToArray();
     }
 
-    private static void WriteData(Stream stream, Tensor tensor, SafeTensorType type)
+    private static void WriteData(Stream stream, Tensor tensor, SafeTensorType? type)
     {
-        if (tensor.Type == DType.I32)
+        switch (tensor.Type, Stored(tensor, type))
         {
-            WriteElements<int>(stream, tensor.Integers);
-            return;
+            case (DType.F32, DType.BF16): WriteConverted<float, BFloat16>(stream, tensor.Floats, value => (BFloat16)value); break;
+            case (DType.BF16, DType.F32): WriteConverted<BFloat16, float>(stream, tensor.BFloat16s, value => (float)value); break;
+            case (DType.F32, _): WriteElements<float>(stream, tensor.Floats); break;
+            case (DType.BF16, _): WriteElements<BFloat16>(stream, tensor.BFloat16s); break;
+            case (DType.U16, _): WriteElements<ushort>(stream, tensor.UInt16s); break;
+            default: WriteElements<int>(stream, tensor.Integers); break;
         }
-        ReadOnlySpan<float> values = tensor.Floats;
-        if (type == SafeTensorType.F32)
-        {
-            WriteElements(stream, values);
-            return;
-        }
-        var halves = new BFloat16[Math.Min(ChunkElements, values.Length)];
+    }
+
+    private static void WriteConverted<TFrom, TTo>(Stream stream, ReadOnlySpan<TFrom> values, Func<TFrom, TTo> convert)
+        where TFrom : unmanaged where TTo : unmanaged
+    {
+        var chunk = new TTo[Math.Min(ChunkElements, values.Length)];
         for (int start = 0; start < values.Length; start += ChunkElements)
         {
             var source = values.Slice(start, Math.Min(ChunkElements, values.Length - start));
-            for (int i = 0; i < source.Length; i++) halves[i] = (BFloat16)source[i];
-            stream.Write(MemoryMarshal.AsBytes<BFloat16>(halves.AsSpan(0, source.Length)));
+            for (int i = 0; i < source.Length; i++) chunk[i] = convert(source[i]);
+            stream.Write(MemoryMarshal.AsBytes<TTo>(chunk.AsSpan(0, source.Length)));
         }
     }
 
@@ -115,10 +118,18 @@ public static class SafeTensorsWriter
             stream.Write(MemoryMarshal.AsBytes(values.Slice(start, Math.Min(ChunkElements, values.Length - start))));
     }
 
-    private static int ElementBytes(Tensor tensor, SafeTensorType type) => tensor.Type switch
+    private static int ElementBytes(Tensor tensor, SafeTensorType? type) => Stored(tensor, type).ByteSize();
+
+    /// <summary>The type in the file, which is spelt there as here.</summary>
+    private static DType Stored(Tensor tensor, SafeTensorType? type) => tensor.Type switch
     {
-        DType.F32 => type == SafeTensorType.BF16 ? 2 : 4,
-        DType.I32 => 4,
-        _ => throw new ArgumentException($"{tensor} cannot be stored: expected F32 or I32."),
+        DType.F32 or DType.BF16 => type switch
+        {
+            null => tensor.Type,
+            SafeTensorType.BF16 => DType.BF16,
+            _ => DType.F32,
+        },
+        DType.I32 or DType.U16 => tensor.Type,
+        _ => throw new ArgumentException($"{tensor} cannot be stored: expected F32, BF16, I32 or U16."),
     };
 }

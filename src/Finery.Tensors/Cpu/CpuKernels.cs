@@ -22,6 +22,8 @@ public sealed partial class CpuKernels : Kernels
     /// <summary>Threads in use, the caller's included.</summary>
     public int Threads => _pool.Threads;
 
+    private protected override bool Takes(DType type) => type is DType.F32 or DType.BF16;
+
     /// <inheritdoc/>
     public override void Dispose()
     {

@@ -6,6 +6,9 @@ namespace Finery.Tensors;
 /// <typeparam name="E">The type itself: a pointer to it steps from element to element.</typeparam>
 internal unsafe interface IElement<E> where E : unmanaged, IElement<E>
 {
+    /// <summary>The tensors that hold it.</summary>
+    static abstract DType Type { get; }
+
     /// <summary>Widens exactly.</summary>
     static abstract V Load<W, V>(E* source) where W : struct, IWidth<V> where V : struct;
 
@@ -20,6 +23,8 @@ internal unsafe interface IElement<E> where E : unmanaged, IElement<E>
 [StructLayout(LayoutKind.Sequential, Size = sizeof(float))]
 internal readonly unsafe struct FloatElement : IElement<FloatElement>
 {
+    public static DType Type => DType.F32;
+
     public static V Load<W, V>(FloatElement* source) where W : struct, IWidth<V> where V : struct => W.Load((float*)source);
 
     public static void Store<W, V>(V value, FloatElement* destination) where W : struct, IWidth<V> where V : struct =>
@@ -32,6 +37,8 @@ internal readonly unsafe struct FloatElement : IElement<FloatElement>
 [StructLayout(LayoutKind.Sequential, Size = sizeof(ushort))]
 internal readonly unsafe struct BFloat16Element : IElement<BFloat16Element>
 {
+    public static DType Type => DType.BF16;
+
     public static V Load<W, V>(BFloat16Element* source) where W : struct, IWidth<V> where V : struct => W.LoadWide((BFloat16*)source);
 
     public static void Store<W, V>(V value, BFloat16Element* destination) where W : struct, IWidth<V> where V : struct =>

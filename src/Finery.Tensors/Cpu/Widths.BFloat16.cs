@@ -33,14 +33,19 @@ internal unsafe partial interface IWidth<V>
 
 internal readonly unsafe partial struct Width512
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F512 LoadWide(BFloat16* source) => (Widen((ushort*)source) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreNarrow(F512 value, BFloat16* destination) => StoreLow(Rounded(value) >>> 16, (ushort*)destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F512 RoundNarrow(F512 value) => (Rounded(value) & Vector512.Create(0xFFFF0000)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F512 LoadSplit(BFloat16* high, ushort* low) => ((Widen((ushort*)high) << 16) | Widen(low)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSplit(F512 value, BFloat16* high, ushort* low)
     {
         StoreLow(value.AsUInt32() >>> 16, (ushort*)high);
@@ -71,10 +76,12 @@ internal readonly unsafe partial struct Width512
             Vector512.Equals(value, value).AsUInt32(), rounded, bits | Vector512.Create(0x400000u));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<uint> Widen(ushort* source) => Avx512F.IsSupported
         ? Avx512F.ConvertToVector512UInt32(Vector256.Load(source))
         : Vector512.Create(Vector256.WidenLower(Vector256.Load(source)), Vector256.WidenUpper(Vector256.Load(source)));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreLow(Vector512<uint> value, ushort* destination)
     {
         if (Avx512F.IsSupported) Avx512F.ConvertToVector256UInt16(value).Store(destination);
@@ -84,14 +91,19 @@ internal readonly unsafe partial struct Width512
 
 internal readonly unsafe partial struct Width256
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F256 LoadWide(BFloat16* source) => (Widen((ushort*)source) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreNarrow(F256 value, BFloat16* destination) => StoreLow(Rounded(value) >>> 16, (ushort*)destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F256 RoundNarrow(F256 value) => (Rounded(value) & Vector256.Create(0xFFFF0000)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F256 LoadSplit(BFloat16* high, ushort* low) => ((Widen((ushort*)high) << 16) | Widen(low)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSplit(F256 value, BFloat16* high, ushort* low)
     {
         StoreLow(value.AsUInt32() >>> 16, (ushort*)high);
@@ -123,10 +135,12 @@ internal readonly unsafe partial struct Width256
             Vector256.Equals(value, value).AsUInt32(), rounded, bits | Vector256.Create(0x400000u));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Widen(ushort* source) => Avx2.IsSupported
         ? Avx2.ConvertToVector256Int32(source).AsUInt32()
         : Vector256.Create(Vector128.WidenLower(Vector128.Load(source)), Vector128.WidenUpper(Vector128.Load(source)));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreLow(Vector256<uint> value, ushort* destination)
     {
         if (Sse41.IsSupported) Sse41.PackUnsignedSaturate(value.GetLower().AsInt32(), value.GetUpper().AsInt32()).Store(destination);
@@ -136,14 +150,19 @@ internal readonly unsafe partial struct Width256
 
 internal readonly unsafe partial struct Width128
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F128 LoadWide(BFloat16* source) => (Widen((ushort*)source) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreNarrow(F128 value, BFloat16* destination) => StoreLow(Rounded(value) >>> 16, (ushort*)destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F128 RoundNarrow(F128 value) => (Rounded(value) & Vector128.Create(0xFFFF0000)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F128 LoadSplit(BFloat16* high, ushort* low) => ((Widen((ushort*)high) << 16) | Widen(low)).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSplit(F128 value, BFloat16* high, ushort* low)
     {
         StoreLow(value.AsUInt32() >>> 16, (ushort*)high);
@@ -174,9 +193,11 @@ internal readonly unsafe partial struct Width128
             Vector128.Equals(value, value).AsUInt32(), rounded, bits | Vector128.Create(0x400000u));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> Widen(ushort* source) =>
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(source)).AsUInt16());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreLow(Vector128<uint> value, ushort* destination) =>
         Unsafe.WriteUnaligned(destination, Vector128.Narrow(value, value).AsUInt64().ToScalar());
 }
@@ -185,6 +206,7 @@ internal readonly unsafe partial struct Scalar
 {
     public static float LoadWide(BFloat16* source) => (float)*source;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreNarrow(float value, BFloat16* destination) => *destination = (BFloat16)value;
 
     public static float RoundNarrow(float value) => (float)(BFloat16)value;

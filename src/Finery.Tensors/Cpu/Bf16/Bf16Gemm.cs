@@ -15,8 +15,8 @@ internal readonly unsafe struct Bf16Operand(void* data, DType type, long rowStri
 }
 
 /// <summary>
-/// Matrix product with bfloat16 operands and single-precision sums, on the assembled micro-kernel: blocked as <see cref="Gemm"/> is.
-/// Operands in F32 are rounded to nearest even while they are packed.
+/// Matrix product with bfloat16 operands and single-precision sums, on the assembled micro-kernel: blocked as <see cref="Gemm"/> is, but
+/// with both operands packed. Operands in F32 are rounded to nearest even while they are packed, results in BF16 once at the end.
 /// </summary>
 /// <remarks>An element of C is the sum over blocks of the inner dimension, which depend on that dimension alone: the same bits for any
 /// number of threads, and a row's for any number of other rows.</remarks>
@@ -27,11 +27,17 @@ internal sealed unsafe class Bf16Gemm : IDisposable
     // Steps of the inner dimension at once: 192 pairs, so that a panel of B (24 KiB) stays in the L1 cache.
     private const int BlockSteps = 384;
 
-    // Rows of A in a tile: with BlockSteps 147 KiB of pairs, inside an L2 cache.
-    private const int TileRows = 14 * Rows;
+    // Groups of rows in a tile: with BlockSteps 147 KiB of pairs, inside an L2 cache.
+    private const int TileGroups = 14;
+
+    // Panels in a tile whose sums are kept until they are rounded: with TileGroups 392 KiB.
+    private const int SummedPanels = 16;
 
     // Pairs of packed B at once (8 MiB): stays in the L3 cache.
     private const int PanelBudget = 2 << 20;
+
+    // Pairs of packed A at once (32 MiB): packing B again for the next rows is then a small part of the work.
+    private const int GroupBudget = 8 << 20;
 
     // At most this many rows of A make the product bound by reading B, which is then not worth packing for all threads.
     private const int FewRows = Rows;
@@ -39,6 +45,7 @@ internal sealed unsafe class Bf16Gemm : IDisposable
     private readonly WorkerPool _pool;
     private readonly delegate* unmanaged<uint*, uint*, nint, float*, nint, nint, void> _kernel;
     private readonly Scratch _panels = new();
+    private readonly Scratch _groups = new();
     private readonly Scratch[] _local;
 
     /// <summary>Products on the assembled kernel.</summary>
@@ -65,76 +72,98 @@ internal sealed unsafe class Bf16Gemm : IDisposable
     /// <param name="k">Columns of A and rows of B; 0 makes the product 0.</param>
     /// <param name="a">[m, k].</param>
     /// <param name="b">[k, n].</param>
-    /// <param name="c">[m, n], row-major with <paramref name="cRow"/> floats a row; apart from A and B.</param>
-    /// <param name="cRow">Row stride of C.</param>
+    /// <param name="c">[m, n], rows contiguous; apart from A and B.</param>
     /// <param name="add">Whether to add to C.</param>
-    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, float* c, long cRow, bool add)
+    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, Bf16Operand c, bool add)
     {
         if (m == 0 || n == 0) return;
         if (k == 0)
         {
-            for (int i = 0; i < m && !add; i++) new Span<float>(c + i * cRow, n).Clear();
+            for (int i = 0; i < m && !add; i++) new Span<byte>(c.At(i, 0), n * c.Type.ByteSize()).Clear();
             return;
         }
-        var product = new Product(m, n, k, a, b, c, cRow, add, _kernel);
+        var product = new Product(m, n, k, a, b, c, add, _kernel);
         if (m <= FewRows) _pool.For(Blocks(n, Columns), new ComputeFewRows(product, _local));
         else MultiplyTiles(product);
     }
 
+    /// <summary><see cref="Multiply(int, int, int, Bf16Operand, Bf16Operand, Bf16Operand, bool)"/> into floats.</summary>
+    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, float* c, long cRow, bool add) =>
+        Multiply(m, n, k, a, b, new Bf16Operand(c, DType.F32, cRow, 1), add);
+
     public void Dispose()
     {
         _panels.Dispose();
+        _groups.Dispose();
         foreach (var scratch in _local) scratch.Dispose();
     }
 
     private void MultiplyTiles(in Product product)
     {
         int block = product.Block;
-        int groupColumns = Math.Min(Blocks(product.N, Columns), Math.Max(1, PanelBudget / (block / 2 * Columns))) * Columns;
-        int groupSteps = block * Math.Max(1, PanelBudget / (block / 2 * groupColumns));
-        for (int column = 0; column < product.N; column += groupColumns)
+        // Rounded results need all steps of an element at once.
+        int partSteps = product.IsRounded ? product.K : block * Math.Max(1, PanelBudget / (block / 2 * Blocks(product.N, Columns) * Columns));
+        int partPairs = Bf16Panels.Pairs(Math.Min(product.K, partSteps));
+        int partColumns = Math.Max(1, Math.Min(Blocks(product.N, Columns), PanelBudget / (partPairs * Columns))) * Columns;
+        int partRows = Math.Max(1, Math.Min(Blocks(product.M, Rows), GroupBudget / (partPairs * Rows))) * Rows;
+        for (int row = 0; row < product.M; row += partRows)
         {
-            int columns = Math.Min(groupColumns, product.N - column), panels = Blocks(columns, Columns);
-            for (int step = 0; step < product.K; step += groupSteps)
+            for (int column = 0; column < product.N; column += partColumns)
             {
-                int steps = Math.Min(groupSteps, product.K - step);
-                uint* packed = (uint*)_panels.Floats((long)Bf16Panels.Pairs(steps) * panels * Columns);
-                var group = new Group(column, columns, step, steps, packed);
-                _pool.For(panels * Blocks(steps, block), new PackPanels(product, group, _local));
-
-                // Tiles of a size that keeps the threads equally busy; results do not depend on it.
-                int tileRows = Math.Min(TileRows / Rows, Blocks(product.M, Rows)), tilePanels = panels;
-                while (Blocks(product.M, tileRows * Rows) * Blocks(panels, tilePanels) < 6 * _pool.Threads && _pool.Threads > 1)
-                {
-                    if (tilePanels > 8) tilePanels = (tilePanels + 1) / 2;
-                    else if (tileRows > 4) tileRows = (tileRows + 1) / 2;
-                    else break;
-                }
-                int tiles = Blocks(product.M, tileRows * Rows) * Blocks(panels, tilePanels);
-                _pool.For(tiles, new ComputeTiles(product, group, tileRows * Rows, tilePanels, _local));
+                for (int step = 0; step < product.K; step += partSteps)
+                    MultiplyPart(product, row, partRows, column, partColumns, step, partSteps);
             }
         }
     }
 
+    private void MultiplyPart(in Product product, int row, int rows, int column, int columns, int step, int steps)
+    {
+        (rows, columns) = (Math.Min(rows, product.M - row), Math.Min(columns, product.N - column));
+        steps = Math.Min(steps, product.K - step);
+        int groups = Blocks(rows, Rows), panels = Blocks(columns, Columns);
+        long pairs = Bf16Panels.Pairs(steps);
+        var part = new Part(
+            row, groups, column, panels, step, steps,
+            (uint*)_groups.Floats(pairs * groups * Rows), (uint*)_panels.Floats(pairs * panels * Columns));
+        _pool.For((groups + panels) * Blocks(steps, product.Block), new Pack(product, part, _local));
+
+        // Tiles of a size that keeps the threads equally busy; results do not depend on it.
+        int tileGroups = Math.Min(TileGroups, groups), tilePanels = product.IsRounded ? Math.Min(SummedPanels, panels) : panels;
+        while (Blocks(groups, tileGroups) * Blocks(panels, tilePanels) < 6 * _pool.Threads && _pool.Threads > 1)
+        {
+            if (tilePanels > 8) tilePanels = (tilePanels + 1) / 2;
+            else if (tileGroups > 4) tileGroups = (tileGroups + 1) / 2;
+            else break;
+        }
+        _pool.For(Blocks(groups, tileGroups) * Blocks(panels, tilePanels), new ComputeTiles(product, part, tileGroups, tilePanels, _local));
+    }
+
     private static int Blocks(int length, int size) => (length + size - 1) / size;
 
-    /// <summary>The part of B that is packed at a time: panels of a block lie together, blocks one after another.</summary>
-    private readonly struct Group(int column, int columns, int step, int steps, uint* packed)
+    /// <summary>What is packed and computed at a time: groups of rows of A and panels of columns of B. Those of one block of steps lie
+    /// together, blocks one after another.</summary>
+    private readonly struct Part(int row, int groups, int column, int panels, int step, int steps, uint* a, uint* b)
     {
-        public readonly int Column = column, Columns = columns, Step = step, Steps = steps;
+        public readonly int Row = row, Groups = groups, Column = column, Panels = panels, Step = step, Steps = steps;
 
-        /// <summary>Where the panel of <paramref name="panel"/> in the block from <paramref name="first"/> (even) begins.</summary>
+        /// <summary>A group of rows in the block from <paramref name="first"/> (even) on.</summary>
+        public uint* Group(int first, int length, int group) =>
+            a + ((long)(first / 2) * Groups + (long)group * Bf16Panels.Pairs(length)) * Rows;
+
+        /// <summary>A panel of columns in the block from <paramref name="first"/> (even) on.</summary>
         public uint* Panel(int first, int length, int panel) =>
-            packed + (long)(first / 2) * Blocks(Columns, Bf16Gemm.Columns) * Bf16Gemm.Columns
-            + (long)panel * Bf16Gemm.Columns * Bf16Panels.Pairs(length);
+            b + ((long)(first / 2) * Panels + (long)panel * Bf16Panels.Pairs(length)) * Columns;
     }
 
     /// <summary>The whole problem.</summary>
     private readonly struct Product(
-        int m, int n, int k, Bf16Operand a, Bf16Operand b, float* c, long cRow, bool add,
+        int m, int n, int k, Bf16Operand a, Bf16Operand b, Bf16Operand c, bool add,
         delegate* unmanaged<uint*, uint*, nint, float*, nint, nint, void> kernel)
     {
         public readonly int M = m, N = n, K = k;
+
+        /// <summary>Whether C is BF16: sums are then kept beside it until they are whole.</summary>
+        public bool IsRounded => c.Type == DType.BF16;
 
         /// <summary>Length of a block of the inner dimension: equal blocks of at most <see cref="BlockSteps"/>, a multiple of 8.</summary>
         public int Block => (Blocks(K, Blocks(K, BlockSteps)) + 7) / 8 * 8;
@@ -146,20 +175,42 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         public void PackA(int row, int step, int steps, uint* panel, uint* rows) =>
             Pack(a.At(row, step), a.Type, a.RowStride, a.ColumnStride, Math.Min(Rows, M - row), steps, panel, Rows, rows);
 
-        /// <summary>Packs a group of columns of B.</summary>
+        /// <summary>Packs a panel of columns of B.</summary>
         public void PackB(int column, int step, int steps, uint* panel, uint* rows) =>
             Pack(b.At(step, column), b.Type, b.ColumnStride, b.RowStride, Math.Min(Columns, N - column), steps, panel, Columns, rows);
 
-        /// <summary>Computes the part of one kernel tile at (row, column) that lies inside C.</summary>
+        /// <summary>Computes the part of one kernel tile at (row, column) that lies inside a C of floats.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Tile(uint* left, uint* right, int step, int steps, int row, int column)
         {
-            float* tile = c + row * cRow + column;
+            float* tile = (float*)c.At(row, column);
             bool adds = add || step > 0;
             if (row + Rows <= M && column + Columns <= N)
-                kernel(left, right, Bf16Panels.Pairs(steps), tile, (nint)cRow * sizeof(float), adds ? 1 : 0);
+                kernel(left, right, Bf16Panels.Pairs(steps), tile, (nint)c.RowStride * sizeof(float), adds ? 1 : 0);
             else
                 Edge(left, right, steps, tile, adds, Math.Min(Rows, M - row), Math.Min(Columns, N - column));
+        }
+
+        /// <summary>Computes one whole kernel tile of sums beside C.</summary>
+        public void Sum(uint* left, uint* right, int step, int steps, float* sums, int width) =>
+            kernel(left, right, Bf16Panels.Pairs(steps), sums, (nint)width * sizeof(float), step > 0 ? 1 : 0);
+
+        /// <summary>Rounds whole sums to C at (row, column), as many rows and columns as it has there.</summary>
+        public void Round(float* sums, int width, int row, int rows, int column)
+        {
+            int columns = Math.Min(width, N - column);
+            for (int i = 0; i < Math.Min(rows, M - row); i++)
+            {
+                float* from = sums + (long)i * width;
+                var to = (BFloat16*)c.At(row + i, column);
+                int j = 0;
+                for (; j <= columns - Width256.Count; j += Width256.Count)
+                {
+                    var sum = Width256.Load(from + j);
+                    Width256.StoreNarrow(add ? sum + Width256.LoadWide(to + j) : sum, to + j);
+                }
+                for (; j < columns; j++) to[j] = (BFloat16)(add ? from[j] + (float)to[j] : from[j]);
+            }
         }
 
         private void Edge(uint* left, uint* right, int steps, float* tile, bool adds, int rows, int columns)
@@ -168,7 +219,7 @@ internal sealed unsafe class Bf16Gemm : IDisposable
             kernel(left, right, Bf16Panels.Pairs(steps), whole, Columns * sizeof(float), 0);
             for (int i = 0; i < rows; i++)
             {
-                float* from = whole + i * Columns, to = tile + i * cRow;
+                float* from = whole + i * Columns, to = tile + i * c.RowStride;
                 for (int j = 0; j < columns; j++) to[j] = adds ? from[j] + to[j] : from[j];
             }
         }
@@ -181,40 +232,51 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         }
     }
 
-    /// <summary>Packs one panel of one block of B.</summary>
-    private readonly struct PackPanels(Product product, Group group, Scratch[] local) : IParallelBody
+    /// <summary>Packs one group of rows or one panel of columns of one block.</summary>
+    private readonly struct Pack(Product product, Part part, Scratch[] local) : IParallelBody
     {
         public void Run(int task, int worker)
         {
-            int panels = Blocks(group.Columns, Columns), block = product.Block, panel = task % panels;
-            int first = task / panels * block, length = Math.Min(block, group.Steps - first);
+            int count = part.Groups + part.Panels, block = product.Block, index = task % count;
+            int first = task / count * block, length = Math.Min(block, part.Steps - first);
             uint* rows = (uint*)local[worker].Floats(product.RowFloats);
-            product.PackB(group.Column + panel * Columns, group.Step + first, length, group.Panel(first, length, panel), rows);
+            if (index < part.Groups)
+                product.PackA(part.Row + index * Rows, part.Step + first, length, part.Group(first, length, index), rows);
+            else
+            {
+                index -= part.Groups;
+                product.PackB(part.Column + index * Columns, part.Step + first, length, part.Panel(first, length, index), rows);
+            }
         }
     }
 
-    /// <summary>Computes one tile of C from packed panels, packing its rows of A.</summary>
-    private readonly struct ComputeTiles(Product product, Group group, int tileRows, int tilePanels, Scratch[] local) : IParallelBody
+    /// <summary>Computes one tile of C from packed groups and panels.</summary>
+    private readonly struct ComputeTiles(Product product, Part part, int tileGroups, int tilePanels, Scratch[] local) : IParallelBody
     {
         public void Run(int task, int worker)
         {
-            int block = product.Block, panels = Blocks(group.Columns, Columns), rowTiles = Blocks(product.M, tileRows);
-            int row = task % rowTiles * tileRows, end = Math.Min(product.M, row + tileRows);
-            int firstPanel = task / rowTiles * tilePanels, lastPanel = Math.Min(panels, firstPanel + tilePanels);
-            long packed = (long)tileRows * (block / 2);
-            uint* a = (uint*)local[worker].Floats(packed + product.RowFloats);
-            for (int first = 0; first < group.Steps; first += block)
+            int rowTiles = Blocks(part.Groups, tileGroups);
+            int firstGroup = task % rowTiles * tileGroups, lastGroup = Math.Min(part.Groups, firstGroup + tileGroups);
+            int firstPanel = task / rowTiles * tilePanels, lastPanel = Math.Min(part.Panels, firstPanel + tilePanels);
+            int width = (lastPanel - firstPanel) * Columns, height = (lastGroup - firstGroup) * Rows, block = product.Block;
+            float* sums = product.IsRounded ? local[worker].Floats((long)height * width) : null;
+            for (int first = 0; first < part.Steps; first += block)
             {
-                int length = Math.Min(block, group.Steps - first), pairs = Bf16Panels.Pairs(length);
-                for (int i = row; i < end; i += Rows)
-                    product.PackA(i, group.Step + first, length, a + (long)(i - row) * pairs, a + packed);
+                int length = Math.Min(block, part.Steps - first);
                 for (int panel = firstPanel; panel < lastPanel; panel++)
                 {
-                    uint* b = group.Panel(first, length, panel);
-                    for (int i = row; i < end; i += Rows)
-                        product.Tile(a + (long)(i - row) * pairs, b, group.Step + first, length, i, group.Column + panel * Columns);
+                    uint* b = part.Panel(first, length, panel);
+                    for (int group = firstGroup; group < lastGroup; group++)
+                    {
+                        uint* a = part.Group(first, length, group);
+                        if (sums == null)
+                            product.Tile(a, b, part.Step + first, length, part.Row + group * Rows, part.Column + panel * Columns);
+                        else
+                            product.Sum(a, b, first, length, sums + (long)(group - firstGroup) * Rows * width + (panel - firstPanel) * Columns, width);
+                    }
                 }
             }
+            if (sums != null) product.Round(sums, width, part.Row + firstGroup * Rows, height, part.Column + firstPanel * Columns);
         }
     }
 
@@ -226,13 +288,16 @@ internal sealed unsafe class Bf16Gemm : IDisposable
             int block = product.Block, column = task * Columns;
             long panel = (long)Columns * (block / 2), rows = (long)Rows * (block / 2);
             uint* b = (uint*)local[worker].Floats(panel + rows + product.RowFloats), a = b + panel;
+            float* sums = stackalloc float[Rows * Columns];
             for (int step = 0; step < product.K; step += block)
             {
                 int length = Math.Min(block, product.K - step);
                 product.PackA(0, step, length, a, a + rows);
                 product.PackB(column, step, length, b, a + rows);
-                product.Tile(a, b, step, length, 0, column);
+                if (product.IsRounded) product.Sum(a, b, step, length, sums, Columns);
+                else product.Tile(a, b, step, length, 0, column);
             }
+            if (product.IsRounded) product.Round(sums, Columns, 0, Rows, column);
         }
     }
 }

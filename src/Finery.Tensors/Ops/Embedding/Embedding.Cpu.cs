@@ -10,8 +10,14 @@ public sealed partial class CpuKernels
     // Columns of the table that one thread sums at a time: two cache lines.
     private const int EmbeddingColumns = 32;
 
-    private protected override unsafe void EmbeddingForwardCore(Tensor ids, Tensor table, Tensor output) => _pool.For(
-        output.Rows, new EmbeddingForwardBody(ids.IntegerPointer, table.FloatPointer, output.FloatPointer, table.Columns), RowGrain);
+    private protected override void EmbeddingForwardCore(Tensor ids, Tensor table, Tensor output)
+    {
+        if (table.Type == DType.BF16) EmbeddingForward<BFloat16Element>(ids, table, output);
+        else EmbeddingForward<FloatElement>(ids, table, output);
+    }
+
+    private unsafe void EmbeddingForward<E>(Tensor ids, Tensor table, Tensor output) where E : unmanaged, IElement<E> => _pool.For(
+        output.Rows, new EmbeddingForwardBody<E>(ids.IntegerPointer, table.Elements<E>(), output.FloatPointer, table.Columns), RowGrain);
 
     private protected override unsafe void EmbeddingBackwardCore(Tensor ids, Tensor dOutput, Tensor dTable)
     {
@@ -20,10 +26,18 @@ public sealed partial class CpuKernels
             ids.IntegerPointer, dOutput.FloatPointer, dTable.FloatPointer, dOutput.Rows, D), grain: 1);
     }
 
-    private readonly unsafe struct EmbeddingForwardBody(int* ids, float* table, float* output, int D) : IVectorBody
+    private readonly unsafe struct EmbeddingForwardBody<E>(int* ids, E* table, float* output, int D) : IVectorBody
+        where E : unmanaged, IElement<E>
     {
-        public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct =>
-            new ReadOnlySpan<float>(table + (long)ids[index] * D, D).CopyTo(new(output + (long)index * D, D));
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
+        {
+            E* source = table + (long)ids[index] * D;
+            float* destination = output + (long)index * D;
+            int d = 0;
+            for (; d <= D - W.Count; d += W.Count) W.Store(E.Load<W, V>(source + d), destination + d);
+            for (; d < D; d++) destination[d] = E.Load<Scalar, float>(source + d);
+        }
     }
 
     // A thread owns columns, not rows: each element is summed in token order whatever the threads, and no ids need sorting.

@@ -16,9 +16,12 @@ public sealed partial class ReferenceKernels
             }
             double r = 1 / Math.Sqrt(squares / D + epsilon);
             scale[i] = r;
-            for (long d = 0; d < D; d++) y[i * D + d] = residual[i * D + d] * r * weight[d];
+            for (long d = 0; d < D; d++) y[i * D + d] = Normalized(residual[i * D + d] * r, y.Type) * weight[d];
         }
     }
+
+    // Narrower activations are rounded before the gain: the order of Hugging Face and Meta (pretraining reference 1.2).
+    private static double Normalized(double value, DType type) => type == DType.BF16 ? (float)(BFloat16)(float)value : value;
 
     private protected override void RmsNormBackwardCore(
         Tensor dy, Tensor residual, Tensor scale, Tensor weight, Tensor dResidual, Tensor? dWeight, bool accumulate)

@@ -30,8 +30,8 @@ public abstract partial class Kernels
     /// <c>(x_i, x_{i+HS/2}) -> (x_i c - x_{i+HS/2} s, x_{i+HS/2} c + x_i s)</c> with c, s of the row's position.</summary>
     /// <param name="qkv">[N, (H + 2 KV) HS], queries and keys rotated in place.</param>
     /// <param name="positions">I32 [N], each in [0, rows of the tables).</param>
-    /// <param name="cos">[P, HS/2].</param>
-    /// <param name="sin">[P, HS/2].</param>
+    /// <param name="cos">F32 [P, HS/2].</param>
+    /// <param name="sin">F32 [P, HS/2].</param>
     /// <param name="shape">Layout of a row.</param>
     /// <param name="inverse">Rotates by the negative angle: the backward pass, applied to the gradient of qkv.</param>
     /// <exception cref="ArgumentOutOfRangeException">A position is outside the tables.</exception>
@@ -39,12 +39,13 @@ public abstract partial class Kernels
     {
         CheckShape(shape);
         Check(qkv, (int)positions.Length, shape.QkvColumns);
-        Check(cos, cos.Rows, shape.HeadSize / 2);
-        Check(sin, cos.Rows, shape.HeadSize / 2);
+        Check(cos, cos.Rows, shape.HeadSize / 2, DType.F32);
+        Check(sin, cos.Rows, shape.HeadSize / 2, DType.F32);
+        CheckLength(positions, qkv.Rows, DType.I32);
         foreach (int position in positions.Integers)
         {
             if ((uint)position >= (uint)cos.Rows)
-                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position} is outside [0, {cos.Rows}).");
+                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position}; expected [0, {cos.Rows}).");
         }
         double rotated = (double)qkv.Rows * (shape.HeadCount + shape.KvHeadCount) * shape.HeadSize;
         using var scope = Measure(qkv, 3 * rotated, 8 * rotated);
@@ -78,6 +79,10 @@ public sealed partial class Tape
 
     private sealed class RopeOperation(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([qkv.Gradient, positions], [qkv.Gradient])
+            : new([qkv, positions], [qkv]);
+
         public override void Forward(Kernels kernels) => kernels.Rope(qkv, positions, cos, sin, shape, inverse: false);
 
         public override void Backward(Kernels kernels) => kernels.Rope(qkv.Gradient!, positions, cos, sin, shape, inverse: true);

@@ -5,13 +5,25 @@ namespace Finery.Tensors;
 
 public sealed partial class CpuKernels
 {
-    private protected override unsafe void SwiGluForwardCore(Tensor gateUp, Tensor y) =>
-        _pool.For(y.Rows, new SwiGluForwardBody(gateUp.FloatPointer, y.FloatPointer, y.Columns), RowGrain);
+    private protected override void SwiGluForwardCore(Tensor gateUp, Tensor y)
+    {
+        if (y.Type == DType.BF16) SwiGluForward<BFloat16Element>(gateUp, y);
+        else SwiGluForward<FloatElement>(gateUp, y);
+    }
 
-    private protected override unsafe void SwiGluBackwardCore(Tensor dy, Tensor gateUp, Tensor dGateUp) => _pool.For(
-        dy.Rows, new SwiGluBackwardBody(dy.FloatPointer, gateUp.FloatPointer, dGateUp.FloatPointer, dy.Columns), RowGrain);
+    private protected override void SwiGluBackwardCore(Tensor dy, Tensor gateUp, Tensor dGateUp)
+    {
+        if (dy.Type == DType.BF16) SwiGluBackward<BFloat16Element>(dy, gateUp, dGateUp);
+        else SwiGluBackward<FloatElement>(dy, gateUp, dGateUp);
+    }
 
-    private readonly unsafe struct SwiGluForwardBody(float* gateUp, float* y, int F) : IVectorBody
+    private unsafe void SwiGluForward<E>(Tensor gateUp, Tensor y) where E : unmanaged, IElement<E> =>
+        _pool.For(y.Rows, new SwiGluForwardBody<E>(gateUp.Elements<E>(), y.Elements<E>(), y.Columns), RowGrain);
+
+    private unsafe void SwiGluBackward<E>(Tensor dy, Tensor gateUp, Tensor dGateUp) where E : unmanaged, IElement<E> => _pool.For(
+        dy.Rows, new SwiGluBackwardBody<E>(dy.Elements<E>(), gateUp.Elements<E>(), dGateUp.Elements<E>(), dy.Columns), RowGrain);
+
+    private readonly unsafe struct SwiGluForwardBody<E>(E* gateUp, E* y, int F) : IVectorBody where E : unmanaged, IElement<E>
     {
         public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
         {
@@ -21,19 +33,20 @@ public sealed partial class CpuKernels
         }
 
         [MethodImpl(AggressiveOptimization)]
-        private static int Columns<W, V>(float* gate, float* y, int from, int F) where W : struct, IWidth<V> where V : struct
+        private static int Columns<W, V>(E* gate, E* y, int from, int F) where W : struct, IWidth<V> where V : struct
         {
-            float* up = gate + F;
+            E* up = gate + F;
             for (; from <= F - W.Count; from += W.Count)
             {
-                V g = W.Load(gate + from);
-                W.Store(W.Multiply(W.Multiply(g, Sigmoid<W, V>(g)), W.Load(up + from)), y + from);
+                V g = E.Load<W, V>(gate + from);
+                E.Store<W, V>(W.Multiply(W.Multiply(g, Sigmoid<W, V>(g)), E.Load<W, V>(up + from)), y + from);
             }
             return from;
         }
     }
 
-    private readonly unsafe struct SwiGluBackwardBody(float* dy, float* gateUp, float* dGateUp, int F) : IVectorBody
+    private readonly unsafe struct SwiGluBackwardBody<E>(E* dy, E* gateUp, E* dGateUp, int F) : IVectorBody
+        where E : unmanaged, IElement<E>
     {
         public void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
         {
@@ -43,18 +56,18 @@ public sealed partial class CpuKernels
         }
 
         [MethodImpl(AggressiveOptimization)]
-        private static int Columns<W, V>(float* dy, float* gate, float* dGate, int from, int F)
+        private static int Columns<W, V>(E* dy, E* gate, E* dGate, int from, int F)
             where W : struct, IWidth<V> where V : struct
         {
             V one = W.Broadcast(1);
             for (; from <= F - W.Count; from += W.Count)
             {
-                V gradient = W.Load(dy + from), g = W.Load(gate + from), u = W.Load(gate + F + from);
+                V gradient = E.Load<W, V>(dy + from), g = E.Load<W, V>(gate + from), u = E.Load<W, V>(gate + F + from);
                 V s = Sigmoid<W, V>(g), silu = W.Multiply(g, s);
                 // s (1 + g (1 - s)) = s + silu (1 - s)
                 V slope = W.MultiplyAdd(silu, W.Subtract(one, s), s);
-                W.Store(W.Multiply(W.Multiply(gradient, u), slope), dGate + from);
-                W.Store(W.Multiply(gradient, silu), dGate + F + from);
+                E.Store<W, V>(W.Multiply(W.Multiply(gradient, u), slope), dGate + from);
+                E.Store<W, V>(W.Multiply(gradient, silu), dGate + F + from);
             }
             return from;
         }

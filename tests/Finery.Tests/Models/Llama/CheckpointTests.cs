@@ -57,6 +57,34 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void Bfloat16_models_keep_every_bit_and_widen_exactly()
+    {
+        using var wide = TinyModels.Create();
+        using var model = new LlamaModel(TinyModels.Config, 1, trainable: true, DType.BF16);
+        model.CopyWeightsFrom(wide);
+        model.Save(_folder.Path);
+        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(_folder["config.json"]), StringComparison.Ordinal);
+        using (var file = SafeTensorsFile.Open(_folder["model.safetensors"]))
+        {
+            Assert.Equal("BF16", file.Entries["model.layers.1.self_attn.k_proj.weight"].Type);
+            Assert.Equal("F32", file.Entries["model.norm.weight"].Type);
+        }
+        using LlamaModel narrow = LlamaModel.Load(_folder.Path, false, DType.BF16), widened = LlamaModel.Load(_folder.Path, false);
+        for (int i = 0; i < model.Parameters.Count; i++)
+        {
+            var weight = model.Parameters[i].Weight;
+            Assert.Equal(weight.Shape.Length == 1 ? DType.F32 : DType.BF16, weight.Type);
+            Assert.Equal(DType.F32, weight.Gradient!.Type);
+            Assert.Equal(weight.Bytes, narrow.Parameters[i].Weight.Bytes);
+            var rounded = wide.Parameters[i].Weight.Floats.ToArray().Select(value => weight.Type == DType.F32 ? value : (float)(BFloat16)value);
+            Assert.Equal(rounded, widened.Parameters[i].Weight.Floats.ToArray());
+        }
+        narrow.CopyWeightsFrom(widened);
+        Assert.Equal(model.Parameters[0].Weight.Bytes, narrow.Parameters[0].Weight.Bytes);
+        Assert.Throws<ArgumentException>(() => new LlamaModel(TinyModels.Config, 1, false, DType.I32));
+    }
+
+    [Fact]
     public void Shards_and_a_single_file_agree()
     {
         using var model = TinyModels.Create();

@@ -77,6 +77,29 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
+    public void Narrow_tensors_are_stored_as_they_are_or_widened()
+    {
+        var (narrow, low) = (_arena.Allocate("n", DType.BF16, 3), _arena.Allocate("l", DType.U16, 3));
+        for (int i = 0; i < 3; i++) (narrow.BFloat16s[i], low.UInt16s[i]) = ((BFloat16)(1.0078125f * (i - 1)), (ushort)(65535 - i));
+        SafeTensorsWriter.Write(_folder["n"], [new("n", narrow), new("l", low)]);
+        SafeTensorsWriter.Write(_folder["w"], [new("n", narrow)], SafeTensorType.F32);
+        using SafeTensorsFile file = SafeTensorsFile.Open(_folder["n"]), wide = SafeTensorsFile.Open(_folder["w"]);
+        Assert.Equal(("BF16", "U16", "F32"), (file.Entries["n"].Type, file.Entries["l"].Type, wide.Entries["n"].Type));
+        foreach (var from in (SafeTensorsFile[])[file, wide])
+        {
+            var (floats, halves) = (Tensor("f", 3), _arena.Allocate("h", DType.BF16, 3));
+            from.Read("n", floats);
+            from.Read("n", halves);
+            Assert.Equal([-1.0078125f, 0, 1.0078125f], floats.Floats);
+            Assert.Equal(narrow.Bytes, halves.Bytes);
+        }
+        var lowBack = _arena.Allocate("l", DType.U16, 3);
+        file.Read("l", lowBack);
+        Assert.Equal(low.Bytes, lowBack.Bytes);
+        Assert.Contains("expected U16", Assert.Throws<InvalidDataException>(() => file.Read("n", lowBack)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Larger_elements_come_first_so_that_all_are_aligned()
     {
         SafeTensorsWriter.Write(_folder["m"], [new("a", Tensor("a", 3)), new("b", _arena.Integers("b", 1))], SafeTensorType.BF16);

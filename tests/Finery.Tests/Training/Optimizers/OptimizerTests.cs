@@ -1,5 +1,6 @@
 using Finery.Models;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Training.Optimizers;
 using Xunit;
 
@@ -63,6 +64,64 @@ public sealed class OptimizerTests : IDisposable
         Assert.Equal(5, GradientClipping.Norm(_kernels, [a, b]), 1e-12);
         GradientClipping.Clear([a, b]);
         Assert.Equal(0, GradientClipping.Norm(_kernels, [a, b]));
+    }
+
+    [Theory]
+    [InlineData(MasterWeights.Split, "adamw.low.p", DType.U16)]
+    [InlineData(MasterWeights.F32, "adamw.master.p", DType.F32)]
+    [InlineData(MasterWeights.None, null, DType.F32)]
+    public void Narrow_weights_continue_from_a_checkpoint_to_the_bit(MasterWeights masters, string? state, DType type)
+    {
+        using var folder = new TemporaryFolder();
+        var checkpoints = new CheckpointFolder(folder.Path);
+        var settings = new AdamWOptimizerSettings { Masters = masters, Seed = 3 };
+        Parameter whole = Narrow(), resumed = Narrow();
+        using var optimizer = new AdamW([whole], settings);
+        Assert.Equal(state is null ? 2 : 3, optimizer.State.Count);
+        if (state is not null) Assert.Equal((state, type), (optimizer.State[2].Name, optimizer.State[2].Tensor.Type));
+        Assert.Contains($"masters={masters}", optimizer.Description, StringComparison.Ordinal);
+        Run(optimizer, whole, 0, 4);
+        var identity = new Dictionary<string, string> { ["optimizer"] = optimizer.Description };
+        checkpoints.Save(new(4, identity, new Dictionary<string, double>()), [new("p", whole.Weight), .. optimizer.State]);
+        Run(optimizer, whole, 4, 9);
+
+        using var other = new AdamW([resumed], settings);
+        checkpoints.Restore(identity, [new("p", resumed.Weight), .. other.State]);
+        other.Updates = 4;
+        Run(other, resumed, 4, 9);
+        Assert.Equal(whole.Weight.Bytes, resumed.Weight.Bytes);
+        for (int i = 0; i < other.State.Count; i++) Assert.Equal(optimizer.State[i].Tensor.Bytes, other.State[i].Tensor.Bytes);
+
+        void Run(AdamW updates, Parameter parameter, int from, int to)
+        {
+            for (int step = from; step < to; step++)
+            {
+                for (int i = 0; i < parameter.Weight.Length; i++) parameter.Weight.Gradient!.Floats[i] = MathF.Sin(step * 31 + i);
+                updates.Step(_kernels, 1e-3, 1);
+            }
+        }
+    }
+
+    [Fact]
+    public void Stochastic_rounding_depends_on_the_seed()
+    {
+        Parameter[] parameters = [Narrow(), Narrow(), Narrow()];
+        for (int i = 0; i < 3; i++)
+        {
+            using var optimizer = new AdamW([parameters[i]], new() { Masters = MasterWeights.None, Seed = i == 2 ? 1u : 0 });
+            parameters[i].Weight.Gradient!.Floats.Fill(1);
+            optimizer.Step(_kernels, 1e-3, 1);
+        }
+        Assert.Equal(parameters[0].Weight.Bytes, parameters[1].Weight.Bytes);
+        Assert.False(parameters[0].Weight.Bytes.SequenceEqual(parameters[2].Weight.Bytes));
+    }
+
+    private Parameter Narrow()
+    {
+        var weight = _arena.Allocate("p", DType.BF16, 3, 100);
+        weight.Gradient = _arena.Floats("dp", 3, 100);
+        for (int i = 0; i < weight.Length; i++) weight.BFloat16s[i] = (BFloat16)MathF.Cos(i);
+        return new("p", weight, true);
     }
 
     [Fact]

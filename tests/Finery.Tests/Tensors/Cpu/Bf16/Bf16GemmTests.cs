@@ -39,6 +39,33 @@ public unsafe class Bf16GemmTests : OpTest
         AssertSameBits(one, all.Slice(17, 1));
     }
 
+    [Theory]
+    [InlineData(1, 33, 801)]
+    [InlineData(15, 5, 7)]
+    [InlineData(215, 530, 500)]
+    public void Results_in_bfloat16_are_the_sums_rounded_once(int m, int n, int k)
+    {
+        var (x, weight, sums, before) = (Normal(1, m, k), Normal(2, n, k), Zeros(m, n), Typed(Normal(3, m, n + 1), DType.BF16));
+        foreach (int threads in Threads)
+        {
+            using var pool = new WorkerPool(threads);
+            using var gemm = new Bf16Gemm(pool, &Plain);
+            var (overwritten, added) = (Copy(before), Copy(before));
+            gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, sums.FloatPointer, n, add: false);
+            gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(overwritten), add: false);
+            gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(added), add: true);
+            for (int i = 0; i < m; i++)
+            {
+                for (int j = 0; j <= n; j++)
+                {
+                    float was = (float)before[i * (n + 1) + j], sum = j < n ? sums.Floats[i * n + j] : 0;
+                    Assert.Equal(j < n ? (float)(BFloat16)sum : was, (float)overwritten[i * (n + 1) + j]);
+                    Assert.Equal((float)(BFloat16)(was + sum), (float)added[i * (n + 1) + j]);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void An_empty_inner_dimension_gives_zero()
     {

@@ -1,0 +1,77 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Tensors.Cpu.Bf16;
+
+public unsafe class OneDnnTests : OpTest
+{
+    [Theory]
+    [InlineData(DType.F32, 1, 1, 1)]
+    [InlineData(DType.F32, 7, 33, 65)]
+    [InlineData(DType.F32, 40, 64, 96)]
+    [InlineData(DType.BF16, 40, 64, 96)]
+    public void Products_match_ours_in_every_layout(DType type, int m, int n, int k)
+    {
+        using var library = OneDnn.Load(out string? reason);
+        Assert.SkipWhen(library is null, reason ?? "");
+        foreach (bool transposeA in (bool[])[false, true])
+        {
+            foreach (bool transposeB in (bool[])[false, true])
+            {
+                foreach (bool add in (bool[])[false, true])
+                {
+                    var a = As(type, transposeA ? Normal(1, k, m) : Normal(1, m, k));
+                    var b = As(type, transposeB ? Normal(2, n, k) : Normal(2, k, n));
+                    var c = Normal(3, m, n);
+                    var expected = Copy(c);
+                    for (int i = 0; i < m; i++)
+                    {
+                        for (int j = 0; j < n; j++)
+                        {
+                            double sum = add ? c[i * n + j] : 0;
+                            for (int s = 0; s < k; s++) sum += a[transposeA ? s * m + i : i * k + s] * b[transposeB ? j * k + s : s * n + j];
+                            expected[i * n + j] = sum;
+                        }
+                    }
+                    try
+                    {
+                        // Twice: the second call finds the primitive made.
+                        var again = Copy(c);
+                        library!.Multiply(m, n, k, Operand(a, transposeA), Operand(b, transposeB), Operand(c), add);
+                        library.Multiply(m, n, k, Operand(a, transposeA), Operand(b, transposeB), Operand(again), add);
+                        AssertClose(expected, c, 2e-6);
+                        AssertClose(expected, again, 2e-6);
+                    }
+                    catch (PlatformNotSupportedException exception)
+                    {
+                        Assert.Contains("BF16", exception.Message, StringComparison.Ordinal);
+                        Assert.Equal(DType.BF16, type);
+                        Assert.Skip(exception.Message);
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void It_is_used_on_request_alone()
+    {
+        Assert.SkipWhen(Environment.GetEnvironmentVariable(OneDnn.Variable) is not null, $"{OneDnn.Variable} is set");
+        Assert.False(OneDnn.IsRequested);
+    }
+
+    private static Bf16Operand Operand(Tensor tensor, bool transposed = false)
+    {
+        var operand = new Bf16Operand(Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.Bytes)), tensor.Type, tensor.Columns, 1);
+        return transposed ? operand.Transposed : operand;
+    }
+
+    private Tensor As(DType type, Tensor tensor)
+    {
+        var typed = Arena.Allocate(tensor.Name, type, tensor.Shape);
+        for (int i = 0; i < tensor.Length; i++) typed[i] = tensor[i];
+        return typed;
+    }
+}
