@@ -7,7 +7,7 @@ namespace Finery.Benchmarks;
 internal static class Measurement
 {
     private const double Budget = 2.0;
-    private const int FewestRuns = 5, MostRuns = 200;
+    private const int FewestRuns = 5, MostRuns = 200, PeerRest = 60, WarmUps = 3;
 
     /// <summary>Prints one line of JSON: medians of rates, and of the ratios of neighbouring runs.</summary>
     /// <param name="name">Name of the case.</param>
@@ -18,8 +18,11 @@ internal static class Measurement
     /// <param name="peer">The peer's, where it is installed.</param>
     public static void Report(string name, double work, string unit, int threads, Action ours, Action? peer)
     {
-        Seconds(ours);
-        if (peer is not null) Seconds(peer);
+        for (int i = 0; i < WarmUps; i++)
+        {
+            Seconds(ours);
+            if (peer is not null) Seconds(peer);
+        }
         List<double> rates = [], peerRates = [], ratios = [];
         var clock = Stopwatch.StartNew();
         while (rates.Count < FewestRuns || (clock.Elapsed.TotalSeconds < Budget && rates.Count < MostRuns))
@@ -28,13 +31,31 @@ internal static class Measurement
             if (peer is null) continue;
             peerRates.Add(work / Seconds(peer));
             ratios.Add(rates[^1] / peerRates[^1]);
+            // OpenBLAS's threads wait busily for about this long after a product, on the processors that ours need.
+            if (threads > 1) Thread.Sleep(PeerRest);
         }
+        Print(name, rates, peerRates, unit, threads, ratios);
+    }
+
+    /// <summary>Median time of several runs, after one that does not count.</summary>
+    public static double MedianSeconds(int runs, Action action)
+    {
+        Seconds(action);
+        double[] seconds = [.. Enumerable.Range(0, runs).Select(_ => Seconds(action)).Order()];
+        return seconds[runs / 2];
+    }
+
+    /// <summary>Prints one line of JSON: medians of rates, and of the ratios of the same turn.</summary>
+    public static void Print(
+        string name, IReadOnlyList<double> ours, IReadOnlyList<double> peer, string unit, int threads, IEnumerable<double>? ratios = null)
+    {
+        List<double> rates = [.. ours], peerRates = [.. peer], quotients = [.. ratios ?? ours.Zip(peer, (a, b) => a / b)];
         Console.WriteLine(JsonSerializer.Serialize(new Dictionary<string, object?>
         {
             ["case"] = name,
             ["ours"] = Median(rates),
             ["peer"] = Median(peerRates),
-            ["ratio"] = Median(ratios),
+            ["ratio"] = Median(quotients),
             ["unit"] = unit,
             ["threads"] = threads,
         }));

@@ -4,7 +4,8 @@ namespace Finery.Benchmarks;
 
 /// <param name="Threads">Thread counts to measure.</param>
 /// <param name="Only">Measures only cases whose name contains this.</param>
-internal sealed record Options(int[] Threads, string Only)
+/// <param name="PyTorchStep">The peer's training script; null leaves training without a peer.</param>
+internal sealed record Options(int[] Threads, string Only, string? PyTorchStep = null)
 {
     public static Options Parse(ReadOnlySpan<string> arguments)
     {
@@ -16,7 +17,11 @@ internal sealed record Options(int[] Threads, string Only)
             {
                 "--threads" => options with { Threads = [.. value.Split(',').Select(ParseCount)] },
                 "--only" => options with { Only = value },
-                _ => throw new FormatException($"Unknown option '{arguments[i]}': --threads 1,2 or --only TEXT."),
+                "--pytorch" => options with
+                {
+                    PyTorchStep = File.Exists(value) ? value : throw new FormatException($"--pytorch: there is no file '{value}'."),
+                },
+                _ => throw new FormatException($"Unknown option '{arguments[i]}': --threads 1,2, --only TEXT or --pytorch SCRIPT."),
             };
         }
         return options with { Threads = [.. options.Threads.Distinct()] };

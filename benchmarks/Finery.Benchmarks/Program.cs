@@ -2,10 +2,12 @@ using Finery.Benchmarks;
 
 // dotnet run -c Release --project benchmarks/Finery.Benchmarks -- NAME [--threads 1,2]
 // One line of JSON per case. Another benchmark is a class with a Run and a line here.
-// gemm [--threads 1,2] [--only TEXT]; scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2]
+// compare [--only TEXT] [--threads 1,2] [--pytorch SCRIPT]; decoding and profile [--only TEXT] [--threads 1,2];
+// scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2]
 var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
 {
-    ["gemm"] = arguments => GemmBenchmark.Run(Options.Parse(arguments)),
+    ["compare"] = arguments => CompareBenchmark.Run(Options.Parse(arguments)),
+    ["decoding"] = arguments => GemmBenchmark.Run(Options.Parse(arguments), GemmBenchmark.Decoding),
     ["profile"] = arguments => ProfileBenchmark.Run(Options.Parse(arguments)),
     ["scaling"] = ScalingBenchmark.Run,
 };

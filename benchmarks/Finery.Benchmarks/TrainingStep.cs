@@ -35,10 +35,11 @@ internal static class TrainingStep
     /// <summary>Runs steps one by one; the first has been done.</summary>
     /// <param name="name">A key of <see cref="Models"/>.</param>
     /// <param name="kernels">Does the work.</param>
-    public static IEnumerable<StepMetrics> Run(string name, Kernels kernels)
+    /// <param name="type">Of weights and activations.</param>
+    public static IEnumerable<StepMetrics> Run(string name, Kernels kernels, DType type = DType.F32)
     {
         var (config, rows) = Models[name];
-        using var model = new LlamaModel(config, seed: 0, trainable: true);
+        using var model = new LlamaModel(config, seed: 0, trainable: true, type);
         using var optimizer = new AdamW(model.Parameters, new());
         using var loop = new TrainingLoop(
             kernels, model, new RandomBatches(rows, config.SequenceLength, config.VocabSize), new NextTokenLoss(), optimizer,
