@@ -65,6 +65,10 @@ public sealed unsafe class Tensor
     /// <summary>All bytes of the tensor.</summary>
     public Span<byte> Bytes => new(_data, checked((int)ByteLength));
 
+    internal void* Pointer => _data;
+
+    internal Span<byte> RowBytes(int row) => new(_data + (long)row * Columns * Type.ByteSize(), Columns * Type.ByteSize());
+
     internal float* FloatPointer => Type == DType.F32 ? (float*)_data : throw WrongType(DType.F32);
 
     internal BFloat16* BFloat16Pointer => Type == DType.BF16 ? (BFloat16*)_data : throw WrongType(DType.BF16);

@@ -31,6 +31,8 @@ public sealed partial class CpuKernels : Kernels
         _gemm.Dispose();
         _squares.Dispose();
         _head.Dispose();
+        _headForward.Dispose();
+        _headBackward.Dispose();
         _divergence.Dispose();
         _muon.Dispose();
         _normScratch.Dispose();

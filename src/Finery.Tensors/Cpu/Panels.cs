@@ -5,46 +5,149 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Finery.Tensors;
 
-/// <summary>Packs blocks of a matrix into panels: the <c>width</c> numbers a micro-kernel takes per step lie together, step after step,
-/// and what the matrix lacks is zero.</summary>
+/// <summary>Packs blocks of a matrix into panels of floats: the <c>width</c> numbers (rows of A, columns of B) that a micro-kernel takes
+/// per step lie together, step after step. Lanes that the matrix lacks hold anything: nothing is read from their results.</summary>
 internal static unsafe class Panels
 {
-    /// <summary>From a matrix whose steps are contiguous: <c>panel[s width + r] = source[r stride + s]</c>.</summary>
-    public static void PackTransposed(float* source, long stride, int rows, int steps, float* panel, int width)
+    /// <summary>Floats that packing may write behind the end of a panel.</summary>
+    public const int Overrun = 16;
+
+    // Steps copied from one panel's columns before the next panel's: their rows' pages stay in the first-level TLB.
+    private const int StepsTogether = 16;
+
+    /// <summary>Packs all lanes of a block; panel p starts at <c>p panelStride</c>.</summary>
+    /// <param name="source">[lanes, steps].</param>
+    /// <param name="lanes">Lanes that exist.</param>
+    /// <param name="steps">Length of the block's inner dimension.</param>
+    /// <param name="panels">Room for the panels and <see cref="Overrun"/>.</param>
+    /// <param name="width">Lanes of a panel; every caller gives a constant.</param>
+    /// <param name="panelStride">At least <c>steps width</c>; more by <see cref="Overrun"/> where the width is not a multiple of 8.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Pack(StridedMatrix source, int lanes, int steps, float* panels, int width, long panelStride)
     {
-        int row = 0;
-        if (Avx.IsSupported)
+        if (source.Type == DType.F32) Pack((FloatElement*)source.At(0, 0), source, lanes, steps, panels, width, panelStride);
+        else Pack((BFloat16Element*)source.At(0, 0), source, lanes, steps, panels, width, panelStride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Pack<E>(E* data, StridedMatrix source, int lanes, int steps, float* panels, int width, long panelStride)
+        where E : unmanaged, IElement<E>
+    {
+        if (source.ColumnStride != 1)
         {
-            for (; row + 8 <= rows; row += 8) Transpose8(source + row * stride, stride, steps, panel + row, width);
+            PackSteps(data, source.ColumnStride, lanes, steps, panels, width, panelStride);
+            return;
         }
-        for (; row + 4 <= rows; row += 4) Transpose4(source + row * stride, stride, steps, panel + row, width);
-        for (; row < rows; row++)
+        for (int lane = 0; lane < lanes; lane += width, panels += panelStride)
+            PackLanes(data + lane * source.RowStride, source.RowStride, Math.Min(width, lanes - lane), steps, panels, width);
+    }
+
+    /// <summary>One panel from lanes whose steps are contiguous: <c>panel[s width + l] = source[l stride + s]</c>.</summary>
+    public static void PackLanes<E>(E* source, long stride, int lanes, int steps, float* panel, int width) where E : unmanaged, IElement<E>
+    {
+        // Groups of less than eight lanes are transposed as eight, or as four, whose surplus falls into the next step's first lanes: the
+        // last group goes first.
+        int group = Avx.IsSupported ? 8 : 4;
+        for (int lane = (width - 1) / group * group; lane >= 0; lane -= group)
         {
-            float* from = source + row * stride, to = panel + row;
-            for (int s = 0; s < steps; s++, to += width) *to = from[s];
-        }
-        for (; row < width; row++)
-        {
-            float* to = panel + row;
-            for (int s = 0; s < steps; s++, to += width) *to = 0;
+            int used = Math.Min(group, width - lane);
+            if (used > 4) Transpose8(source, stride, lane, lanes, steps, panel + lane, width, used);
+            else Transpose4(source, stride, lane, lanes, steps, panel + lane, width);
         }
     }
 
-    /// <summary>From a matrix whose steps are <paramref name="stride"/> apart: <c>panel[s width + r] = source[s stride + r]</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] // A constant width unrolls the copy.
-    public static void PackRows(float* source, long stride, int rows, int steps, float* panel, int width)
+    /// <summary>Panels from lanes that are contiguous: <c>panel[s width + l] = source[s stride + l]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PackSteps<E>(E* source, long stride, int lanes, int steps, float* panels, int width, long panelStride)
+        where E : unmanaged, IElement<E>
     {
-        if (rows == width)
+        for (int first = 0; first < steps; first += StepsTogether)
         {
-            for (int s = 0; s < steps; s++, source += stride, panel += width)
-                Unsafe.CopyBlockUnaligned(panel, source, (uint)width * sizeof(float));
-            return;
+            int last = Math.Min(steps, first + StepsTogether);
+            for (int lane = 0; lane < lanes; lane += width)
+            {
+                E* from = source + first * stride + lane;
+                float* to = panels + lane / width * panelStride + (long)first * width;
+                // Whole registers are copied where the row has as much, the surplus being overwritten by the next step.
+                bool whole = lane + (width + 7) / 8 * 8 <= lanes && Vector256.IsHardwareAccelerated;
+                for (int s = first; s < last; s++, from += stride, to += width)
+                {
+                    if (whole)
+                    {
+                        for (int l = 0; l < width; l += 8)
+                            E.Load<Width256, Vector256<float>>(from + l).Store(to + l);
+                    }
+                    else
+                    {
+                        for (int l = 0; l < Math.Min(width, lanes - lane); l++) to[l] = E.Load<Scalar, float>(from + l);
+                    }
+                }
+            }
         }
-        for (int s = 0; s < steps; s++, source += stride, panel += width)
+    }
+
+    private static void Transpose4<E>(E* source, long stride, int lane, int lanes, int steps, float* panel, int width)
+        where E : unmanaged, IElement<E>
+    {
+        // Lanes that do not exist repeat the last one.
+        E* s0 = source + Math.Min(lane, lanes - 1) * stride, s1 = source + Math.Min(lane + 1, lanes - 1) * stride;
+        E* s2 = source + Math.Min(lane + 2, lanes - 1) * stride, s3 = source + Math.Min(lane + 3, lanes - 1) * stride;
+        int s = 0;
+        for (; s + 4 <= steps; s += 4, panel += 4 * width)
         {
-            for (int r = 0; r < rows; r++) panel[r] = source[r];
-            for (int r = rows; r < width; r++) panel[r] = 0;
+            var (r0, r1) = (E.Load<Width128, Vector128<float>>(s0 + s), E.Load<Width128, Vector128<float>>(s1 + s));
+            var (r2, r3) = (E.Load<Width128, Vector128<float>>(s2 + s), E.Load<Width128, Vector128<float>>(s3 + s));
+            Transpose(ref r0, ref r1, ref r2, ref r3);
+            r0.Store(panel);
+            r1.Store(panel + width);
+            r2.Store(panel + 2 * width);
+            r3.Store(panel + 3 * width);
         }
+        for (; s < steps; s++, panel += width)
+        {
+            panel[0] = E.Load<Scalar, float>(s0 + s);
+            panel[1] = E.Load<Scalar, float>(s1 + s);
+            panel[2] = E.Load<Scalar, float>(s2 + s);
+            panel[3] = E.Load<Scalar, float>(s3 + s);
+        }
+    }
+
+    private static void Transpose8<E>(E* source, long stride, int lane, int lanes, int steps, float* panel, int width, int used)
+        where E : unmanaged, IElement<E>
+    {
+        E** rows = stackalloc E*[8];
+        for (int i = 0; i < 8; i++) rows[i] = source + Math.Min(lane + i, lanes - 1) * stride;
+        E* s0 = rows[0], s1 = rows[1], s2 = rows[2], s3 = rows[3], s4 = rows[4], s5 = rows[5], s6 = rows[6], s7 = rows[7];
+        int s = 0;
+        for (; s + 8 <= steps; s += 8, panel += 8 * width)
+        {
+            var (r0, r1) = (E.Load<Width256, Vector256<float>>(s0 + s), E.Load<Width256, Vector256<float>>(s1 + s));
+            var (r2, r3) = (E.Load<Width256, Vector256<float>>(s2 + s), E.Load<Width256, Vector256<float>>(s3 + s));
+            var (r4, r5) = (E.Load<Width256, Vector256<float>>(s4 + s), E.Load<Width256, Vector256<float>>(s5 + s));
+            var (r6, r7) = (E.Load<Width256, Vector256<float>>(s6 + s), E.Load<Width256, Vector256<float>>(s7 + s));
+            Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
+            r0.Store(panel);
+            r1.Store(panel + width);
+            r2.Store(panel + 2 * width);
+            r3.Store(panel + 3 * width);
+            r4.Store(panel + 4 * width);
+            r5.Store(panel + 5 * width);
+            r6.Store(panel + 6 * width);
+            if (used == 8) r7.Store(panel + 7 * width);
+            else StoreLanes(r7, panel + 7 * width, used);
+        }
+        for (; s < steps; s++, panel += width)
+        {
+            for (int i = 0; i < used; i++) panel[i] = E.Load<Scalar, float>(rows[i] + s);
+        }
+    }
+
+    // The surplus of the last step would fall behind the panel.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreLanes(Vector256<float> step, float* panel, int used)
+    {
+        step.GetLower().Store(panel);
+        for (int i = 4; i < used; i++) panel[i] = step[i];
     }
 
     /// <summary>Transposes four rows in registers.</summary>
@@ -77,49 +180,6 @@ internal static unsafe class Panels
         (r1, r5) = (Avx.Permute2x128(b1, b5, 0x20), Avx.Permute2x128(b1, b5, 0x31));
         (r2, r6) = (Avx.Permute2x128(b2, b6, 0x20), Avx.Permute2x128(b2, b6, 0x31));
         (r3, r7) = (Avx.Permute2x128(b3, b7, 0x20), Avx.Permute2x128(b3, b7, 0x31));
-    }
-
-    private static void Transpose4(float* source, long stride, int steps, float* panel, int width)
-    {
-        float* s0 = source, s1 = source + stride, s2 = source + 2 * stride, s3 = source + 3 * stride;
-        int s = 0;
-        for (; s + 4 <= steps; s += 4, panel += 4 * width)
-        {
-            var (r0, r1) = (Vector128.Load(s0 + s), Vector128.Load(s1 + s));
-            var (r2, r3) = (Vector128.Load(s2 + s), Vector128.Load(s3 + s));
-            Transpose(ref r0, ref r1, ref r2, ref r3);
-            r0.Store(panel);
-            r1.Store(panel + width);
-            r2.Store(panel + 2 * width);
-            r3.Store(panel + 3 * width);
-        }
-        for (; s < steps; s++, panel += width) (panel[0], panel[1], panel[2], panel[3]) = (s0[s], s1[s], s2[s], s3[s]);
-    }
-
-    private static void Transpose8(float* source, long stride, int steps, float* panel, int width)
-    {
-        float* next = source;
-        int s = 0;
-        for (; s + 8 <= steps; s += 8, next += 8, panel += 8 * width)
-        {
-            var (r0, r1) = (Vector256.Load(next), Vector256.Load(next + stride));
-            var (r2, r3) = (Vector256.Load(next + 2 * stride), Vector256.Load(next + 3 * stride));
-            var (r4, r5) = (Vector256.Load(next + 4 * stride), Vector256.Load(next + 5 * stride));
-            var (r6, r7) = (Vector256.Load(next + 6 * stride), Vector256.Load(next + 7 * stride));
-            Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
-            r0.Store(panel);
-            r1.Store(panel + width);
-            r2.Store(panel + 2 * width);
-            r3.Store(panel + 3 * width);
-            r4.Store(panel + 4 * width);
-            r5.Store(panel + 5 * width);
-            r6.Store(panel + 6 * width);
-            r7.Store(panel + 7 * width);
-        }
-        for (; s < steps; s++, next++, panel += width)
-        {
-            for (int r = 0; r < 8; r++) panel[r] = next[r * stride];
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

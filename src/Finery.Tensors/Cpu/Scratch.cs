@@ -10,6 +10,9 @@ internal sealed unsafe class Scratch : IDisposable
 
     ~Scratch() => Free();
 
+    /// <summary>Bytes held.</summary>
+    public long Bytes => _capacity * sizeof(float);
+
     /// <summary>At least <paramref name="count"/> floats, 64-byte aligned, with undefined content; valid until the next call.</summary>
     /// <exception cref="InsufficientMemoryException">The operating system has no memory.</exception>
     public float* Floats(long count)

@@ -136,6 +136,15 @@ internal static class Widths
         else pool.For(tasks, new AtWidth<TBody, Scalar, float>(body, count, grain));
     }
 
+    /// <summary>Runs <paramref name="body"/> once, on this thread, in the widest instructions this processor has.</summary>
+    public static void Run<TBody>(in TBody body) where TBody : struct, IVectorBody
+    {
+        if (Vector512.IsHardwareAccelerated) body.Run<Width512, F512>(0, 0);
+        else if (Vector256.IsHardwareAccelerated) body.Run<Width256, F256>(0, 0);
+        else if (Vector128.IsHardwareAccelerated) body.Run<Width128, F128>(0, 0);
+        else body.Run<Scalar, float>(0, 0);
+    }
+
     private readonly struct AtWidth<TBody, W, V>(TBody body, int count, int grain) : IParallelBody
         where TBody : struct, IVectorBody where W : struct, IWidth<V> where V : struct
     {

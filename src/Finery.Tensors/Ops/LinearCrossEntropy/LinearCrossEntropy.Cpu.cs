@@ -2,12 +2,16 @@ namespace Finery.Tensors;
 
 public sealed unsafe partial class CpuKernels
 {
-    // Floats of logits at once (8 MiB, 512 rows of a vocabulary of 4096): stays in the L3 cache. Sums over tokens in dWeight are cut
-    // at chunks, so neither constant may depend on the machine.
-    private const int LogitBudget = 2 << 20;
+    // Rows of logits at once, fewer where that makes more than 128 MiB. Sums over tokens in dWeight are cut at chunks, so neither
+    // constant may depend on the machine.
     private const int MaxChunkRows = 512, MinChunkRows = 48;
+    private const int LogitBudget = 32 << 20;
+
+    // A head of at most so many weights (16 MiB) is packed once for all chunks: it stays in the L3 cache.
+    private const long PackedHead = 4 << 20;
 
     private readonly Scratch _head = new();
+    private readonly PackedPanels _headForward = new(), _headBackward = new();
 
     private protected override void LinearCrossEntropyForwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp) =>
@@ -27,10 +31,17 @@ public sealed unsafe partial class CpuKernels
         losses.Floats.Clear();
         if (logSumExp is not null) logSumExp.Floats.Clear();
         int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+        int elementBytes = x.Type.ByteSize();
         long gathered = (long)chunkRows * width;
         float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);
         float* rows = logits + (long)chunkRows * vocabulary, gradients = rows + gathered;
         int* indices = (int*)(gradients + gathered);
+        bool packs = x.Rows > chunkRows && weight.Length <= PackedHead;
+        if (packs)
+        {
+            _gemm.Pack(vocabulary, width, Matrix(weight).Transposed, _headForward);
+            if (dx is not null) _gemm.Pack(width, vocabulary, Matrix(weight), _headBackward);
+        }
 
         for (int next = 0; next < x.Rows;)
         {
@@ -38,32 +49,42 @@ public sealed unsafe partial class CpuKernels
             for (; next < x.Rows && count < chunkRows; next++)
             {
                 if (targets.IntegerPointer[next] >= 0) indices[count++] = next;
-                else if (dx is not null) new Span<float>(dx.FloatPointer + (long)next * width, width).Clear();
+                else if (dx is not null) dx.RowBytes(next).Clear();
             }
             if (count == 0) break;
             bool together = indices[count - 1] - indices[0] == count - 1;
-            float* source = together ? x.FloatPointer + (long)indices[0] * width : rows;
-            for (int i = 0; i < count && !together; i++) RowOf(x, indices[i]).CopyTo(new Span<float>(rows + (long)i * width, width));
+            for (int i = 0; i < count && !together; i++)
+                x.RowBytes(indices[i]).CopyTo(new Span<byte>((byte*)rows + (long)i * width * elementBytes, width * elementBytes));
 
-            var chunk = StridedMatrix.RowMajor(source, width);
+            var chunk = together ? Matrix(x).From(indices[0], 0) : new StridedMatrix(rows, x.Type, width, 1);
             var dz = StridedMatrix.RowMajor(logits, vocabulary);
-            _gemm.Multiply(count, vocabulary, width, chunk, Matrix(weight).Transposed, logits, vocabulary, add: false);
+            _gemm.Multiply(count, vocabulary, width, chunk, Matrix(weight).Transposed, logits, vocabulary, add: false, packs ? _headForward : null);
             _pool.For(count, new CrossEntropyRows(
                 logits, vocabulary, indices, targets.IntegerPointer, tokenWeights is null ? null : tokenWeights.FloatPointer,
                 losses.FloatPointer, logSumExp is null ? null : logSumExp.FloatPointer, options));
             if (dx is not null)
             {
-                float* destination = together ? dx.FloatPointer + (long)indices[0] * width : gradients;
-                _gemm.Multiply(count, width, vocabulary, dz, Matrix(weight), destination, width, add: false);
-                for (int i = 0; i < count && !together; i++)
-                    new Span<float>(gradients + (long)i * width, width).CopyTo(RowOf(dx, indices[i]));
+                bool inPlace = together && dx.Type == DType.F32;
+                float* destination = inPlace ? dx.FloatPointer + (long)indices[0] * width : gradients;
+                _gemm.Multiply(count, width, vocabulary, dz, Matrix(weight), destination, width, add: false, packs ? _headBackward : null);
+                for (int i = 0; i < count && !inPlace; i++) CopyRow(gradients + (long)i * width, dx, indices[i]);
             }
             if (dWeight is not null)
                 _gemm.Multiply(vocabulary, width, count, dz.Transposed, chunk, dWeight.FloatPointer, width, add: true);
         }
     }
 
-    private static Span<float> RowOf(Tensor tensor, int row) => new(tensor.FloatPointer + (long)row * tensor.Columns, tensor.Columns);
+    private static void CopyRow(float* source, Tensor destination, int row)
+    {
+        long first = (long)row * destination.Columns;
+        if (destination.Type == DType.F32)
+        {
+            new Span<float>(source, destination.Columns).CopyTo(new(destination.FloatPointer + first, destination.Columns));
+            return;
+        }
+        var to = (BFloat16*)destination.Pointer + first;
+        for (int i = 0; i < destination.Columns; i++) to[i] = (BFloat16)source[i];
+    }
 
     /// <summary>The loss of one row of logits, which its gradient replaces where there are token weights.</summary>
     private readonly struct CrossEntropyRows(

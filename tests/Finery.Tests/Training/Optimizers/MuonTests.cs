@@ -97,7 +97,8 @@ public class MuonTests
             kernels, model, new PackedExamples(TinyModel.Examples(3), 16, 3, seed: 1), new NextTokenLoss(), optimizer,
             new WarmupStableDecay { Peak = 1e-2, WarmupSteps = 2, DecaySteps = 4 }, new() { Steps = 150 });
         double last = 0;
-        loop.Run(metrics => last = metrics.Loss);
+        loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) => last = metrics.Loss;
+        loop.Run();
         Assert.True(last < .1, $"final loss {last}");
     }
 
