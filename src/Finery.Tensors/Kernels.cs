@@ -16,6 +16,9 @@ public abstract partial class Kernels : IDisposable
     /// <summary>Records every op while set.</summary>
     public OpProfiler? Profiler { get; set; }
 
+    /// <summary>Bytes of memory that ops keep for themselves, as of now: it grows to the largest op that ran.</summary>
+    public virtual long ScratchBytes => 0;
+
     /// <summary>Releases threads and device memory.</summary>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 

@@ -6,11 +6,12 @@ namespace Finery.Tensors;
 /// A contiguous row-major array of up to four dimensions in native memory owned by an <see cref="Arena"/>. Most ops see it as a
 /// matrix: the last dimension is <see cref="Columns"/>, all others together are <see cref="Rows"/>.
 /// </summary>
+/// <remarks>A tape's activations have no memory until the tape has planned it; nothing reads or writes them before.</remarks>
 [DebuggerDisplay("{Description}")]
 public sealed unsafe class Tensor
 {
     private readonly int[] _shape;
-    private readonly byte* _data;
+    private byte* _data;
 
     internal Tensor(string name, DType type, int[] shape, byte* data)
     {
@@ -63,19 +64,24 @@ public sealed unsafe class Tensor
     public Span<ushort> UInt16s => new(UInt16Pointer, checked((int)Length));
 
     /// <summary>All bytes of the tensor.</summary>
-    public Span<byte> Bytes => new(_data, checked((int)ByteLength));
+    public Span<byte> Bytes => new(Data, checked((int)ByteLength));
 
-    internal void* Pointer => _data;
+    /// <summary>Whether there is memory behind this tensor yet.</summary>
+    public bool IsBound => _data != null;
 
-    internal Span<byte> RowBytes(int row) => new(_data + (long)row * Columns * Type.ByteSize(), Columns * Type.ByteSize());
+    internal void* Pointer => Data;
 
-    internal float* FloatPointer => Type == DType.F32 ? (float*)_data : throw WrongType(DType.F32);
+    internal Span<byte> RowBytes(int row) => new(Data + (long)row * Columns * Type.ByteSize(), Columns * Type.ByteSize());
 
-    internal BFloat16* BFloat16Pointer => Type == DType.BF16 ? (BFloat16*)_data : throw WrongType(DType.BF16);
+    internal byte* Data => _data != null ? _data : throw Unbound();
 
-    internal ushort* UInt16Pointer => Type == DType.U16 ? (ushort*)_data : throw WrongType(DType.U16);
+    internal float* FloatPointer => Type == DType.F32 ? (float*)Data : throw WrongType(DType.F32);
 
-    internal int* IntegerPointer => Type == DType.I32 ? (int*)_data : throw WrongType(DType.I32);
+    internal BFloat16* BFloat16Pointer => Type == DType.BF16 ? (BFloat16*)Data : throw WrongType(DType.BF16);
+
+    internal ushort* UInt16Pointer => Type == DType.U16 ? (ushort*)Data : throw WrongType(DType.U16);
+
+    internal int* IntegerPointer => Type == DType.I32 ? (int*)Data : throw WrongType(DType.I32);
 
     /// <summary>Element <paramref name="index"/> of a floating-point tensor in double precision: widened exactly, rounded when stored.</summary>
     /// <remarks>For reference kernels and tests, which hold for every element type; other kernels take pointers.</remarks>
@@ -83,25 +89,25 @@ public sealed unsafe class Tensor
     {
         get => Type switch
         {
-            DType.F32 => ((float*)_data)[InRange(index)],
-            DType.BF16 => (float)((BFloat16*)_data)[InRange(index)],
-            DType.F64 => ((double*)_data)[InRange(index)],
+            DType.F32 => ((float*)Data)[InRange(index)],
+            DType.BF16 => (float)((BFloat16*)Data)[InRange(index)],
+            DType.F64 => ((double*)Data)[InRange(index)],
             _ => throw WrongType(DType.F64),
         };
         set
         {
             switch (Type)
             {
-                case DType.F32: ((float*)_data)[InRange(index)] = (float)value; break;
-                case DType.BF16: ((BFloat16*)_data)[InRange(index)] = (BFloat16)(float)value; break;
-                case DType.F64: ((double*)_data)[InRange(index)] = value; break;
+                case DType.F32: ((float*)Data)[InRange(index)] = (float)value; break;
+                case DType.BF16: ((BFloat16*)Data)[InRange(index)] = (BFloat16)(float)value; break;
+                case DType.F64: ((double*)Data)[InRange(index)] = value; break;
                 default: throw WrongType(DType.F64);
             }
         }
     }
 
     /// <summary>The elements as kernels over <typeparamref name="E"/> take them.</summary>
-    internal E* Elements<E>() where E : unmanaged, IElement<E> => Type == E.Type ? (E*)_data : throw WrongType(E.Type);
+    internal E* Elements<E>() where E : unmanaged, IElement<E> => Type == E.Type ? (E*)Data : throw WrongType(E.Type);
 
     private string Description => $"{Name} {Type} [{string.Join(", ", _shape)}]";
 
@@ -112,7 +118,8 @@ public sealed unsafe class Tensor
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + count, Rows);
-        return new(name ?? Name, Type, [count, Columns], _data + (long)start * Columns * Type.ByteSize())
+        // A slice of an outline is an outline.
+        return new(name ?? Name, Type, [count, Columns], _data == null ? null : _data + (long)start * Columns * Type.ByteSize())
         {
             Gradient = Gradient?.Slice(start, count, name),
         };
@@ -120,6 +127,16 @@ public sealed unsafe class Tensor
 
     /// <inheritdoc/>
     public override string ToString() => Description;
+
+    /// <summary>A tensor to be given memory later.</summary>
+    internal static Tensor WithoutMemory(string name, DType type, ReadOnlySpan<int> shape) => new(name, type, shape.ToArray(), null);
+
+    /// <summary>Gives this tensor its memory, once.</summary>
+    internal void Bind(byte* data)
+    {
+        if (_data != null) throw new InvalidOperationException($"{Description} has memory already.");
+        _data = data;
+    }
 
     internal static long Product(ReadOnlySpan<int> shape)
     {
@@ -131,6 +148,9 @@ public sealed unsafe class Tensor
         }
         return product;
     }
+
+    private InvalidOperationException Unbound() => new(
+        $"{Description} has no memory: its tape has not planned any yet (see Tape.Plan), it is not used in this pass, or it is an outline.");
 
     private long InRange(long index) =>
         (ulong)index < (ulong)Length ? index : throw new ArgumentOutOfRangeException(nameof(index), $"{Description} has no element {index}.");

@@ -22,6 +22,9 @@ public sealed record TrainingLoopSettings
     /// <summary>Parts a batch's rows are cut into, their gradients added: less memory, the same step.</summary>
     public int MicroBatches { get; init; } = 1;
 
+    /// <summary>What the backward pass computes again instead of keeping it: less memory, the same bits.</summary>
+    public Recompute Recompute { get; init; }
+
     /// <summary>Global gradient norm above which gradients are scaled down.</summary>
     public double ClipNorm { get; init; } = 1;
 
@@ -104,8 +107,9 @@ public sealed class TrainingLoop : IDisposable
         _inputs = new ModelInputs(_arena, tokens);
         _targets = _arena.Integers("targets", tokens);
         _weights = _arena.Floats("tokenWeights", tokens);
-        _tape = new Tape(kernels, _arena, gradients: true);
+        _tape = new Tape(kernels, _arena, gradients: true, settings.Recompute, model.WeightType);
         _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown);
+        _tape.Plan();
         _flopsPerToken = model.Config.TrainingFlopsPerToken(source.Length);
         if (settings.CheckpointFolder is { } folder) _checkpoints = new(folder);
     }
@@ -218,8 +222,8 @@ public sealed class TrainingLoop : IDisposable
         double scale = GradientClipping.Factor(norm, _settings.ClipNorm);
         double rate = _schedule.At(_step, _settings.Steps);
         bool skipped = !double.IsFinite(loss) || !double.IsFinite(norm);
-        if (skipped) GradientClipping.Clear(_model.Parameters);
-        else _optimizer.Step(_kernels, rate, (float)scale);
+        string? fault = skipped ? FindFault() : null;
+        if (!skipped) _optimizer.Step(_kernels, rate, (float)scale);
 
         double epoch = _source.EpochAt(_step);
         Count(loss, skipped);
@@ -229,8 +233,26 @@ public sealed class TrainingLoop : IDisposable
         OnStep?.Invoke(
             new(_step - 1, _settings.Steps, loss, SmoothedLoss, rate, norm, scale, _tokensSeen, tokensPerSecond, utilisation, epoch, skipped),
             _loss.Metrics);
-        if (skipped) ReportSkip(loss, norm);
+        if (fault is not null) ReportSkip(loss, norm, fault);
         return ticks;
+    }
+
+    /// <summary>Computes the step in progress once more, op by op, to name the first value that is not finite. Leaves gradients zero.</summary>
+    private string FindFault()
+    {
+        GradientClipping.Clear(_model.Parameters);
+        NonFinite? found = null;
+        for (int first = 0; first < _batch.Count && found is null; first += _inputs.Tokens)
+        {
+            Load(first);
+            _loss.Prepare(_batch, first, _weights.Floats);
+            found = _tape.CheckForward();
+            if (found is not null) break;
+            _loss.Evaluate(_batch, first, _losses.Floats, _weights.Floats);
+            found = _tape.CheckBackward();
+        }
+        GradientClipping.Clear(_model.Parameters);
+        return found?.ToString() ?? "every value of the model and its gradients is finite, the loss or the norm made of them is not";
     }
 
     private void Load(int first)
@@ -257,10 +279,10 @@ public sealed class TrainingLoop : IDisposable
         _smoothedWeight = Smoothing * _smoothedWeight + (1 - Smoothing);
     }
 
-    private void ReportSkip(double loss, double norm)
+    private void ReportSkip(double loss, double norm, string fault)
     {
         string what = string.Create(
-            CultureInfo.InvariantCulture, $"Step {_step - 1} was skipped: loss {loss}, gradient norm {norm}; weights are as before.");
+            CultureInfo.InvariantCulture, $"Step {_step - 1} was skipped: loss {loss}, gradient norm {norm}; weights are as before. First: {fault}.");
         OnWarning?.Invoke(what);
         if (_skippedInARow >= _settings.SkipsUntilDiverged)
         {

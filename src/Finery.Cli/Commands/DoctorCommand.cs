@@ -18,10 +18,18 @@ public static class DoctorCommand
     public static Command Create()
     {
         var json = new Option<bool>("--json") { Description = "As JSON." };
-        var command = new Command("doctor", "Check this machine.") { json };
+        var model = new ModelNeeds.Options();
+        var command = new Command("doctor", "Check this machine, or what training a model takes.") { json };
+        model.AddTo(command);
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
+            if (model.Read(parsed) is { } needs)
+            {
+                if (parsed.GetValue(json)) streams.Data.WriteLine(needs.ToJson().ToJsonString(Indented));
+                else needs.Write(streams);
+                return (int)ExitCode.Ok;
+            }
             var checks = DoctorChecks.All().ToList();
             bool failed = checks.Any(check => check.State == CheckState.Fail);
             if (parsed.GetValue(json)) streams.Data.WriteLine(ToJson(checks, !failed).ToJsonString(Indented));

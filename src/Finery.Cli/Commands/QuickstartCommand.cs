@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Finery.Workflow.Recipes;
-using Finery.Workflow.Runs;
 
 namespace Finery.Cli.Commands;
 
@@ -31,41 +30,26 @@ public static class QuickstartCommand
         var folder = new Option<string>("--out") { Description = "Run folder.", DefaultValueFactory = _ =>
             Path.Combine("runs", "quickstart") };
         var seed = new Option<ulong>("--seed") { Description = "Seed of every random choice.", DefaultValueFactory = _ => 42 };
-        var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Show what would run and why; write nothing." };
-        var json = new Option<bool>("--json") { Description = "The outcome as JSON on stdout." };
-        var threads = ModelArgument.ThreadsOption();
+        var flags = new RecipeRunFlags();
         var command = new Command(
             "quickstart", "From real text already on this machine (the .NET SDK's documentation) to a model you can talk to.")
-        { minutes, input, folder, seed, dryRun, json, threads };
+        { minutes, input, folder, seed };
+        foreach (var option in flags.Options) command.Add(option);
         command.SetAction(parsed =>
         {
-            var streams = CommandLine.StreamsOf(parsed);
             string runFolder = Path.GetFullPath(parsed.GetValue(folder)!);
             var overrides = new List<string> { RecipeRun.Override("plan.minutes", parsed.GetValue(minutes)),
                 RecipeRun.Override("seed", parsed.GetValue(seed)) };
             if (parsed.GetValue(input) is { Length: > 0 } paths)
                 overrides.Add($"corpus.paths=[{string.Join(", ", paths.Select(path => JsonSerializer.Serialize(path)))}]");
-            var parsedRecipe = RecipeFile.Parse(RecipeFile.Bundled(RecipeName), RecipeName, runFolder, overrides);
-            if (parsedRecipe.Recipe is null) return RecipeRun.ReportErrors(parsedRecipe.Errors, streams);
-            var run = new RecipeRun
-            {
-                Folder = runFolder,
-                Threads = parsed.GetValue(threads),
-                DryRun = parsed.GetValue(dryRun),
-                Json = parsed.GetValue(json),
-                Debug = parsed.GetValue(CommandLine.Debug),
-            };
-            var result = run.Execute(parsedRecipe.Recipe, streams);
-            if (result is null) return (int)ExitCode.Ok;
-            if (result.ExitCode == ExitCode.Ok && !run.Json)
-            {
-                RunSummary.Write(runFolder, streams);
-                string shown = Path.GetRelativePath(Environment.CurrentDirectory, runFolder);
-                streams.Data.WriteLine("Next:");
-                streams.Data.WriteLine($"  dotnet run -c Release --project src/Finery.Cli -- chat {shown}");
-                streams.Data.WriteLine($"  dotnet run -c Release --project src/Finery.Cli -- serve {shown}");
-            }
-            return (int)result.ExitCode;
+            var recipe = RecipeFile.Parse(RecipeFile.Bundled(RecipeName), RecipeName, runFolder, overrides);
+            string shown = Path.GetRelativePath(Environment.CurrentDirectory, runFolder);
+            return flags.Run(parsed, recipe, runFolder, next:
+            [
+                "Next:",
+                $"  dotnet run -c Release --project src/Finery.Cli -- chat {shown}",
+                $"  dotnet run -c Release --project src/Finery.Cli -- serve {shown}",
+            ]);
         });
         return command;
     }

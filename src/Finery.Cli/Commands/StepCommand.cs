@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.ComponentModel;
 using System.Reflection;
 using Finery.Workflow.Recipes;
-using Finery.Workflow.Runs;
 
 namespace Finery.Cli.Commands;
 
@@ -39,33 +38,17 @@ public static class StepCommand
             Path.Combine("runs", type) };
         var seed = new Option<ulong>("--recipe-seed") { Description = "Seed of every random choice.", DefaultValueFactory = _ =>
             42 };
-        var threads = ModelArgument.ThreadsOption();
-        var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Show what would run and why; write nothing." };
-        var json = new Option<bool>("--json") { Description = "The outcome as JSON on stdout." };
-        foreach (Option option in new Option[] { folder, seed, threads, dryRun, json })
+        var common = new RecipeRunFlags();
+        foreach (var option in common.Options.Prepend(seed).Prepend(folder))
         {
             if (flags.All(flag => flag.Flag.Name != option.Name)) command.Add(option);
         }
         command.SetAction(parsed =>
         {
-            var streams = CommandLine.StreamsOf(parsed);
             string runFolder = Path.GetFullPath(parsed.GetValue(folder)!);
             var settings = flags.Where(flag => parsed.GetResult(flag.Flag) is not null)
                 .Select(flag => $"{flag.Setting.Key}={Value(flag.Setting, parsed.GetValue(flag.Flag)!)}").ToList();
-            var recipe = RecipeFile.ForStep(type, parsed.GetValue(seed), runFolder, settings);
-            if (recipe.Recipe is null) return RecipeRun.ReportErrors(recipe.Errors, streams);
-            var run = new RecipeRun
-            {
-                Folder = runFolder,
-                Threads = parsed.GetValue(threads),
-                DryRun = parsed.GetValue(dryRun),
-                Json = parsed.GetValue(json),
-                Debug = parsed.GetValue(CommandLine.Debug),
-            };
-            var result = run.Execute(recipe.Recipe, streams);
-            if (result is null) return (int)ExitCode.Ok;
-            if (result.ExitCode == ExitCode.Ok && !run.Json) RunSummary.Write(runFolder, streams);
-            return (int)result.ExitCode;
+            return common.Run(parsed, RecipeFile.ForStep(type, parsed.GetValue(seed), runFolder, settings), runFolder);
         });
         return command;
     }

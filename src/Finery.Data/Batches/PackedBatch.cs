@@ -30,28 +30,11 @@ public class PackedBatch(int rows, int length)
     public int[] Targets { get; } = new int[rows * length];
 
     /// <summary>[N] weight of each token's loss: 1 / <see cref="TargetCount"/>, or 0 where there is no target. They sum to 1, so
-    /// that micro-batches of <see cref="CopyRowsTo"/> add up to the mean loss of the step.</summary>
+    /// that micro-batches add up to the mean loss of the step.</summary>
     public float[] Weights { get; } = new float[rows * length];
 
     /// <summary>Number of targets in the whole step.</summary>
     public int TargetCount { get; private set; }
-
-    /// <summary>Copies rows <paramref name="firstRow"/> and following to a smaller batch, for gradient accumulation: starts are
-    /// moved, weights stay those of the whole step.</summary>
-    /// <exception cref="ArgumentException">The rows are not there, or are of another length.</exception>
-    public void CopyRowsTo(PackedBatch destination, int firstRow)
-    {
-        if (destination.Length != Length || firstRow < 0 || firstRow + destination.Rows > Rows)
-            throw new ArgumentException($"Cannot take {destination.Rows} rows of {destination.Length} tokens from row " +
-                $"{firstRow} of a batch of {Rows} x {Length}.");
-        int from = firstRow * Length, count = destination.Count;
-        Array.Copy(Ids, from, destination.Ids, 0, count);
-        Array.Copy(Positions, from, destination.Positions, 0, count);
-        Array.Copy(Targets, from, destination.Targets, 0, count);
-        Array.Copy(Weights, from, destination.Weights, 0, count);
-        for (int i = 0; i < count; i++) destination.Starts[i] = Starts[from + i] - from;
-        destination.TargetCount = destination.Targets.Count(target => target >= 0);
-    }
 
     /// <summary>Writes starts and positions of the segment [<paramref name="start"/>, <paramref name="end"/>).</summary>
     internal void SetSegment(int start, int end)

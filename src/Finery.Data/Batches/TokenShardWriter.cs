@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Finery.Data.Tokenizers;
+using Finery.Data.Writers;
 
 namespace Finery.Data.Batches;
 
@@ -187,18 +188,16 @@ public sealed record TokenShardWriter
         if (batch.Count > 0) yield return batch;
     }
 
-    /// <summary>Writes a temporary sibling, flushes it to disk and renames it.</summary>
+    /// <summary>Writes a file whole or not at all.</summary>
     /// <returns>SHA-256 of the content.</returns>
     private static string WriteAtomically(string path, Action<Stream> write)
     {
-        string temporary = path + ".tmp";
         using var hash = SHA256.Create();
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes))
+        AtomicFile.Write(path, file =>
         {
-            using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write, leaveOpen: true)) write(hashing);
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(temporary, path, overwrite: true);
+            using var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write, leaveOpen: true);
+            write(hashing);
+        });
         return Convert.ToHexStringLower(hash.Hash!);
     }
 }

@@ -50,9 +50,10 @@ public sealed class Generator : IDisposable
         _cache = new KeyValueCache(_arena, model.Config.LayerCount, ContextLength + ChunkTokens - 1, model.Config.Attention);
         _chunk = new Pass(model, kernels, _arena, _cache, ChunkTokens);
         _single = new Pass(model, kernels, _arena, _cache, 1);
-        _last = _arena.Floats("last", 1, model.Config.EmbeddingSize);
+        _last = _arena.Allocate("last", _single.Hidden.Type, 1, model.Config.EmbeddingSize);
         _head = new Tape(kernels, _arena, gradients: false);
         _logits = model.Logits(_head, _last);
+        _head.Plan();
     }
 
     /// <summary>Most tokens of prompt and text together.</summary>
@@ -210,8 +211,8 @@ public sealed class Generator : IDisposable
     {
         pass.Read(_tokens.AsSpan(_cache.Length, count), _cache.Length);
         _cache.Length += count;
-        int width = _last.Columns;
-        pass.Hidden.Floats.Slice((count - 1) * width, width).CopyTo(_last.Floats);
+        int width = (int)_last.ByteLength;
+        pass.Hidden.Bytes.Slice((count - 1) * width, width).CopyTo(_last.Bytes);
     }
 
     private double LogSumExp()
@@ -232,8 +233,9 @@ public sealed class Generator : IDisposable
         public Pass(LlamaModel model, Kernels kernels, Arena arena, KeyValueCache cache, int tokens)
         {
             _inputs = new ModelInputs(arena, tokens);
-            _tape = new Tape(kernels, arena, gradients: false);
+            _tape = new Tape(kernels, arena, gradients: false, activations: model.WeightType);
             Hidden = model.Hidden(_tape, _inputs, cache);
+            _tape.Plan();
         }
 
         /// <summary>[tokens, D].</summary>

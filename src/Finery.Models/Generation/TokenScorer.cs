@@ -22,8 +22,9 @@ public sealed class TokenScorer : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(tokens, 1);
         _inputs = new ModelInputs(_arena, tokens);
         _targets = _arena.Integers("targets", tokens);
-        _tape = new Tape(kernels, _arena, gradients: false);
+        _tape = new Tape(kernels, _arena, gradients: false, activations: model.WeightType);
         _losses = model.Losses(_tape, _inputs, _targets, _arena.Floats("tokenWeights", tokens), weightsKnown: false);
+        _tape.Plan();
     }
 
     /// <summary>Most tokens of one batch.</summary>

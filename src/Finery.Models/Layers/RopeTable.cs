@@ -15,6 +15,7 @@ public sealed class RopeTable
         double amplitude = (config.RopeScaling as YarnScaling)?.Amplitude ?? 1;
         Cos = arena.Floats("rope.cos", positions, frequencies.Length);
         Sin = arena.Floats("rope.sin", positions, frequencies.Length);
+        if (arena.IsOutline) return;
         Parallel.For(0, positions, position =>
         {
             int row = position * frequencies.Length;

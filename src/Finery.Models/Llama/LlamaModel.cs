@@ -10,7 +10,7 @@ namespace Finery.Models.Llama;
 /// </summary>
 public sealed class LlamaModel : IDisposable
 {
-    private readonly Arena _arena = new("model");
+    private readonly Arena _arena;
     private readonly LlamaWeights _weights;
     private readonly RopeTable _rope;
 
@@ -21,14 +21,14 @@ public sealed class LlamaModel : IDisposable
     /// <param name="weightType">F32, or BF16 for the matrices: norm gains stay F32.</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
     public LlamaModel(ModelConfig config, ulong seed, bool trainable, DType weightType = DType.F32)
-        : this(config, trainable, weightType) => _weights.Initialize(seed, config.LayerCount);
+        : this(config, trainable, weightType, new Arena("model")) => _weights.Initialize(seed, config.LayerCount);
 
-    private LlamaModel(ModelConfig config, bool trainable, DType weightType)
+    private LlamaModel(ModelConfig config, bool trainable, DType weightType, Arena arena)
     {
         config.ThrowIfInvalid();
         if (weightType is not (DType.F32 or DType.BF16))
             throw new ArgumentException($"Weights cannot be {weightType}; expected F32 or BF16.", nameof(weightType));
-        (Config, WeightType) = (config, weightType);
+        (Config, WeightType, _arena) = (config, weightType, arena);
         try
         {
             _weights = new LlamaWeights(_arena, config, trainable, weightType);
@@ -41,8 +41,19 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
+    /// <summary>A model without memory, to be recorded and measured but not run.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="trainable">Whether parameters have gradients.</param>
+    /// <param name="weightType">F32, or BF16 for the matrices.</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public static LlamaModel Outline(ModelConfig config, bool trainable, DType weightType = DType.F32) =>
+        new(config, trainable, weightType, Arena.Outline("model"));
+
     /// <summary>Shape of the model.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>Bytes of weights, their gradients where trainable, and tables.</summary>
+    public long Bytes => _arena.Bytes;
 
     /// <summary>Type of the matrices.</summary>
     public DType WeightType { get; }
@@ -65,7 +76,7 @@ public sealed class LlamaModel : IDisposable
         using var checkpoint = SafeTensorsFolder.Open(folder);
         // The shapes are checked before anything is allocated: a hostile config.json costs nothing.
         LlamaCheckpoint.Check(config, checkpoint, folder);
-        var model = new LlamaModel(config, trainable, weightType);
+        var model = new LlamaModel(config, trainable, weightType, new Arena("model"));
         try
         {
             foreach (var (name, tensor) in model._weights.Named) checkpoint.Read(name, tensor);
@@ -111,6 +122,7 @@ public sealed class LlamaModel : IDisposable
         for (int i = 0; i < _weights.Layers.Length; i++)
         {
             var layer = _weights.Layers[i];
+            tape.Segment();
             (stream, var a) = tape.RmsNorm(stream, branch, layer.InputNorm, Config.RmsNormEpsilon);
             var qkv = tape.Linear(a, layer.Qkv);
             if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
@@ -121,6 +133,7 @@ public sealed class LlamaModel : IDisposable
             (stream, var b) = tape.RmsNorm(stream, branch, layer.PostNorm, Config.RmsNormEpsilon);
             branch = tape.Linear(tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
         }
+        tape.Segment();
         return tape.RmsNorm(stream, branch, _weights.Norm, Config.RmsNormEpsilon).Output;
     }
 

@@ -49,6 +49,13 @@ internal sealed unsafe partial class Gemm : IDisposable
     public static int PanelColumns => Vector512.IsHardwareAccelerated ? MicroKernel512.Columns
         : Vector256.IsHardwareAccelerated ? MicroKernel256.Columns : MicroKernel128.Columns;
 
+    /// <summary>Most bytes of scratch memory that products with B of [<paramref name="k"/>, <paramref name="n"/>] ask for.</summary>
+    public static long MostScratchBytes(long k, long n, int threads)
+    {
+        long panels = Math.Min(PanelBudget, k * ((n + PanelColumns - 1) / PanelColumns * PanelColumns)), tile = TileRows * Math.Min(k, BlockSteps);
+        return sizeof(float) * (panels + threads * tile);
+    }
+
     /// <summary><c>C = A B</c>, <c>C += A B</c> or <c>C = A B + addend</c>.</summary>
     /// <param name="m">Rows of A and C.</param>
     /// <param name="n">Columns of B and C.</param>

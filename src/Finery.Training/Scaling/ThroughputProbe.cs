@@ -34,6 +34,7 @@ public static class ThroughputProbe
         weights.Floats.Fill(1f / tokens);
         var tape = new Tape(kernels, arena, gradients: true);
         model.Losses(tape, inputs, targets, weights, weightsKnown: true);
+        tape.Plan();
 
         double[] steps = Durations(seconds, () =>
         {

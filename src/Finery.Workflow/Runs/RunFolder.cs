@@ -13,6 +13,7 @@ public sealed class RunFolder
     internal const string StepFile = "step.json";
     internal const string LogFile = "log.jsonl";
     internal const string MetricsFile = "metrics.jsonl";
+    internal const string StateFolder = "state";
 
     /// <summary>Six missed heartbeats.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);

@@ -96,7 +96,7 @@ internal sealed class RunWriter : IDisposable
             foreach (var entry in entries)
             {
                 // What continues an attempt is its state and its records; its outputs are written anew.
-                if (!clean && entry.Name is "state" or RunFolder.LogFile or RunFolder.MetricsFile) continue;
+                if (!clean && entry.Name is RunFolder.StateFolder or RunFolder.LogFile or RunFolder.MetricsFile) continue;
                 if (entry is DirectoryInfo { LinkTarget: null } inner) inner.Delete(recursive: true);
                 else if (entry.Name != RunFolder.StepFile) entry.Delete();
             }
@@ -112,7 +112,7 @@ internal sealed class RunWriter : IDisposable
     /// <summary>Removes checkpoints and scratch of a finished step, also what a kill at the last moment left.</summary>
     public void RemoveState(string step)
     {
-        string state = Path.Combine(Folder.StepFolder(step), "state");
+        string state = Path.Combine(Folder.StepFolder(step), RunFolder.StateFolder);
         if (Directory.Exists(state)) Directory.Delete(state, recursive: true);
     }
 

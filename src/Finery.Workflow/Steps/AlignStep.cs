@@ -48,6 +48,10 @@ public sealed record AlignStep : Step
     [Description("pairs with a longer sequence are left out"), Range(8, 1 << 20)]
     public int MaxTokens { get; init; } = 96;
 
+    /// <summary>What the backward pass computes again instead of keeping it: less memory, the same result.</summary>
+    [Neutral, Description("what the backward pass computes again to save memory")]
+    public Recompute Recompute { get; init; }
+
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
     public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
@@ -75,7 +79,7 @@ public sealed record AlignStep : Step
         var budget = new TrainingRun.Budget(
             steps ?? (examples.Count + source.PairsPerBatch - 1) / source.PairsPerBatch, LearningRate ?? plan?.LearningRate / 10 ?? 1e-4,
             plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
+        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
     }
 
     private IEnumerable<PreferenceExample> Load(Tokenizer tokenizer, int maxTokens, StepContext context)

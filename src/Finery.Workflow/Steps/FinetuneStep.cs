@@ -36,6 +36,10 @@ public sealed record FinetuneStep : Step
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
+    /// <summary>What the backward pass computes again instead of keeping it: less memory, the same result.</summary>
+    [Neutral, Description("what the backward pass computes again to save memory")]
+    public Recompute Recompute { get; init; }
+
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
     public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
@@ -63,6 +67,6 @@ public sealed record FinetuneStep : Step
         long epoch = (source.RowsPerEpoch + source.Rows - 1) / source.Rows;
         var budget = new TrainingRun.Budget(
             Steps ?? plan?.FinetuneSteps ?? epoch, LearningRate ?? plan?.LearningRate / 10 ?? 3e-4, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
+        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
     }
 }

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Finery.Data.Batches;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Training.Scaling;
 
 namespace Finery.Workflow.Steps;
@@ -84,6 +85,7 @@ public sealed record PlanStep : Step
             Speeds = speeds, Seconds = 1, UniqueTokens = shards.TokenCount, VocabSize = vocabSize, SequenceLength = SequenceLength, MaxEpochs = MaxEpochs,
             Law = ScalingLaw.DotNetDocumentation,
         };
+        request = request with { MemoryBytes = Math.Min(request.MemoryBytes, MemoryEstimate.Available()) };
         // Evaluation is a forward pass, a third of training's work, of a model whose size the plan decides: two rounds settle it.
         double available = 60 * Minutes * Margin - context.SecondsSoFar - FixedEvaluationSeconds, training = available;
         ComputeOptimalPlan plan = null!;
@@ -99,6 +101,7 @@ public sealed record PlanStep : Step
 
         double rate = TokensPerSecond(plan.Chosen);
         int stepTokens = plan.RowsPerBatch * SequenceLength;
+        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(plan.Chosen.Config, stepTokens, threads: context.Threads), Recompute.None);
         // About 96 tokens for each of the two sequences of a pair, padding included.
         double alignStepSeconds = PairsPerStep * 2 * 96 / rate * AlignTokenCost;
         var result = new TrainingPlan

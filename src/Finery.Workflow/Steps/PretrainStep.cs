@@ -4,6 +4,7 @@ using Finery.Data.Batches;
 using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Optimizers;
 
@@ -55,6 +56,10 @@ public sealed record PretrainStep : Step
     [Description("peak learning rate"), Range(1e-9, 1)]
     public double? LearningRate { get; init; }
 
+    /// <summary>What the backward pass computes again instead of keeping it: less memory, the same result.</summary>
+    [Neutral, Description("what the backward pass computes again to save memory")]
+    public Recompute Recompute { get; init; }
+
     /// <summary>How weights and activations are stored.</summary>
     [Description("storage of weights and activations; bf16 halves their memory, and is faster where the processor multiplies it")]
     public Precision Precision { get; init; } = Precision.F32;
@@ -92,10 +97,14 @@ public sealed record PretrainStep : Step
         var config = shape.ToConfig(tokenizer.VocabSize, length, tokenizer.BosId, tokenizer.EosId);
         var source = new PretrainingBatches(shards, length, Rows ?? plan?.Rows ?? 16, context.Seed);
         using var kernels = new CpuKernels(context.Threads);
-        using var model = new LlamaModel(config, context.Seed, trainable: true, Precision == Precision.BF16 ? DType.BF16 : DType.F32);
+        var type = Precision == Precision.BF16 ? DType.BF16 : DType.F32;
+        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(
+            config, source.Rows * source.Length, Recompute, type, Masters, context.Threads), Recompute);
+        using var model = new LlamaModel(config, context.Seed, trainable: true, type);
         context.Log($"{shape}: {config.ParameterCount:N0} parameters");
         var budget = new TrainingRun.Budget(
             Steps ?? plan!.PretrainSteps, LearningRate ?? plan?.LearningRate ?? 3e-3, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds, Masters).Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
+        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute, Masters)
+            .Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
     }
 }

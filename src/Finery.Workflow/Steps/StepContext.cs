@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Finery.Workflow.Runs;
 
 namespace Finery.Workflow.Steps;
 
@@ -9,7 +10,7 @@ public abstract class StepContext
     public abstract string Folder { get; }
 
     /// <summary>Folder for checkpoints and scratch of an unfinished step; removed when the step has finished.</summary>
-    public string StateFolder => Path.Combine(Folder, "state");
+    public string StateFolder => Path.Combine(Folder, RunFolder.StateFolder);
 
     /// <summary>Seed of this step, derived from the recipe's seed and the step's name.</summary>
     public abstract ulong Seed { get; }

@@ -13,7 +13,8 @@ namespace Finery.Workflow.Steps;
 
 /// <summary>What pretraining, finetuning and alignment share: the training loop tied to a step's records, checkpoints and outputs.</summary>
 internal sealed class TrainingRun(
-    StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, MasterWeights masters = MasterWeights.Split)
+    StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, Recompute recompute,
+    MasterWeights masters = MasterWeights.Split)
 {
     /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
     public const double CheckpointSeconds = 20;
@@ -27,10 +28,26 @@ internal sealed class TrainingRun(
     /// <param name="PeakFlops">Of the machine, for utilisation; 0 if unknown.</param>
     public readonly record struct Budget(long Steps, double LearningRate, double PeakFlops);
 
+    /// <summary>Fails before anything is allocated where training would not fit into memory.</summary>
+    /// <param name="estimate">What it takes.</param>
+    /// <param name="recompute">What the backward pass computes again.</param>
+    /// <param name="held">Bytes of it that are allocated already.</param>
+    /// <exception cref="StepFailedException">It does not fit.</exception>
+    public static void RequireMemory(MemoryEstimate estimate, Recompute recompute, long held = 0)
+    {
+        if (estimate.WhyNot(MemoryEstimate.Available() + held) is not { } why) return;
+        string remedy = recompute == Recompute.Full ? "" : " 'recompute: full' takes the least for activations;";
+        throw new StepFailedException(
+            ExitCode.MissingPrerequisite, $"{why} Fewer 'rows' or shorter sequences need less, a smaller model most of all;{remedy} or free memory.");
+    }
+
     /// <summary>Trains to the end, resuming from a checkpoint of an interrupted attempt, and saves the model.</summary>
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
     {
+        RequireMemory(MemoryEstimate.OfTraining(
+            model.Config, source.Rows * source.Length, recompute, model.WeightType, masters, context.Threads, loss.WeightsKnown),
+            recompute, held: model.Bytes);
         using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings { Masters = masters, Seed = context.Seed });
         long warmup = Math.Min(200, budget.Steps / 20);
         var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
@@ -38,6 +55,7 @@ internal sealed class TrainingRun(
         {
             Steps = budget.Steps,
             PeakFlops = budget.PeakFlops,
+            Recompute = recompute,
             CheckpointFolder = context.StateFolder,
             CheckpointEverySeconds = checkpointSeconds,
             Identity = new Dictionary<string, string> { ["stage"] = stage, ["seed"] = context.Seed.ToString(CultureInfo.InvariantCulture) },

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Finery.Models;
 using Finery.Tests.Models;
+using Finery.Training;
 using Xunit;
 
 namespace Finery.Tests.Cli;
@@ -127,6 +129,28 @@ public class CommandLineTests
         Assert.Equal(string.Join(' ', TinyEngine.Tokenizer.Encode(Text)), ids.Trim());
         Assert.Equal(Text, Run(["tokenizer", "decode", folder.Path, .. ids.Trim().Split(' ')]).Out.TrimEnd());
         Assert.Equal(2, Run(["tokenizer", "decode", folder.Path, "999999"]).Code);
+    }
+
+    [Fact]
+    public void Doctor_says_what_training_a_model_takes()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModels.Config.Save(folder.Path);
+        string[] command = ["doctor", "--model", folder[ModelConfig.FileName], "--batch-tokens", "640", "--threads", "1"];
+        using var json = JsonDocument.Parse(Run([.. command, "--json"]).Out);
+        var training = json.RootElement.GetProperty("training");
+        long Total(string level) => training.GetProperty(level).GetProperty("total").GetInt64();
+        Assert.Equal(MemoryEstimate.OfTraining(TinyModels.Config, 640).Total, Total("none"));
+        Assert.True(Total("full") < Total("selective") && Total("selective") < Total("none"));
+        Assert.Equal(TinyModels.Config.ParameterCount, json.RootElement.GetProperty("parameters").GetInt64());
+
+        var text = Run([.. command, "--recompute", "full", "--precision", "bf16", "--sequence-length", "64"]);
+        Assert.Equal(0, text.Code);
+        Assert.Contains("in rows of 64", text.Out);
+        Assert.Contains("fits", text.Out);
+        Assert.DoesNotContain("selective", text.Out);
+        Assert.Equal(2, Run([.. command, "--recompute", "some"]).Code);
+        Assert.Equal(2, Run(["doctor", "--model", "nowhere"]).Code);
     }
 
     [Fact]

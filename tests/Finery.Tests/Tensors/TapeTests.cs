@@ -103,6 +103,7 @@ public class TapeTests : OpTest
         var (_, y0) = tape.RmsNorm(h0, null, w0, Epsilon);
         var (h1, y1) = tape.RmsNorm(h0, tape.Linear(y0, a), w1, Epsilon);
         var (h2, y2) = tape.RmsNorm(h1, tape.Linear(y1, b), w2, Epsilon);
+        foreach (var tensor in new[] { h0, h1, h2, y0, y1 }) tape.Keep(tensor);
         tape.Forward();
         g.Floats.CopyTo(y2.Gradient!.Floats);
         tape.Backward();

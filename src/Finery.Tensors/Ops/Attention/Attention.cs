@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -64,14 +66,15 @@ public abstract partial class Kernels
         return seen * shape.OutputColumns;
     }
 
-    private static void CheckStarts(Tensor starts)
+    private void CheckStarts(Tensor starts, [CallerMemberName] string op = "")
     {
+        CheckLength(starts, (int)starts.Length, DType.I32, op);
         int previous = 0;
         var values = starts.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if (values[i] < previous || values[i] > i)
-                throw new ArgumentException($"Attention: starts[{i}] is {values[i]}; expected {previous}..{i}.", nameof(starts));
+                throw new ArgumentException($"{op}: starts[{i}] is {values[i]}; expected {previous}..{i}.", nameof(starts));
             previous = values[i];
         }
     }
@@ -87,9 +90,9 @@ public sealed partial class Tape
     public Tensor Attention(Tensor qkv, Tensor starts, AttentionShape shape)
     {
         Consume(qkv);
-        var output = Activation("attention", qkv.Rows, shape.OutputColumns);
-        var logSumExp = arena.Floats("logSumExp", qkv.Rows, shape.HeadCount);
-        var maxLogit = arena.Floats("maxLogit", shape.HeadCount);
+        var output = Activation($"attention of {qkv.Name}", qkv.Rows, shape.OutputColumns);
+        var logSumExp = Saved("logSumExp", qkv.Rows, shape.HeadCount);
+        var maxLogit = _arena.Floats("maxLogit", shape.HeadCount);
         Record(new AttentionOperation(qkv, starts, shape, output, logSumExp, maxLogit));
         return output;
     }
@@ -97,6 +100,10 @@ public sealed partial class Tape
     private sealed class AttentionOperation(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([output.Gradient, qkv, output, logSumExp, starts], [qkv.Gradient])
+            : new([qkv, starts], [output, logSumExp, maxLogit]);
+
         public override void Forward(Kernels kernels) =>
             kernels.AttentionForward(qkv, starts, shape, output, logSumExp, maxLogit);
 

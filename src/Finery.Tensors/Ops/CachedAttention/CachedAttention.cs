@@ -69,8 +69,8 @@ public sealed partial class Tape
     /// <returns>[S, H HS].</returns>
     public Tensor CachedAttention(Tensor qkv, KeyValueCache cache, int layer, AttentionShape shape)
     {
-        if (gradients) throw new InvalidOperationException("CachedAttention has no backward pass: record the tape without gradients.");
-        var output = Activation("attention", qkv.Rows, shape.OutputColumns);
+        if (_gradients) throw new InvalidOperationException("CachedAttention has no backward pass: record the tape without gradients.");
+        var output = Activation($"attention of {qkv.Name}", qkv.Rows, shape.OutputColumns);
         Record(new CachedAttentionOperation(qkv, cache, layer, shape, output));
         return output;
     }
@@ -78,6 +78,9 @@ public sealed partial class Tape
     private sealed class CachedAttentionOperation(
         Tensor qkv, KeyValueCache cache, int layer, AttentionShape shape, Tensor output) : Operation
     {
+        public override Uses UsesOf(Pass pass) =>
+            new([qkv, cache.Keys(layer), cache.Values(layer)], [output, cache.Keys(layer), cache.Values(layer)]);
+
         public override void Forward(Kernels kernels) =>
             kernels.CachedAttention(qkv, cache.Keys(layer), cache.Values(layer), cache.Length, shape, output);
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -33,13 +35,14 @@ public abstract partial class Kernels
 
     private protected abstract void EmbeddingBackwardCore(Tensor ids, Tensor dOutput, Tensor dTable);
 
-    private static void CheckIds(Tensor ids, int vocabulary)
+    private void CheckIds(Tensor ids, int vocabulary, [CallerMemberName] string op = "")
     {
+        CheckLength(ids, (int)ids.Length, DType.I32, op);
         var values = ids.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if ((uint)values[i] >= (uint)vocabulary)
-                throw new ArgumentOutOfRangeException(nameof(ids), $"Embedding: id {values[i]} at {i} is outside [0, {vocabulary}).");
+                throw new ArgumentOutOfRangeException(nameof(ids), $"{op}: id {values[i]} at {i}; expected [0, {vocabulary}).");
         }
     }
 }
@@ -52,13 +55,17 @@ public sealed partial class Tape
     /// <returns>[N, D].</returns>
     public Tensor Embedding(Tensor ids, Tensor table)
     {
-        var output = Activation("embedding", (int)ids.Length, table.Columns);
+        var output = WideActivation("embedding", (int)ids.Length, table.Columns);
         Record(new EmbeddingOperation(ids, table, output));
         return output;
     }
 
     private sealed class EmbeddingOperation(Tensor ids, Tensor table, Tensor output) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([ids, output.Gradient], [table.Gradient])
+            : new([ids, table], [output]);
+
         public override void Forward(Kernels kernels) => kernels.EmbeddingForward(ids, table, output);
 
         public override void Backward(Kernels kernels)

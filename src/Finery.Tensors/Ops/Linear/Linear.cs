@@ -46,13 +46,17 @@ public sealed partial class Tape
     public Tensor Linear(Tensor x, Tensor weight)
     {
         Consume(x);
-        var y = Activation(weight.Name, x.Rows, weight.Rows);
+        var y = Activation($"{weight.Name} output", x.Rows, weight.Rows);
         Record(new LinearOperation(x, weight, y));
         return y;
     }
 
     private sealed class LinearOperation(Tensor x, Tensor weight, Tensor y) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([y.Gradient, x, weight], [x.Gradient, weight.Gradient])
+            : new([x, weight], [y]);
+
         public override void Forward(Kernels kernels) => kernels.LinearForward(x, weight, y);
 
         public override void Backward(Kernels kernels) =>

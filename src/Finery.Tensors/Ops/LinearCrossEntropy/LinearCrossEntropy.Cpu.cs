@@ -22,6 +22,9 @@ public sealed unsafe partial class CpuKernels
         CrossEntropyOptions options, Tensor? logSumExp) =>
         Head(x, weight, targets, tokenWeights, losses, dx, dWeight, options, logSumExp);
 
+    private static int HeadChunk(int rows, int vocabulary) =>
+        Math.Min(rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+
     /// <summary>Gathers the rows that have a target, chunk by chunk, so that others cost nothing.</summary>
     private void Head(
         Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight,
@@ -30,7 +33,7 @@ public sealed unsafe partial class CpuKernels
         int width = x.Columns, vocabulary = weight.Rows;
         losses.Floats.Clear();
         if (logSumExp is not null) logSumExp.Floats.Clear();
-        int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
+        int chunkRows = HeadChunk(x.Rows, vocabulary);
         int elementBytes = x.Type.ByteSize();
         long gathered = (long)chunkRows * width;
         float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);

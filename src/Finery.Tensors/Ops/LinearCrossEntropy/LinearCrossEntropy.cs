@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -53,20 +55,21 @@ public abstract partial class Kernels
         CrossEntropyOptions options, Tensor? logSumExp);
 
     private void CheckHead(
-        Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp)
+        Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp,
+        [CallerMemberName] string op = "")
     {
-        if (logSumExp is not null) CheckLength(logSumExp, x.Rows);
+        if (logSumExp is not null) CheckLength(logSumExp, x.Rows, op: op);
         if (!(options.ZLoss >= 0 && options.Softcap >= 0 && float.IsFinite(options.ZLoss) && float.IsFinite(options.Softcap)))
-            throw new ArgumentOutOfRangeException(nameof(options), $"LinearCrossEntropy: {options}; expected finite numbers from 0.");
-        Check(weight, weight.Rows, x.Columns);
-        CheckLength(targets, x.Rows, DType.I32);
-        CheckLength(losses, x.Rows);
+            throw new ArgumentOutOfRangeException(nameof(options), $"{op}: {options}; expected finite numbers from 0.");
+        Check(weight, weight.Rows, x.Columns, op: op);
+        CheckLength(targets, x.Rows, DType.I32, op);
+        CheckLength(losses, x.Rows, op: op);
         var values = targets.Integers;
         for (int i = 0; i < values.Length; i++)
         {
             if (values[i] < -1 || values[i] >= weight.Rows)
                 throw new ArgumentOutOfRangeException(nameof(targets),
-                    $"LinearCrossEntropy: target {values[i]} at {i} is outside [-1, {weight.Rows}).");
+                    $"{op}: target {values[i]} at {i}; expected [-1, {weight.Rows}).");
         }
     }
 }
@@ -89,9 +92,9 @@ public sealed partial class Tape
         Tensor? logSumExp = null)
     {
         Consume(x);
-        var losses = arena.Floats("losses", x.Rows);
+        var losses = _arena.Floats("losses", x.Rows);
         Record(new LinearCrossEntropyOperation(
-            x, weight, targets, tokenWeights, losses, weightsKnown && gradients, options, logSumExp));
+            x, weight, targets, tokenWeights, losses, weightsKnown && _gradients, options, logSumExp));
         return losses;
     }
 
@@ -99,6 +102,17 @@ public sealed partial class Tape
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, bool gradientsWithForward,
         CrossEntropyOptions options, Tensor? logSumExp) : Operation
     {
+        // With gradients it adds to those of the head.
+        public override bool IsRepeatable => false;
+
+        public override Uses UsesOf(Pass pass)
+        {
+            if (pass == Pass.Backward && gradientsWithForward) return new([], []);
+            return pass == Pass.Backward || gradientsWithForward
+                ? new([x, weight, targets, tokenWeights], [losses, logSumExp, x.Gradient, weight.Gradient])
+                : new([x, weight, targets], [losses, logSumExp]);
+        }
+
         public override void Forward(Kernels kernels)
         {
             if (gradientsWithForward) ForwardBackward(kernels);

@@ -74,8 +74,8 @@ public sealed partial class Tape
         Tensor x, Tensor weight, Tensor teacherX, Tensor teacherWeight, Tensor tokenWeights, DivergenceOptions options)
     {
         Consume(x);
-        var losses = arena.Floats("divergences", x.Rows);
-        Record(new LinearDivergenceOperation(x, weight, teacherX, teacherWeight, tokenWeights, options, losses, gradients));
+        var losses = _arena.Floats("divergences", x.Rows);
+        Record(new LinearDivergenceOperation(x, weight, teacherX, teacherWeight, tokenWeights, options, losses, _gradients));
         return losses;
     }
 
@@ -83,6 +83,15 @@ public sealed partial class Tape
         Tensor x, Tensor weight, Tensor teacherX, Tensor teacherWeight, Tensor tokenWeights, DivergenceOptions options, Tensor losses,
         bool gradients) : Operation
     {
+        // With gradients it adds to those of the head.
+        public override bool IsRepeatable => false;
+
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([], [])
+            : new(
+                [x, weight, teacherX, teacherWeight, tokenWeights],
+                gradients ? [losses, x.Gradient, weight.Gradient] : [losses]);
+
         public override void Forward(Kernels kernels) => kernels.LinearDivergence(
             x, weight, teacherX, teacherWeight, tokenWeights, options, losses,
             gradients ? x.Gradient : null, gradients ? weight.Gradient : null);

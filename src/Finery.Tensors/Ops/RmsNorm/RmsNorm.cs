@@ -72,13 +72,14 @@ public sealed partial class Tape
         {
             Consume(x);
             // All tensors of the residual stream, branch outputs included, have the same gradient: one buffer serves them.
-            residual = arena.Floats("residual", h.Rows, h.Columns);
+            // Without a backward pass nothing needs the stream before the addition; a stream from outside is not ours to change.
+            residual = _gradients || h.IsBound ? Unplanned("residual", h.Type, h.Shape) : h;
             residual.Gradient = x.Gradient = h.Gradient;
             _consumed.Add(residual);
         }
         _streamEnds.Add(residual);
-        var scale = arena.Floats("scale", h.Rows);
-        var y = Activation("norm", h.Rows, h.Columns);
+        var scale = Saved("scale", h.Rows);
+        var y = Activation($"norm by {weight.Name}", h.Rows, h.Columns);
         foreach (var earlier in _operations) (earlier as RmsNormOperation)?.ContinueStream(h);
         Record(new RmsNormOperation(h, x, weight, epsilon, residual, scale, y));
         return (residual, y);
@@ -92,7 +93,22 @@ public sealed partial class Tape
 
         public void ContinueStream(Tensor stream) => _streamGoesOn |= ReferenceEquals(stream, residual);
 
+        public override Tensor? Carried => residual;
+
+        public override bool IsCheap => true;
+
+        public override Uses UsesOf(Pass pass) => pass switch
+        {
+            Pass.Forward => new([h, x, weight], [residual, scale, y]),
+            Pass.Repeat => new([residual, weight], [scale, y]),
+            _ => new(
+                [y.Gradient, residual, scale, weight, _streamGoesOn ? residual.Gradient : null], [residual.Gradient, weight.Gradient]),
+        };
+
         public override void Forward(Kernels kernels) => kernels.RmsNormForward(h, x, weight, epsilon, residual, scale, y);
+
+        // The stream is as it was after the addition, and stays so.
+        public override void Repeat(Kernels kernels) => kernels.RmsNormForward(residual, null, weight, epsilon, residual, scale, y);
 
         public override void Backward(Kernels kernels) => kernels.RmsNormBackward(
             y.Gradient!, residual, scale, weight, residual.Gradient!, weight.Gradient, _streamGoesOn);

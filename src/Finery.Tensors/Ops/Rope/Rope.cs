@@ -38,10 +38,11 @@ public abstract partial class Kernels
         Check(qkv, (int)positions.Length, shape.QkvColumns);
         Check(cos, cos.Rows, shape.HeadSize / 2, DType.F32);
         Check(sin, cos.Rows, shape.HeadSize / 2, DType.F32);
+        CheckLength(positions, qkv.Rows, DType.I32);
         foreach (int position in positions.Integers)
         {
             if ((uint)position >= (uint)cos.Rows)
-                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position} is outside [0, {cos.Rows}).");
+                throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position}; expected [0, {cos.Rows}).");
         }
         double rotated = (double)qkv.Rows * (shape.HeadCount + shape.KvHeadCount) * shape.HeadSize;
         using var scope = Measure(qkv, 3 * rotated, 8 * rotated);
@@ -73,6 +74,10 @@ public sealed partial class Tape
 
     private sealed class RopeOperation(Tensor qkv, Tensor positions, Tensor cos, Tensor sin, AttentionShape shape) : Operation
     {
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([qkv.Gradient, positions], [qkv.Gradient])
+            : new([qkv, positions], [qkv]);
+
         public override void Forward(Kernels kernels) => kernels.Rope(qkv, positions, cos, sin, shape, inverse: false);
 
         public override void Backward(Kernels kernels) => kernels.Rope(qkv.Gradient!, positions, cos, sin, shape, inverse: true);

@@ -39,13 +39,19 @@ public sealed partial class Tape
     public Tensor SwiGlu(Tensor gateUp)
     {
         Consume(gateUp);
-        var y = Activation("swiglu", gateUp.Rows, gateUp.Columns / 2);
+        var y = Activation($"swiglu of {gateUp.Name}", gateUp.Rows, gateUp.Columns / 2);
         Record(new SwiGluOperation(gateUp, y));
         return y;
     }
 
     private sealed class SwiGluOperation(Tensor gateUp, Tensor y) : Operation
     {
+        public override bool IsCheap => true;
+
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([y.Gradient, gateUp], [gateUp.Gradient])
+            : new([gateUp], [y]);
+
         public override void Forward(Kernels kernels) => kernels.SwiGluForward(gateUp, y);
 
         public override void Backward(Kernels kernels) => kernels.SwiGluBackward(y.Gradient!, gateUp, gateUp.Gradient!);

@@ -83,19 +83,6 @@ public sealed class PretrainingBatchesTests : IDisposable
     }
 
     [Fact]
-    public void Micro_batches_are_the_rows_of_the_step()
-    {
-        var source = new PretrainingBatches(_shards, 32, 4, seed: 3);
-        PackedBatch whole = BatchAssert.Filled(source, 2), part = new(2, 32);
-        whole.CopyRowsTo(part, 2);
-        Assert.Equal(whole.Ids[64..], part.Ids);
-        Assert.Equal(whole.Starts[64..].Select(start => start - 64), part.Starts);
-        Assert.Equal(whole.Weights[64..], part.Weights);
-        Assert.Equal(part.Targets.Count(target => target >= 0), part.TargetCount);
-        Assert.Throws<ArgumentException>(() => whole.CopyRowsTo(part, 3));
-    }
-
-    [Fact]
     public void Fingerprints_tell_seeds_and_shapes_apart()
     {
         string[] all = [.. new[] { (16, 2, 1UL), (16, 2, 2UL), (16, 3, 1UL), (32, 2, 1UL), (16, 2, 1UL) }

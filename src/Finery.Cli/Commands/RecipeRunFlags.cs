@@ -1,0 +1,50 @@
+using System.CommandLine;
+using Finery.Workflow.Recipes;
+using Finery.Workflow.Runs;
+
+namespace Finery.Cli.Commands;
+
+/// <summary>The flags of every command that runs a recipe, and what it does with them.</summary>
+public sealed class RecipeRunFlags
+{
+    private readonly Option<int> _threads = ModelArgument.ThreadsOption();
+    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "Show what would run and why; write nothing." };
+    private readonly Option<bool> _json = new("--json") { Description = "The outcome as JSON on stdout." };
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> Options => [_threads, _dryRun, _json];
+
+    /// <summary>Runs a recipe, or reports what is wrong with it, and sums up the run for people.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="recipe">As it was read.</param>
+    /// <param name="folder">Run folder.</param>
+    /// <param name="until">Last step.</param>
+    /// <param name="force">Steps to run even if finished.</param>
+    /// <param name="next">Printed after a run that went well.</param>
+    /// <returns>The exit code.</returns>
+    public int Run(
+        ParseResult parsed, RecipeResult recipe, string folder, string? until = null, IReadOnlyCollection<string>? force = null,
+        params ReadOnlySpan<string> next)
+    {
+        var streams = CommandLine.StreamsOf(parsed);
+        if (recipe.Recipe is null) return RecipeRun.ReportErrors(recipe.Errors, streams);
+        var run = new RecipeRun
+        {
+            Folder = folder,
+            Threads = parsed.GetValue(_threads),
+            DryRun = parsed.GetValue(_dryRun),
+            Json = parsed.GetValue(_json),
+            Until = until,
+            Force = force ?? [],
+            Debug = parsed.GetValue(CommandLine.Debug),
+        };
+        var result = run.Execute(recipe.Recipe, streams);
+        if (result is null) return (int)ExitCode.Ok;
+        if (result.ExitCode == ExitCode.Ok && !run.Json)
+        {
+            RunSummary.Write(folder, streams);
+            foreach (string line in next) streams.Data.WriteLine(line);
+        }
+        return (int)result.ExitCode;
+    }
+}

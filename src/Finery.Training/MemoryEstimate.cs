@@ -1,0 +1,91 @@
+using System.Globalization;
+using Finery.Models;
+using Finery.Models.Generation;
+using Finery.Models.Llama;
+using Finery.Tensors;
+using Finery.Training.Optimizers;
+
+namespace Finery.Training;
+
+/// <summary>Bytes of native memory a model will take, known before any is allocated: the model is recorded on an outline, whose plan is
+/// the one a real run makes.</summary>
+/// <param name="Weights">Weights and rotary tables.</param>
+/// <param name="Gradients">Gradients of the weights, fp32.</param>
+/// <param name="OptimizerState">Both moments of AdamW, fp32, and what it keeps beside bf16 weights.</param>
+/// <param name="Activations">Activations, their gradients and inputs; of inference, of a pass over a chunk of the prompt.</param>
+/// <param name="Cache">Keys and values of a context, for inference.</param>
+/// <param name="Scratch">Working memory of kernels.</param>
+public sealed record MemoryEstimate(long Weights, long Gradients, long OptimizerState, long Activations, long Cache, long Scratch)
+{
+    /// <summary>All together.</summary>
+    public long Total => Weights + Gradients + OptimizerState + Activations + Cache + Scratch;
+
+    /// <summary>What training takes.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="tokens">Tokens of a micro-batch.</param>
+    /// <param name="recompute">What the backward pass computes again.</param>
+    /// <param name="precision">F32, or BF16 matrices and activations inside layers.</param>
+    /// <param name="masters">What the optimizer keeps beside BF16 weights.</param>
+    /// <param name="threads">Threads of the kernels.</param>
+    /// <param name="weightsKnown">False for preference losses (see <see cref="Tape.LinearCrossEntropy"/>).</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public static MemoryEstimate OfTraining(
+        ModelConfig config, int tokens, Recompute recompute = Recompute.None, DType precision = DType.F32,
+        MasterWeights masters = MasterWeights.Split, int threads = 1, bool weightsKnown = true)
+    {
+        using var model = LlamaModel.Outline(config, trainable: true, precision);
+        using var arena = Arena.Outline("training");
+        var tape = new Tape(null, arena, gradients: true, recompute, precision);
+        model.Losses(
+            tape, new ModelInputs(arena, tokens), arena.Integers("targets", tokens), arena.Floats("tokenWeights", tokens), weightsKnown);
+        tape.Plan();
+        long gradients = model.Parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
+        long narrow = model.Parameters.Where(parameter => parameter.Weight.Type == DType.BF16).Sum(parameter => parameter.Weight.Length);
+        long kept = narrow * masters switch { MasterWeights.Split => sizeof(ushort), MasterWeights.F32 => sizeof(float), _ => 0 };
+        return new(model.Bytes - gradients, gradients, 2 * gradients + kept, arena.Bytes, 0, ScratchOf(model, tokens, threads, gradients: true));
+    }
+
+    /// <summary>What generation from a cache takes.</summary>
+    /// <param name="config">Shape.</param>
+    /// <param name="contextLength">Tokens the cache has room for.</param>
+    /// <param name="threads">Threads of the kernels.</param>
+    /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
+    public static MemoryEstimate OfInference(ModelConfig config, int contextLength, int threads = 1)
+    {
+        using var model = LlamaModel.Outline(config, trainable: false);
+        using var caches = Arena.Outline("cache");
+        using var arena = Arena.Outline("inference");
+        var cache = new KeyValueCache(caches, config.LayerCount, contextLength + Generator.ChunkTokens - 1, config.Attention);
+        foreach (int tokens in new[] { Generator.ChunkTokens, 1 })
+        {
+            var pass = new Tape(null, arena, gradients: false);
+            model.Hidden(pass, new ModelInputs(arena, tokens), cache);
+            pass.Plan();
+        }
+        var head = new Tape(null, arena, gradients: false);
+        model.Logits(head, arena.Floats("last", 1, config.EmbeddingSize));
+        head.Plan();
+        return new(model.Bytes, 0, 0, arena.Bytes, caches.Bytes, ScratchOf(model, Generator.ChunkTokens, threads, gradients: false));
+    }
+
+    /// <summary>Bytes this process may still take: what the machine or its container allows, less what it holds already.</summary>
+    public static long Available() => Math.Max(0, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet);
+
+    /// <summary>Why this does not fit into <paramref name="available"/> bytes (see <see cref="Available"/>), with all figures; null where
+    /// it does.</summary>
+    public string? WhyNot(long available) => Total <= available ? null :
+        $"Training needs {Text(Total)} of memory and {Text(available)} are available: weights {Text(Weights)}, gradients {Text(Gradients)}, "
+        + $"optimizer {Text(OptimizerState)}, activations {Text(Activations)}, kernels {Text(Scratch)}.";
+
+    private static long ScratchOf(LlamaModel model, int tokens, int threads, bool gradients)
+    {
+        var config = model.Config;
+        var layers = model.Parameters.Where(parameter => parameter.Weight.Shape.Length == 2)
+            .Select(parameter => (parameter.Weight.Rows, parameter.Weight.Columns)).Distinct();
+        return CpuKernels.EstimateScratch(tokens, config.Attention, layers, config.VocabSize, config.EmbeddingSize, threads, gradients);
+    }
+
+    private static string Text(long bytes) => bytes >= 1 << 30
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1 << 30):0.##} GiB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1 << 20):0.#} MiB");
+}
