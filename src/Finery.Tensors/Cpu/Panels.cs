@@ -39,18 +39,26 @@ internal static unsafe class Panels
             return;
         }
         for (int lane = 0; lane < lanes; lane += width, panels += panelStride)
-            PackLanes(data + lane * source.RowStride, source.RowStride, Math.Min(width, lanes - lane), steps, panels, width);
+            PackLanes(data + lane * source.RowStride, source.RowStride, Math.Min(width, lanes - lane), steps, panels, width, width);
     }
 
     /// <summary>One panel from lanes whose steps are contiguous: <c>panel[s width + l] = source[l stride + s]</c>.</summary>
-    public static void PackLanes<E>(E* source, long stride, int lanes, int steps, float* panel, int width) where E : unmanaged, IElement<E>
+    /// <param name="source">[lanes, steps].</param>
+    /// <param name="stride">Distance of lanes.</param>
+    /// <param name="lanes">Lanes that exist; those behind them repeat the last.</param>
+    /// <param name="steps">Length of a lane.</param>
+    /// <param name="panel">Room for the panel.</param>
+    /// <param name="width">Distance of steps in the panel.</param>
+    /// <param name="filled">Lanes of the panel to fill.</param>
+    public static void PackLanes<E>(E* source, long stride, int lanes, int steps, float* panel, int width, int filled)
+        where E : unmanaged, IElement<E>
     {
         // Groups of less than eight lanes are transposed as eight, or as four, whose surplus falls into the next step's first lanes: the
         // last group goes first.
         int group = Avx.IsSupported ? 8 : 4;
-        for (int lane = (width - 1) / group * group; lane >= 0; lane -= group)
+        for (int lane = (filled - 1) / group * group; lane >= 0; lane -= group)
         {
-            int used = Math.Min(group, width - lane);
+            int used = Math.Min(group, filled - lane);
             if (used > 4) Transpose8(source, stride, lane, lanes, steps, panel + lane, width, used);
             else Transpose4(source, stride, lane, lanes, steps, panel + lane, width);
         }

@@ -112,6 +112,66 @@ internal static class VectorMath
         return Vector512.AndNot(p, Vector512.LessThan(x, Vector512.Create(Lowest)));
     }
 
+    /// <summary><c>e^x</c> of four numbers, none above 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ExpNonPositive(Vector128<float> x)
+    {
+        var n = MultiplyAdd(x, Vector128.Create(Log2E), Vector128.Create(Rounder));
+        var bits = n.AsInt32() - Vector128.Create(Rounder - 127).AsInt32();
+        n -= Vector128.Create(Rounder);
+        var r = MultiplyAdd(n, Vector128.Create(-Ln2High), x);
+        r = MultiplyAdd(n, Vector128.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector128.Create(C7), r, Vector128.Create(C6));
+        p = MultiplyAdd(p, r, Vector128.Create(C5));
+        p = MultiplyAdd(p, r, Vector128.Create(C4));
+        p = MultiplyAdd(p, r, Vector128.Create(C3));
+        p = MultiplyAdd(p, r, Vector128.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector128<float>.One;
+        p *= Vector128.ShiftLeft(bits, 23).AsSingle();
+        // Where x is below the limit, n and p mean nothing.
+        return Vector128.AndNot(p, Vector128.LessThan(x, Vector128.Create(Lowest)));
+    }
+
+    /// <summary><c>e^x</c> of eight numbers, none above 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ExpNonPositive(Vector256<float> x)
+    {
+        var n = MultiplyAdd(x, Vector256.Create(Log2E), Vector256.Create(Rounder));
+        var bits = n.AsInt32() - Vector256.Create(Rounder - 127).AsInt32();
+        n -= Vector256.Create(Rounder);
+        var r = MultiplyAdd(n, Vector256.Create(-Ln2High), x);
+        r = MultiplyAdd(n, Vector256.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector256.Create(C7), r, Vector256.Create(C6));
+        p = MultiplyAdd(p, r, Vector256.Create(C5));
+        p = MultiplyAdd(p, r, Vector256.Create(C4));
+        p = MultiplyAdd(p, r, Vector256.Create(C3));
+        p = MultiplyAdd(p, r, Vector256.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector256<float>.One;
+        p *= Vector256.ShiftLeft(bits, 23).AsSingle();
+        // Where x is below the limit, n and p mean nothing.
+        return Vector256.AndNot(p, Vector256.LessThan(x, Vector256.Create(Lowest)));
+    }
+
+    /// <summary><c>e^x</c> of sixteen numbers, none above 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ExpNonPositive(Vector512<float> x)
+    {
+        var n = MultiplyAdd(x, Vector512.Create(Log2E), Vector512.Create(Rounder));
+        var bits = n.AsInt32() - Vector512.Create(Rounder - 127).AsInt32();
+        n -= Vector512.Create(Rounder);
+        var r = MultiplyAdd(n, Vector512.Create(-Ln2High), x);
+        r = MultiplyAdd(n, Vector512.Create(-Ln2Low), r);
+        var p = MultiplyAdd(Vector512.Create(C7), r, Vector512.Create(C6));
+        p = MultiplyAdd(p, r, Vector512.Create(C5));
+        p = MultiplyAdd(p, r, Vector512.Create(C4));
+        p = MultiplyAdd(p, r, Vector512.Create(C3));
+        p = MultiplyAdd(p, r, Vector512.Create(C2));
+        p = MultiplyAdd(p, r * r, r) + Vector512<float>.One;
+        p *= Vector512.ShiftLeft(bits, 23).AsSingle();
+        // Where x is below the limit, n and p mean nothing.
+        return Vector512.AndNot(p, Vector512.LessThan(x, Vector512.Create(Lowest)));
+    }
+
     /// <summary><c>a b + c</c>, rounded once wherever the processor can. (MultiplyAddEstimate may differ between JIT tiers.)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>

@@ -40,6 +40,12 @@ internal unsafe partial interface IWidth<V> where V : struct
     /// <summary><c>e^x</c> within 2 units in the last place.</summary>
     static abstract V Exp(V x);
 
+    /// <summary><c>e^x</c> for <c>x &lt;= 0</c> or NaN, in fewer steps.</summary>
+    static abstract V ExpNonPositive(V x);
+
+    /// <summary>The largest element; where there is a NaN, any.</summary>
+    static abstract float Largest(V value);
+
     /// <summary>Sum of the elements, in an order that depends only on the width.</summary>
     static abstract float Sum(V value);
 }
@@ -58,6 +64,8 @@ internal readonly unsafe partial struct Width512 : IWidth<F512>
     public static F512 MultiplyAdd(F512 a, F512 b, F512 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F512 Max(F512 a, F512 b) => Vector512.MaxNative(a, b);
     public static F512 Exp(F512 x) => VectorMath.Exp(x);
+    public static F512 ExpNonPositive(F512 x) => VectorMath.ExpNonPositive(x);
+    public static float Largest(F512 value) => Width256.Largest(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
     public static float Sum(F512 value) => Vector512.Sum(value);
 }
 
@@ -75,6 +83,8 @@ internal readonly unsafe partial struct Width256 : IWidth<F256>
     public static F256 MultiplyAdd(F256 a, F256 b, F256 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F256 Max(F256 a, F256 b) => Vector256.MaxNative(a, b);
     public static F256 Exp(F256 x) => VectorMath.Exp(x);
+    public static F256 ExpNonPositive(F256 x) => VectorMath.ExpNonPositive(x);
+    public static float Largest(F256 value) => Width128.Largest(Vector128.MaxNative(value.GetLower(), value.GetUpper()));
     public static float Sum(F256 value) => Vector256.Sum(value);
 }
 
@@ -92,6 +102,12 @@ internal readonly unsafe partial struct Width128 : IWidth<F128>
     public static F128 MultiplyAdd(F128 a, F128 b, F128 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F128 Max(F128 a, F128 b) => Vector128.MaxNative(a, b);
     public static F128 Exp(F128 x) => VectorMath.Exp(x);
+    public static F128 ExpNonPositive(F128 x) => VectorMath.ExpNonPositive(x);
+    public static float Largest(F128 value)
+    {
+        var pairs = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Math.Max(pairs[0], pairs[1]);
+    }
     public static float Sum(F128 value) => Vector128.Sum(value);
 }
 
@@ -112,6 +128,8 @@ internal readonly unsafe partial struct Scalar : IWidth<float>
         Fma.IsSupported || AdvSimd.IsSupported ? float.FusedMultiplyAdd(a, b, c) : a * b + c;
     public static float Max(float a, float b) => a > b ? a : b;
     public static float Exp(float x) => MathF.Exp(x);
+    public static float ExpNonPositive(float x) => MathF.Exp(x);
+    public static float Largest(float value) => value;
     public static float Sum(float value) => value;
 }
 

@@ -33,11 +33,11 @@ internal static unsafe class Bf16Panels
         int pairs = Pairs(steps);
         if (sizeof(E) == sizeof(BFloat16) && lane % 2 == 0 && steps % 2 == 0)
         {
-            Panels.PackLanes((FloatElement*)source, lane / 2, lanes, pairs, (float*)panel, width);
+            Panels.PackLanes((FloatElement*)source, lane / 2, lanes, pairs, (float*)panel, width, width);
             return;
         }
         for (int l = 0; l < lanes; l++) RoundLane(source + l * lane, steps, rows + (long)l * pairs);
-        Panels.PackLanes((FloatElement*)rows, pairs, lanes, pairs, (float*)panel, width);
+        Panels.PackLanes((FloatElement*)rows, pairs, lanes, pairs, (float*)panel, width, width);
     }
 
     private static void RoundLane<E>(E* source, int steps, uint* pairs) where E : unmanaged, IElement<E>

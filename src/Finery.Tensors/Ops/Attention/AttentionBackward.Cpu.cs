@@ -6,36 +6,46 @@ namespace Finery.Tensors;
 public sealed partial class CpuKernels
 {
     // Queries whose probabilities are kept at a time in the backward pass.
-    private const int AttentionBackwardQueries = 32;
+    private const int AttentionBackwardQueries = 48;
 
     // Whole documents are put together to tasks of at least this many tokens.
     private const int AttentionBackwardTokens = 128;
 
     private int[] _attentionTasks = [];
 
-    private protected override unsafe void AttentionBackwardCore(
+    private protected override void AttentionBackwardCore(
         Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv)
     {
-        int tasks = SplitBetweenDocuments(starts.Integers);
-        long scratchFloats = AttentionBackwardBody.ScratchSize(shape);
+        if (qkv.Type == DType.F32) AttentionBackward<FloatElement>(dOutput, qkv, output, logSumExp, starts, shape, dQkv);
+        else AttentionBackward<BFloat16Element>(dOutput, qkv, output, logSumExp, starts, shape, dQkv);
+    }
+
+    private unsafe void AttentionBackward<E>(
+        Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv)
+        where E : unmanaged, IElement<E>
+    {
+        int tasks = SplitBetweenDocuments(starts.Integers, out int longest);
+        long scratchFloats = AttentionBackwardBody<E>.ScratchSize(shape, longest);
         float* scratch = _attentionScratch.Floats(Threads * scratchFloats);
         fixed (int* bounds = _attentionTasks)
         {
-            _pool.For(tasks * shape.KvHeadCount, new AttentionBackwardBody
+            _pool.For(tasks * shape.KvHeadCount, new AttentionBackwardBody<E>
             {
-                Shape = shape, Qkv = qkv.FloatPointer, DQkv = dQkv.FloatPointer, Output = output.FloatPointer, DOutput = dOutput.FloatPointer,
+                Shape = shape, Qkv = (E*)qkv.Pointer, DQkv = (E*)dQkv.Pointer, Output = (E*)output.Pointer, DOutput = (E*)dOutput.Pointer,
                 LogSumExp = logSumExp.FloatPointer, Starts = starts.IntegerPointer, Bounds = bounds, Scratch = scratch, ScratchFloats = scratchFloats,
             }, grain: 1);
         }
     }
 
     /// <summary>Cuts the sequence where documents begin; task t is tokens <c>_attentionTasks[t]</c> to <c>_attentionTasks[t + 1]</c>.</summary>
-    private int SplitBetweenDocuments(ReadOnlySpan<int> starts)
+    private int SplitBetweenDocuments(ReadOnlySpan<int> starts, out int longest)
     {
         int most = starts.Length / AttentionBackwardTokens + 2, tasks = 0;
+        longest = 0;
         if (_attentionTasks.Length < most) _attentionTasks = new int[most];
         for (int i = 1; i <= starts.Length; i++)
         {
+            longest = Math.Max(longest, i - starts[i - 1]);
             bool boundary = i == starts.Length || (starts[i] == i && i - _attentionTasks[tasks] >= AttentionBackwardTokens);
             if (boundary) _attentionTasks[++tasks] = i;
         }
@@ -46,19 +56,21 @@ public sealed partial class CpuKernels
     /// Gradients of whole documents for one kv head and its query heads: a task is the only writer of its part of dQkv, and its sums
     /// run in an order that depends on the documents alone. Rows are stacked as in the forward pass.
     /// </summary>
-    private unsafe struct AttentionBackwardBody : IVectorBody
+    private unsafe struct AttentionBackwardBody<E> : IVectorBody where E : unmanaged, IElement<E>
     {
         public AttentionShape Shape;
-        public float* Qkv, DQkv, Output, DOutput, LogSumExp, Scratch;
+        public E* Qkv, DQkv, Output, DOutput;
+        public float* LogSumExp, Scratch;
         public int* Starts, Bounds;
         public long ScratchFloats;
 
         private readonly int Group => Shape.HeadCount / Shape.KvHeadCount;
 
-        public static long ScratchSize(AttentionShape shape)
+        public static long ScratchSize(AttentionShape shape, int longest)
         {
             int rows = RoundUp(AttentionBackwardQueries * (shape.HeadCount / shape.KvHeadCount), Rows), width = RoundUp(shape.HeadSize, 16);
-            return 2L * rows * (width + Keys + 1) + Keys * 5L * width + Rows * width + 64;
+            return 2L * rows * (width + Keys + 1) + Keys * 5L * width + Rows * width + 64
+                + (long)longest * (shape.HeadCount / shape.KvHeadCount) * width;
         }
 
         public readonly void Run<W, V>(int index, int worker) where W : struct, IWidth<V> where V : struct
@@ -74,49 +86,58 @@ public sealed partial class CpuKernels
 
         private readonly void Document<W, V>(int start, int end, int kvHead, float* scratch) where W : struct, IWidth<V> where V : struct
         {
-            int HS = Shape.HeadSize, width = RoundUp(HS, W.Count);
+            int HS = Shape.HeadSize, G = Group, width = RoundUp(HS, W.Count);
             long columns = Shape.QkvColumns;
             float* transposedKeys = scratch, transposedValues = transposedKeys + Keys * HS, keys = transposedValues + Keys * HS;
-            float* dKeys = keys + Keys * width, dValues = dKeys + Keys * width, queries = dValues + Keys * width;
+            float* dKeys = keys + Keys * width, dValues = dKeys + Keys * width, dQueries = dValues + Keys * width;
+            float* queries = dQueries + ((long)(end - start) * G + Rows) * width;
+            new Span<float>(dQueries, (end - start) * G * width).Clear();
             for (int key = start; key < end; key += Keys)
             {
                 int count = Math.Min(Keys, end - key);
-                float* key0 = Qkv + key * columns + Shape.KeyOffset + kvHead * HS, value0 = Qkv + key * columns + Shape.ValueOffset + kvHead * HS;
-                Transpose<W, V>(key0, (nint)columns, count, HS, transposedKeys);
-                Transpose<W, V>(value0, (nint)columns, count, HS, transposedValues);
-                for (int j = 0; j < count; j++) CopyScaled<W, V>(key0 + j * columns, 1, keys + j * width, HS, width);
+                E* key0 = Qkv + key * columns + Shape.KeyOffset + kvHead * HS, value0 = Qkv + key * columns + Shape.ValueOffset + kvHead * HS;
+                Transpose(key0, columns, count, HS, transposedKeys);
+                Transpose(value0, columns, count, HS, transposedValues);
+                for (int j = 0; j < count; j++)
+                    CopyScaled<W, V, E, FloatElement>(key0 + j * columns, 1, (FloatElement*)keys + j * width, HS, width);
                 new Span<float>(dKeys, 2 * Keys * width).Clear();
                 for (int from = key; from < end; from += AttentionBackwardQueries)
                 {
                     int to = Math.Min(end, from + AttentionBackwardQueries);
-                    Block<W, V>(from, to, key, count, kvHead, first: key == start, transposedKeys, transposedValues, keys, dKeys, dValues, queries);
+                    float* dBlock = dQueries + (long)(from - start) * G * width;
+                    Block<W, V>(from, to, key, count, kvHead, transposedKeys, transposedValues, keys, dKeys, dValues, dBlock, queries);
                 }
                 for (int j = 0; j < count; j++)
                 {
-                    float* row = DQkv + (key + j) * columns + kvHead * HS;
-                    CopyScaled<W, V>(dKeys + j * width, 1, row + Shape.KeyOffset, HS, HS);
-                    CopyScaled<W, V>(dValues + j * width, 1, row + Shape.ValueOffset, HS, HS);
+                    E* row = DQkv + (key + j) * columns + kvHead * HS;
+                    CopyScaled<W, V, FloatElement, E>((FloatElement*)dKeys + j * width, 1, row + Shape.KeyOffset, HS, HS);
+                    CopyScaled<W, V, FloatElement, E>((FloatElement*)dValues + j * width, 1, row + Shape.ValueOffset, HS, HS);
                 }
+            }
+            for (int row = 0; row < (end - start) * G; row++)
+            {
+                E* destination = DQkv + (start + row / G) * columns + (kvHead * G + row % G) * HS;
+                CopyScaled<W, V, FloatElement, E>((FloatElement*)dQueries + (long)row * width, 1 / MathF.Sqrt(HS), destination, HS, HS);
             }
         }
 
         /// <summary>Queries <paramref name="from"/>..<paramref name="to"/> against <paramref name="keyCount"/> keys from <paramref name="key"/>.</summary>
         private readonly void Block<W, V>(
-            int from, int to, int key, int keyCount, int kvHead, bool first, float* transposedKeys, float* transposedValues, float* keys,
-            float* dKeys, float* dValues, float* scratch) where W : struct, IWidth<V> where V : struct
+            int from, int to, int key, int keyCount, int kvHead, float* transposedKeys, float* transposedValues, float* keys,
+            float* dKeys, float* dValues, float* dQueries, float* scratch) where W : struct, IWidth<V> where V : struct
         {
             int HS = Shape.HeadSize, G = Group, H = Shape.HeadCount, width = RoundUp(HS, W.Count);
             int count = (to - from) * G, padded = RoundUp(count, Rows), filled = RoundUp(keyCount, Math.Max(Rows, W.Count));
             float scale = 1 / MathF.Sqrt(HS);
             float* queries = scratch, dOutputs = queries + padded * width, probabilities = dOutputs + padded * width;
-            float* dScores = probabilities + padded * Keys, dQuery = dScores + padded * Keys, deltas = dQuery + Rows * width;
+            float* dScores = probabilities + padded * Keys, deltas = dScores + padded * Keys;
             for (int row = 0; row < count; row++)
             {
                 long head = (long)(from + row / G) * H + kvHead * G + row % G;
-                float* query = Qkv + (long)(from + row / G) * Shape.QkvColumns + (kvHead * G + row % G) * HS;
-                CopyScaled<W, V>(query, scale, queries + row * width, HS, width);
-                CopyScaled<W, V>(DOutput + head * HS, 1, dOutputs + row * width, HS, width);
-                deltas[row] = Dot<W, V>(DOutput + head * HS, Output + head * HS, HS);
+                E* query = Qkv + (long)(from + row / G) * Shape.QkvColumns + (kvHead * G + row % G) * HS;
+                CopyScaled<W, V, E, FloatElement>(query, scale, (FloatElement*)queries + row * width, HS, width);
+                CopyScaled<W, V, E, FloatElement>(DOutput + head * HS, 1, (FloatElement*)dOutputs + row * width, HS, width);
+                deltas[row] = Dot<W, V, E>(DOutput + head * HS, Output + head * HS, HS);
             }
             new Span<float>(queries + count * width, (padded - count) * width).Clear();
             new Span<float>(dOutputs + count * width, (padded - count) * width).Clear();
@@ -139,13 +160,8 @@ public sealed partial class CpuKernels
                     new Span<float>(p + row * Keys + seen, filled - seen).Clear();
                     new Span<float>(ds + row * Keys + seen, filled - seen).Clear();
                 }
-                Multiply<W, V>(ds, Keys, 1, keys, width, visible, dQuery, width, width, add: false);
-                for (int row = tile; row <= last; row++)
-                {
-                    float* destination = DQkv + (long)(from + row / G) * Shape.QkvColumns + (kvHead * G + row % G) * HS;
-                    float* source = dQuery + (row - tile) * width;
-                    for (int d = 0; d < HS; d++) destination[d] = first ? scale * source[d] : destination[d] + scale * source[d];
-                }
+                // Rows behind the last have no scores and add nothing.
+                Multiply<W, V>(ds, Keys, 1, keys, width, visible, dQueries + (long)tile * width, width, width, add: true);
             }
 
             for (int j = 0; j < keyCount; j += Rows)
@@ -165,7 +181,7 @@ public sealed partial class CpuKernels
             V shift = W.Broadcast(logSumExp), deltas = W.Broadcast(delta);
             for (int i = 0; i < columns; i += W.Count)
             {
-                V probability = W.Exp(W.Subtract(W.Load(scores + i), shift));
+                V probability = W.ExpNonPositive(W.Subtract(W.Load(scores + i), shift));
                 W.Store(probability, scores + i);
                 W.Store(W.Multiply(probability, W.Subtract(W.Load(dScores + i), deltas)), dScores + i);
             }

@@ -6,27 +6,34 @@ namespace Finery.Tensors;
 public sealed partial class CpuKernels
 {
     // Queries to a task of the forward pass.
-    private const int AttentionQueries = 64;
+    private const int AttentionQueries = 96;
 
     private readonly Scratch _attentionScratch = new();
 
-    private protected override unsafe void AttentionForwardCore(
+    private protected override void AttentionForwardCore(
         Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit)
     {
-        float* row = qkv.FloatPointer;
-        AttentionForward(new()
+        if (qkv.Type == DType.F32) AttentionForward<FloatElement>(qkv, starts, shape, output, logSumExp, maxLogit);
+        else AttentionForward<BFloat16Element>(qkv, starts, shape, output, logSumExp, maxLogit);
+    }
+
+    private unsafe void AttentionForward<E>(
+        Tensor qkv, Tensor starts, AttentionShape shape, Tensor output, Tensor logSumExp, Tensor maxLogit) where E : unmanaged, IElement<E>
+    {
+        var row = (E*)qkv.Pointer;
+        AttentionForward<E>(new()
         {
             Shape = shape, Queries = row, QueryRow = qkv.Columns, QueryCount = qkv.Rows,
             Keys = row + shape.KeyOffset, Values = row + shape.ValueOffset, KeyRow = qkv.Columns,
-            Starts = starts.IntegerPointer, Output = output.FloatPointer, LogSumExp = logSumExp.FloatPointer,
+            Starts = starts.IntegerPointer, Output = (E*)output.Pointer, LogSumExp = logSumExp.FloatPointer,
         }, maxLogit);
     }
 
-    private unsafe void AttentionForward(AttentionForwardBody body, Tensor? maxLogit)
+    private unsafe void AttentionForward<E>(AttentionForwardBody<E> body, Tensor? maxLogit) where E : unmanaged, IElement<E>
     {
         var shape = body.Shape;
         int items = (body.QueryCount + AttentionQueries - 1) / AttentionQueries;
-        body.ScratchFloats = AttentionForwardBody.ScratchSize(shape);
+        body.ScratchFloats = AttentionForwardBody<E>.ScratchSize(shape);
         float* scratch = _attentionScratch.Floats((long)Threads * body.ScratchFloats + (long)items * shape.HeadCount);
         body.MaxLogits = scratch;
         body.Scratch = scratch + (long)items * shape.HeadCount;
@@ -44,10 +51,11 @@ public sealed partial class CpuKernels
     /// Flash attention (Dao 2022) for one kv head and a range of queries: keys in blocks, softmax corrected as larger scores turn up.
     /// The query heads of a kv head are stacked, <c>row = query G + head</c>, to fill register tiles in short documents too.
     /// </summary>
-    private unsafe struct AttentionForwardBody : IVectorBody
+    private unsafe struct AttentionForwardBody<E> : IVectorBody where E : unmanaged, IElement<E>
     {
         public AttentionShape Shape;
-        public float* Queries, Keys, Values, Output, LogSumExp, MaxLogits, Scratch;
+        public E* Queries, Keys, Values, Output;
+        public float* LogSumExp, MaxLogits, Scratch;
         public int* Starts;
         public long QueryRow, KeyRow, ScratchFloats;
 
@@ -86,7 +94,8 @@ public sealed partial class CpuKernels
             float* transposedKeys = scratch + RoundUp((int)(total + padded - scratch), 16);
             float* values = transposedKeys + HS * AttentionTiles.Keys, scores = values + AttentionTiles.Keys * width;
             for (int row = 0; row < count; row++)
-                CopyScaled<W, V>(Queries + (from + row / G) * QueryRow + (head + row % G) * HS, 1 / MathF.Sqrt(HS), query + row * width, HS, width);
+                CopyScaled<W, V, E, FloatElement>(
+                    Queries + (from + row / G) * QueryRow + (head + row % G) * HS, 1 / MathF.Sqrt(HS), (FloatElement*)query + row * width, HS, width);
             new Span<float>(query + count * width, (padded - count) * width).Clear();
             new Span<float>(sum, padded * width).Clear();
             new Span<float>(max, padded).Fill(float.NegativeInfinity);
@@ -96,8 +105,9 @@ public sealed partial class CpuKernels
             {
                 int keys = Math.Min(AttentionTiles.Keys, to + Offset - key);
                 long source = key * KeyRow + head / G * HS;
-                Transpose<W, V>(Keys + source, (nint)KeyRow, keys, HS, transposedKeys);
-                for (int j = 0; j < keys; j++) CopyScaled<W, V>(Values + source + j * KeyRow, 1, values + j * width, HS, width);
+                Transpose(Keys + source, KeyRow, keys, HS, transposedKeys);
+                for (int j = 0; j < keys; j++)
+                    CopyScaled<W, V, E, FloatElement>(Values + source + j * KeyRow, 1, (FloatElement*)values + j * width, HS, width);
                 for (int tile = 0; tile < count; tile += Rows)
                 {
                     int last = Math.Min(tile + Rows, count) - 1;
@@ -119,8 +129,8 @@ public sealed partial class CpuKernels
             for (int row = 0; row < count; row++)
             {
                 long position = from + row / G, column = head + row % G;
-                float* destination = Output + (position * Shape.HeadCount + column) * HS;
-                CopyScaled<W, V>(sum + row * width, 1 / total[row], destination, HS, HS);
+                CopyScaled<W, V, FloatElement, E>(
+                    (FloatElement*)sum + row * width, 1 / total[row], Output + (position * Shape.HeadCount + column) * HS, HS, HS);
                 if (LogSumExp != null) LogSumExp[position * Shape.HeadCount + column] = max[row] + MathF.Log(total[row]);
             }
         }
@@ -132,20 +142,21 @@ public sealed partial class CpuKernels
             where W : struct, IWidth<V> where V : struct
         {
             for (int i = seen; i < columns; i++) scores[i] = float.NegativeInfinity;
-            float largest = scores[0];
-            for (int i = 1; i < seen; i++) largest = MathF.Max(largest, scores[i]);
+            V most = W.Load(scores);
+            for (int i = W.Count; i < columns; i += W.Count) most = W.Max(most, W.Load(scores + i));
+            float largest = W.Largest(most);
             maxLogit = MathF.Max(maxLogit, largest);
             if (largest > max)
             {
                 float correction = MathF.Exp(max - largest);
                 max = largest;
                 total *= correction;
-                CopyScaled<W, V>(sum, correction, sum, width, width);
+                CopyScaled<W, V, FloatElement, FloatElement>((FloatElement*)sum, correction, (FloatElement*)sum, width, width);
             }
             V shift = W.Broadcast(max), totals = W.Broadcast(0);
             for (int i = 0; i < columns; i += W.Count)
             {
-                V probability = W.Exp(W.Subtract(W.Load(scores + i), shift));
+                V probability = W.ExpNonPositive(W.Subtract(W.Load(scores + i), shift));
                 W.Store(probability, scores + i);
                 totals = W.Add(totals, probability);
             }

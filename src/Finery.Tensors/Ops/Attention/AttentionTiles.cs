@@ -6,10 +6,10 @@ namespace Finery.Tensors;
 internal static unsafe class AttentionTiles
 {
     /// <summary>Rows of a register tile.</summary>
-    public const int Rows = 4;
+    public const int Rows = 6;
 
-    /// <summary>Keys taken at a time, and the row length of score blocks. A multiple of every width.</summary>
-    public const int Keys = 64;
+    /// <summary>Keys taken at a time, and the row length of score blocks. A multiple of <see cref="Rows"/> and of every width.</summary>
+    public const int Keys = 48;
 
     public static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
@@ -32,11 +32,14 @@ internal static unsafe class AttentionTiles
         int column = 0;
         for (; column <= columns - 2 * W.Count; column += 2 * W.Count)
         {
-            V zero = W.Broadcast(0), c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
+            V zero = W.Broadcast(0), c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero;
+            V c30 = zero, c31 = zero, c40 = zero, c41 = zero, c50 = zero, c51 = zero;
             float* x = a, y = b + column;
             for (int step = 0; step < steps; step++, x += aStep, y += bRow)
             {
-                V left = W.Load(y), right = W.Load(y + W.Count), factor = W.Broadcast(x[0]);
+                float* z = x + 3 * aRow;
+                V left = W.Load(y), right = W.Load(y + W.Count);
+                V factor = W.Broadcast(x[0]);
                 c00 = W.MultiplyAdd(factor, left, c00);
                 c01 = W.MultiplyAdd(factor, right, c01);
                 factor = W.Broadcast(x[aRow]);
@@ -45,9 +48,15 @@ internal static unsafe class AttentionTiles
                 factor = W.Broadcast(x[2 * aRow]);
                 c20 = W.MultiplyAdd(factor, left, c20);
                 c21 = W.MultiplyAdd(factor, right, c21);
-                factor = W.Broadcast(x[3 * aRow]);
+                factor = W.Broadcast(z[0]);
                 c30 = W.MultiplyAdd(factor, left, c30);
                 c31 = W.MultiplyAdd(factor, right, c31);
+                factor = W.Broadcast(z[aRow]);
+                c40 = W.MultiplyAdd(factor, left, c40);
+                c41 = W.MultiplyAdd(factor, right, c41);
+                factor = W.Broadcast(z[2 * aRow]);
+                c50 = W.MultiplyAdd(factor, left, c50);
+                c51 = W.MultiplyAdd(factor, right, c51);
             }
             float* destination = c + column;
             Put<W, V>(c00, destination, add);
@@ -58,61 +67,62 @@ internal static unsafe class AttentionTiles
             Put<W, V>(c21, destination + 2 * cRow + W.Count, add);
             Put<W, V>(c30, destination + 3 * cRow, add);
             Put<W, V>(c31, destination + 3 * cRow + W.Count, add);
+            Put<W, V>(c40, destination + 4 * cRow, add);
+            Put<W, V>(c41, destination + 4 * cRow + W.Count, add);
+            Put<W, V>(c50, destination + 5 * cRow, add);
+            Put<W, V>(c51, destination + 5 * cRow + W.Count, add);
         }
         for (; column < columns; column += W.Count)
         {
-            V zero = W.Broadcast(0), c0 = zero, c1 = zero, c2 = zero, c3 = zero;
+            V zero = W.Broadcast(0), c00 = zero, c10 = zero, c20 = zero, c30 = zero, c40 = zero, c50 = zero;
             float* x = a, y = b + column;
             for (int step = 0; step < steps; step++, x += aStep, y += bRow)
             {
-                V factor = W.Load(y);
-                c0 = W.MultiplyAdd(W.Broadcast(x[0]), factor, c0);
-                c1 = W.MultiplyAdd(W.Broadcast(x[aRow]), factor, c1);
-                c2 = W.MultiplyAdd(W.Broadcast(x[2 * aRow]), factor, c2);
-                c3 = W.MultiplyAdd(W.Broadcast(x[3 * aRow]), factor, c3);
+                float* z = x + 3 * aRow;
+                V left = W.Load(y);
+                c00 = W.MultiplyAdd(W.Broadcast(x[0]), left, c00);
+                c10 = W.MultiplyAdd(W.Broadcast(x[aRow]), left, c10);
+                c20 = W.MultiplyAdd(W.Broadcast(x[2 * aRow]), left, c20);
+                c30 = W.MultiplyAdd(W.Broadcast(z[0]), left, c30);
+                c40 = W.MultiplyAdd(W.Broadcast(z[aRow]), left, c40);
+                c50 = W.MultiplyAdd(W.Broadcast(z[2 * aRow]), left, c50);
             }
             float* destination = c + column;
-            Put<W, V>(c0, destination, add);
-            Put<W, V>(c1, destination + cRow, add);
-            Put<W, V>(c2, destination + 2 * cRow, add);
-            Put<W, V>(c3, destination + 3 * cRow, add);
+            Put<W, V>(c00, destination, add);
+            Put<W, V>(c10, destination + cRow, add);
+            Put<W, V>(c20, destination + 2 * cRow, add);
+            Put<W, V>(c30, destination + 3 * cRow, add);
+            Put<W, V>(c40, destination + 4 * cRow, add);
+            Put<W, V>(c50, destination + 5 * cRow, add);
         }
     }
 
-    /// <summary>Copies <paramref name="count"/> floats times <paramref name="factor"/> and pads with zeros to <paramref name="padded"/>.</summary>
+    /// <summary>Copies <paramref name="count"/> numbers times <paramref name="factor"/> and pads with zeros to <paramref name="padded"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void CopyScaled<W, V>(float* source, float factor, float* destination, int count, int padded)
-        where W : struct, IWidth<V> where V : struct
+    public static void CopyScaled<W, V, S, D>(S* source, float factor, D* destination, int count, int padded)
+        where W : struct, IWidth<V> where V : struct where S : unmanaged, IElement<S> where D : unmanaged, IElement<D>
     {
         V factors = W.Broadcast(factor);
         int i = 0;
-        for (; i <= count - W.Count; i += W.Count) W.Store(W.Multiply(W.Load(source + i), factors), destination + i);
-        for (; i < count; i++) destination[i] = source[i] * factor;
-        for (; i < padded; i++) destination[i] = 0;
+        for (; i <= count - W.Count; i += W.Count) D.Store<W, V>(W.Multiply(S.Load<W, V>(source + i), factors), destination + i);
+        for (; i < count; i++) D.Store<Scalar, float>(S.Load<Scalar, float>(source + i) * factor, destination + i);
+        for (; i < padded; i++) D.Store<Scalar, float>(0, destination + i);
     }
 
-    /// <summary>Transposes <paramref name="keys"/> rows of <paramref name="size"/> floats into rows of <see cref="Keys"/>, padding each
-    /// with zeros to a multiple of the width.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose<W, V>(float* source, nint row, int keys, int size, float* destination)
-        where W : struct, IWidth<V> where V : struct
-    {
-        int padded = RoundUp(keys, W.Count);
-        for (int key = 0; key < padded; key++, source += row)
-        {
-            for (int d = 0; d < size; d++) destination[d * Keys + key] = key < keys ? source[d] : 0;
-        }
-    }
+    /// <summary>Transposes <paramref name="keys"/> rows of <paramref name="size"/> numbers into rows of <see cref="Keys"/> floats; up to a
+    /// multiple of 16 the last key is repeated.</summary>
+    public static void Transpose<E>(E* source, long row, int keys, int size, float* destination) where E : unmanaged, IElement<E> =>
+        Panels.PackLanes(source, row, keys, size, destination, Keys, RoundUp(keys, 16));
 
     /// <summary>Sum of products.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Dot<W, V>(float* a, float* b, int count) where W : struct, IWidth<V> where V : struct
+    public static float Dot<W, V, E>(E* a, E* b, int count) where W : struct, IWidth<V> where V : struct where E : unmanaged, IElement<E>
     {
         V sums = W.Broadcast(0);
         float sum = 0;
         int i = 0;
-        for (; i <= count - W.Count; i += W.Count) sums = W.MultiplyAdd(W.Load(a + i), W.Load(b + i), sums);
-        for (; i < count; i++) sum += a[i] * b[i];
+        for (; i <= count - W.Count; i += W.Count) sums = W.MultiplyAdd(E.Load<W, V>(a + i), E.Load<W, V>(b + i), sums);
+        for (; i < count; i++) sum += E.Load<Scalar, float>(a + i) * E.Load<Scalar, float>(b + i);
         return sum + W.Sum(sums);
     }
 

@@ -12,10 +12,11 @@ public sealed partial class CpuKernels
             source.Slice(shape.KeyOffset, width).CopyTo(new(keys.FloatPointer + (long)(length + row) * width, width));
             source.Slice(shape.ValueOffset, width).CopyTo(new(values.FloatPointer + (long)(length + row) * width, width));
         }
-        AttentionForward(new()
+        AttentionForward<FloatElement>(new()
         {
-            Shape = shape, Queries = qkv.FloatPointer, QueryRow = qkv.Columns, QueryCount = qkv.Rows, Offset = length,
-            Keys = keys.FloatPointer, Values = values.FloatPointer, KeyRow = width, Output = output.FloatPointer,
+            Shape = shape, Queries = (FloatElement*)qkv.FloatPointer, QueryRow = qkv.Columns, QueryCount = qkv.Rows, Offset = length,
+            Keys = (FloatElement*)keys.FloatPointer, Values = (FloatElement*)values.FloatPointer, KeyRow = width,
+            Output = (FloatElement*)output.FloatPointer,
         }, maxLogit: null);
     }
 }
