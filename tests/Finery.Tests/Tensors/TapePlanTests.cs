@@ -21,6 +21,12 @@ public class TapePlanTests : OpTest
 
         public required IReadOnlyList<Tensor> Parameters { get; init; }
 
+        public long UnsharedBytes()
+        {
+            Tape.Plan();
+            return Tape.UnsharedBytes;
+        }
+
         public float[] Replay(int poison = -1)
         {
             foreach (var parameter in Parameters) parameter.Gradient?.Floats.Clear();
@@ -31,7 +37,8 @@ public class TapePlanTests : OpTest
         }
     }
 
-    private RandomModel Model(int seed, bool gradients, Recompute recompute = Recompute.None, bool shares = true)
+    private RandomModel Model(
+        int seed, bool gradients, Recompute recompute = Recompute.None, bool shares = true, string kernels = "cpu2", DType activations = DType.F32)
     {
         var random = new Random(seed);
         var parameters = new List<Tensor>();
@@ -52,7 +59,7 @@ public class TapePlanTests : OpTest
         }
         var (cos, sin, weights) = (Normal(1, N, 3), Normal(2, N, 3), Normal(3, N));
 
-        var tape = new Tape(Create("cpu2"), Arena, gradients, recompute) { SharesMemory = shares };
+        var tape = new Tape(Create(kernels), Arena, gradients, recompute, activations) { SharesMemory = shares };
         var stream = tape.Embedding(ids, Parameter(V, D));
         Tensor? branch = null;
         for (int layer = random.Next(1, 6); layer > 0; layer--)
@@ -98,6 +105,19 @@ public class TapePlanTests : OpTest
                 Assert.True(model.Tape.PlannedBytes <= unshared.Tape.PlannedBytes);
             }
         }
+    }
+
+    [Theory, MemberData(nameof(Seeds))]
+    public void Narrow_activations_share_memory_and_are_recomputed_too(int seed)
+    {
+        RandomModel Narrow(Recompute recompute, bool shares) =>
+            Model(seed, gradients: true, recompute, shares, "reference", DType.BF16);
+        var unshared = Narrow(Recompute.None, shares: false);
+        float[] expected = unshared.Replay();
+        Assert.All(expected, value => Assert.True(float.IsFinite(value)));
+        foreach (var recompute in Enum.GetValues<Recompute>())
+            Assert.Equal(expected, Narrow(recompute, shares: true).Replay(poison: 0xFF));
+        Assert.True(unshared.Tape.PlannedBytes < Model(seed, gradients: true, shares: false).UnsharedBytes());
     }
 
     [Theory, MemberData(nameof(Seeds))]

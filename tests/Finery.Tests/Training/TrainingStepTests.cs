@@ -49,9 +49,10 @@ public class TrainingStepTests
                     new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), new PretrainingBatches(shards, 16, 4, seed: 3),
                 })
                 {
-                    // Anything a step does every time shows in each stretch; the runtime may once make an object for itself.
+                    // The smallest object of every step would be 240 bytes in each stretch; the runtime now and then makes one of 24
+                    // bytes for itself, whatever runs.
                     long[] allocated = Allocated(threads, source, recompute);
-                    Assert.True(allocated.Count(bytes => bytes == 0) >= 3, $"{source}, {threads} threads, {recompute}: {string.Join(", ", allocated)} bytes");
+                    Assert.True(allocated.Contains(0) && allocated.Max() < 240, $"{source}, {threads} threads, {recompute}: {string.Join(", ", allocated)} bytes");
                 }
             }
         }
