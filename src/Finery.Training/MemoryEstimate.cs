@@ -82,7 +82,8 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
         var config = model.Config;
         var layers = model.Parameters.Where(parameter => parameter.Weight.Shape.Length == 2)
             .Select(parameter => (parameter.Weight.Rows, parameter.Weight.Columns)).Distinct();
-        return CpuKernels.EstimateScratch(tokens, config.Attention, layers, config.VocabSize, config.EmbeddingSize, threads, gradients);
+        return CpuKernels.EstimateScratch(
+            tokens, config.SequenceLength, config.Attention, layers, config.VocabSize, config.EmbeddingSize, threads, gradients);
     }
 
     private static string Text(long bytes) => bytes >= 1 << 30

@@ -18,10 +18,24 @@ internal sealed unsafe partial class Gemm
         }
     }
 
+    /// <summary>Packs some panels of one block of A.</summary>
+    private readonly struct PackSharedRows<TKernel>(Product product, int step, int steps, float* rows) : IParallelBody
+        where TKernel : struct, IMicroKernel
+    {
+        public void Run(int task, int worker)
+        {
+            int panels = Blocks(product.M, TKernel.Rows), groups = Blocks(panels, PanelsTogether), block = task / groups;
+            int panel = task % groups * PanelsTogether, row = panel * TKernel.Rows, first = block * product.Block;
+            Panels.Pack(
+                product.A.From(row, step + first), Math.Min(PanelsTogether * TKernel.Rows, product.M - row), Math.Min(product.Block, steps - first),
+                rows + ((long)block * panels + panel) * product.RowStride<TKernel>(), TKernel.Rows, product.RowStride<TKernel>());
+        }
+    }
+
     /// <summary>Computes one tile of C from packed panels of B.</summary>
     private readonly struct ComputeTiles<TKernel>(
-        Product product, int column, int columns, int step, int steps, float* packed, int tileRows, int tilePanels, Scratch[] local)
-        : IParallelBody
+        Product product, int column, int columns, int step, int steps, float* packed, float* sharedRows, int tileRows, int tilePanels,
+        Scratch[] local) : IParallelBody
         where TKernel : struct, IMicroKernel
     {
         public void Run(int task, int worker)
@@ -29,16 +43,18 @@ internal sealed unsafe partial class Gemm
             int rowTiles = Blocks(product.M, tileRows), panels = Blocks(columns, TKernel.Columns), block = product.Block;
             int row = task % rowTiles * tileRows, rows = Math.Min(tileRows, product.M - row);
             int firstPanel = task / rowTiles * tilePanels, lastPanel = Math.Min(panels, firstPanel + tilePanels);
-            long aStride = (long)block * TKernel.Rows + Panels.Overrun, aFloats = tileRows / TKernel.Rows * aStride;
+            long aStride = product.RowStride<TKernel>(), aFloats = tileRows / TKernel.Rows * aStride;
             bool buffered = product.C.Type == DType.BF16;
             int bufferRow = (lastPanel - firstPanel) * TKernel.Columns, start = column + firstPanel * TKernel.Columns;
-            float* a = local[worker].Floats(aFloats + (buffered ? (long)tileRows * bufferRow : 0)), buffer = a + aFloats;
+            float* own = local[worker].Floats(aFloats + (buffered ? (long)tileRows * bufferRow : 0)), buffer = own + aFloats;
             float* target = buffered ? buffer : (float*)product.C.At(row, start);
             long targetRow = buffered ? bufferRow : product.C.RowStride;
             for (int first = 0; first < Math.Max(1, steps); first += block)
             {
                 int length = Math.Min(block, steps - first);
-                Panels.Pack(product.A.From(row, step + first), rows, length, a, TKernel.Rows, aStride);
+                float* a = own;
+                if (sharedRows != null) a = sharedRows + ((long)first / block * Blocks(product.M, TKernel.Rows) + row / TKernel.Rows) * aStride;
+                else Panels.Pack(product.A.From(row, step + first), rows, length, a, TKernel.Rows, aStride);
                 // Later blocks add to what the earlier ones left; the first to what the product is to be added to.
                 bool later = step + first > 0;
                 float* addend = later ? target : product.Addend == null ? null : product.Addend + row * product.C.RowStride + start;

@@ -30,6 +30,9 @@ internal sealed unsafe partial class Gemm : IDisposable
     // Panels packed by one task.
     private const int PanelsTogether = 8;
 
+    // Floats of A (16 MiB) that are packed ahead for all tasks where several would pack the same rows.
+    private const long SharedRows = 4 << 20;
+
     private readonly WorkerPool _pool;
     private readonly Scratch _panels = new();
     private readonly Scratch _rows = new();
@@ -135,7 +138,8 @@ internal sealed unsafe partial class Gemm : IDisposable
                 if (prepacked is null) Pack<TKernel>(product, column, columns, step, steps, packed);
                 var (tileRows, tilePanels) = TileSize<TKernel>(product.M, panels, wholeSums);
                 int tiles = Blocks(product.M, tileRows) * Blocks(panels, tilePanels);
-                _pool.For(tiles, new ComputeTiles<TKernel>(product, column, columns, step, steps, packed, tileRows, tilePanels, _local));
+                float* rows = tilePanels < panels && (long)product.M * steps <= SharedRows ? PackRows<TKernel>(product, step, steps) : null;
+                _pool.For(tiles, new ComputeTiles<TKernel>(product, column, columns, step, steps, packed, rows, tileRows, tilePanels, _local));
             }
         }
     }
@@ -164,6 +168,16 @@ internal sealed unsafe partial class Gemm : IDisposable
         _pool.For(tasks, new PackPanels<TKernel>(product, column, columns, step, steps, packed));
     }
 
+    /// <summary>Packs the rows of A, in panels of a block after another as those of B, but <see cref="Panels.Overrun"/> apart.</summary>
+    private float* PackRows<TKernel>(in Product product, int step, int steps) where TKernel : struct, IMicroKernel
+    {
+        int panels = Blocks(product.M, TKernel.Rows);
+        float* rows = _rows.Floats(Blocks(steps, product.Block) * product.RowStride<TKernel>() * panels);
+        int tasks = Blocks(panels, PanelsTogether) * Blocks(steps, product.Block);
+        _pool.For(tasks, new PackSharedRows<TKernel>(product, step, steps, rows));
+        return rows;
+    }
+
     private void MultiplyFewRows<TKernel>(in Product product) where TKernel : struct, IMicroKernel
     {
         long stride = (long)product.K * TKernel.Rows + Panels.Overrun;
@@ -189,6 +203,9 @@ internal sealed unsafe partial class Gemm : IDisposable
 
         /// <summary>Length of a block of the inner dimension: equal blocks of at most <see cref="BlockSteps"/>, a multiple of 8.</summary>
         public int Block => Math.Max(8, (Blocks(K, Math.Max(1, Blocks(K, BlockSteps))) + 7) / 8 * 8);
+
+        /// <summary>Floats from one packed panel of rows to the next.</summary>
+        public long RowStride<TKernel>() where TKernel : struct, IMicroKernel => (long)Block * TKernel.Rows + Panels.Overrun;
 
         /// <summary>Computes the part of one kernel tile at (row, column) of an F32 matrix that lies inside it.</summary>
         /// <param name="a">Panel of A.</param>

@@ -20,16 +20,14 @@ internal static unsafe class Panels
     /// <param name="lanes">Lanes that exist.</param>
     /// <param name="steps">Length of the block's inner dimension.</param>
     /// <param name="panels">Room for the panels and <see cref="Overrun"/>.</param>
-    /// <param name="width">Lanes of a panel; every caller gives a constant.</param>
+    /// <param name="width">Lanes of a panel.</param>
     /// <param name="panelStride">At least <c>steps width</c>; more by <see cref="Overrun"/> where the width is not a multiple of 8.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(StridedMatrix source, int lanes, int steps, float* panels, int width, long panelStride)
     {
         if (source.Type == DType.F32) Pack((FloatElement*)source.At(0, 0), source, lanes, steps, panels, width, panelStride);
         else Pack((BFloat16Element*)source.At(0, 0), source, lanes, steps, panels, width, panelStride);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Pack<E>(E* data, StridedMatrix source, int lanes, int steps, float* panels, int width, long panelStride)
         where E : unmanaged, IElement<E>
     {
@@ -65,32 +63,58 @@ internal static unsafe class Panels
     }
 
     /// <summary>Panels from lanes that are contiguous: <c>panel[s width + l] = source[s stride + l]</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PackSteps<E>(E* source, long stride, int lanes, int steps, float* panels, int width, long panelStride)
         where E : unmanaged, IElement<E>
     {
+        int registers = (width + 7) / 8;
         for (int first = 0; first < steps; first += StepsTogether)
         {
-            int last = Math.Min(steps, first + StepsTogether);
-            for (int lane = 0; lane < lanes; lane += width)
+            int count = Math.Min(StepsTogether, steps - first);
+            float* to = panels + (long)first * width;
+            E* from = source + first * stride;
+            for (int lane = 0; lane < lanes; lane += width, from += width, to += panelStride)
             {
-                E* from = source + first * stride + lane;
-                float* to = panels + lane / width * panelStride + (long)first * width;
                 // Whole registers are copied where the row has as much, the surplus being overwritten by the next step.
-                bool whole = lane + (width + 7) / 8 * 8 <= lanes && Vector256.IsHardwareAccelerated;
-                for (int s = first; s < last; s++, from += stride, to += width)
+                if (lane + registers * 8 > lanes || !Vector256.IsHardwareAccelerated)
+                    CopyLanes(from, stride, Math.Min(width, lanes - lane), count, to, width);
+                else if (registers == 1) CopyRegister(from, stride, count, to, width);
+                else if (registers == 2) CopyTwoRegisters(from, stride, count, to, width);
+                else
                 {
-                    if (whole)
-                    {
-                        for (int l = 0; l < width; l += 8)
-                            E.Load<Width256, Vector256<float>>(from + l).Store(to + l);
-                    }
-                    else
-                    {
-                        for (int l = 0; l < Math.Min(width, lanes - lane); l++) to[l] = E.Load<Scalar, float>(from + l);
-                    }
+                    for (int l = 0; l < width; l += 16) CopyTwoRegisters(from + l, stride, count, to + l, width);
                 }
             }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyRegister<E>(E* from, long stride, int steps, float* to, int width) where E : unmanaged, IElement<E>
+    {
+        for (; steps >= 2; steps -= 2, from += 2 * stride, to += 2 * width)
+        {
+            var (a, b) = (E.Load<Width256, Vector256<float>>(from), E.Load<Width256, Vector256<float>>(from + stride));
+            a.Store(to);
+            b.Store(to + width);
+        }
+        if (steps > 0) E.Load<Width256, Vector256<float>>(from).Store(to);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyTwoRegisters<E>(E* from, long stride, int steps, float* to, int width) where E : unmanaged, IElement<E>
+    {
+        for (; steps > 0; steps--, from += stride, to += width)
+        {
+            var (a, b) = (E.Load<Width256, Vector256<float>>(from), E.Load<Width256, Vector256<float>>(from + 8));
+            a.Store(to);
+            b.Store(to + 8);
+        }
+    }
+
+    private static void CopyLanes<E>(E* from, long stride, int lanes, int steps, float* to, int width) where E : unmanaged, IElement<E>
+    {
+        for (; steps > 0; steps--, from += stride, to += width)
+        {
+            for (int l = 0; l < lanes; l++) to[l] = E.Load<Scalar, float>(from + l);
         }
     }
 

@@ -110,14 +110,16 @@ public class TapePlanTests : OpTest
     [Theory, MemberData(nameof(Seeds))]
     public void Narrow_activations_share_memory_and_are_recomputed_too(int seed)
     {
-        RandomModel Narrow(Recompute recompute, bool shares) =>
-            Model(seed, gradients: true, recompute, shares, "reference", DType.BF16);
-        var unshared = Narrow(Recompute.None, shares: false);
-        float[] expected = unshared.Replay();
-        Assert.All(expected, value => Assert.True(float.IsFinite(value)));
-        foreach (var recompute in Enum.GetValues<Recompute>())
-            Assert.Equal(expected, Narrow(recompute, shares: true).Replay(poison: 0xFF));
-        Assert.True(unshared.Tape.PlannedBytes < Model(seed, gradients: true, shares: false).UnsharedBytes());
+        RandomModel Narrow(string kernels, Recompute recompute, bool shares) =>
+            Model(seed, gradients: true, recompute, shares, kernels, DType.BF16);
+        foreach (string kernels in new[] { "reference", "cpu2" })
+        {
+            float[] expected = Narrow(kernels, Recompute.None, shares: false).Replay();
+            Assert.All(expected, value => Assert.True(float.IsFinite(value)));
+            foreach (var recompute in Enum.GetValues<Recompute>())
+                Assert.Equal(expected, Narrow(kernels, recompute, shares: true).Replay(poison: 0xFF));
+        }
+        Assert.True(Narrow("cpu2", Recompute.None, shares: false).UnsharedBytes() < Model(seed, gradients: true, shares: false).UnsharedBytes());
     }
 
     [Theory, MemberData(nameof(Seeds))]

@@ -26,29 +26,31 @@ public class MemoryEstimateTests
         config.SequenceLength, rows, seed: 1);
 
     /// <summary>Native bytes of a real run of a few steps, by part.</summary>
-    private static MemoryEstimate Measured(ModelConfig config, int rows, Recompute recompute, int threads)
+    private static MemoryEstimate Measured(ModelConfig config, int rows, Recompute recompute, int threads, DType precision = DType.F32)
     {
         using var kernels = new CpuKernels(threads);
-        using var model = new LlamaModel(config, seed: 1, trainable: true);
+        using var model = new LlamaModel(config, seed: 1, trainable: true, precision);
         using var optimizer = new AdamW(model.Parameters, new());
         using var loop = new TrainingLoop(
             kernels, model, Source(config, rows), new NextTokenLoss(), optimizer, new WarmupStableDecay { Peak = 1e-3, DecaySteps = 1 },
             new() { Steps = 2, Recompute = recompute });
         loop.Run();
-        long parameters = model.Parameters.Sum(parameter => parameter.Weight.ByteLength);
+        long gradients = model.Parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
         return new(
-            model.Bytes - parameters, parameters, optimizer.State.Sum(state => state.Tensor.ByteLength), loop.ActivationBytes, 0,
+            model.Bytes - gradients, gradients, optimizer.State.Sum(state => state.Tensor.ByteLength), loop.ActivationBytes, 0,
             kernels.ScratchBytes);
     }
 
     [Theory]
-    [InlineData(Recompute.None, 1)]
-    [InlineData(Recompute.Selective, 2)]
-    [InlineData(Recompute.Full, 2)]
-    public void The_estimate_is_what_a_run_allocates(Recompute recompute, int threads)
+    [InlineData(Recompute.None, 1, DType.F32)]
+    [InlineData(Recompute.Selective, 2, DType.F32)]
+    [InlineData(Recompute.Full, 2, DType.F32)]
+    [InlineData(Recompute.None, 2, DType.BF16)]
+    [InlineData(Recompute.Full, 2, DType.BF16)]
+    public void The_estimate_is_what_a_run_allocates(Recompute recompute, int threads, DType precision)
     {
-        var measured = Measured(Small, 8, recompute, threads);
-        var estimate = MemoryEstimate.OfTraining(Small, 8 * 128, recompute, threads: threads);
+        var measured = Measured(Small, 8, recompute, threads, precision);
+        var estimate = MemoryEstimate.OfTraining(Small, 8 * 128, recompute, precision, threads: threads);
         Assert.Equal(measured with { Scratch = 0 }, estimate with { Scratch = 0 });
         Assert.InRange(estimate.Total, 0.97 * measured.Total, 1.05 * measured.Total);
     }
