@@ -6,7 +6,7 @@ namespace Finery.Tensors;
 /// <summary>
 /// Matrix product with sums in single precision, after Goto and van de Geijn 2008 and BLIS: the inner dimension is cut into blocks, B is
 /// packed into panels that all threads share, and each task packs rows of A for itself and computes one tile of C with a
-/// register-blocked kernel. Operands in BF16 are widened exactly as they are packed.
+/// register-blocked kernel. Operands in BF16 are widened exactly as they are packed, or left to <see cref="Bf16Gemm"/> where it runs.
 /// </summary>
 /// <remarks>An element of C is the sum over blocks of the inner dimension, each one chain of multiply-adds; the blocks depend on that
 /// dimension alone. So a result has the same bits for any number of threads, and a row's for any number of other rows.</remarks>
@@ -46,7 +46,7 @@ internal sealed unsafe partial class Gemm : IDisposable
     }
 
     /// <summary>Bytes of scratch memory held.</summary>
-    public long ScratchBytes => _panels.Bytes + _rows.Bytes + _local.Sum(scratch => scratch.Bytes);
+    public long ScratchBytes => _panels.Bytes + _rows.Bytes + _local.Sum(scratch => scratch.Bytes) + (_bf16?.ScratchBytes ?? 0);
 
     /// <summary>Width of a panel of B on this processor.</summary>
     public static int PanelColumns => Vector512.IsHardwareAccelerated ? MicroKernel512.Columns
@@ -72,7 +72,7 @@ internal sealed unsafe partial class Gemm : IDisposable
     public void Multiply(
         int m, int n, int k, StridedMatrix a, StridedMatrix b, StridedMatrix c, bool add, float* addend = null, PackedPanels? packed = null)
     {
-        if (m == 0 || n == 0) return;
+        if (m == 0 || n == 0 || TryMultiplyBf16(m, n, k, a, b, c, add, addend)) return;
         var product = new Product(m, n, k, a, b, c, add ? c.Type == DType.F32 ? (float*)c.At(0, 0) : null : addend, add);
         if (Vector512.IsHardwareAccelerated) Multiply<MicroKernel512>(product, packed);
         else if (Vector256.IsHardwareAccelerated) Multiply<MicroKernel256>(product, packed);
@@ -91,6 +91,8 @@ internal sealed unsafe partial class Gemm : IDisposable
     /// <param name="packed">Overwritten.</param>
     public void Pack(int n, int k, StridedMatrix b, PackedPanels packed)
     {
+        // The bfloat16 kernel packs in its own way, at each product.
+        if (UsesBf16(b.Type, b.Type)) return;
         var product = new Product(0, n, k, default, b, default, null, false);
         float* panels = packed.Reserve(n, k);
         if (Vector512.IsHardwareAccelerated) Pack<MicroKernel512>(product, 0, n, 0, k, panels);
@@ -103,6 +105,8 @@ internal sealed unsafe partial class Gemm : IDisposable
         _panels.Dispose();
         _rows.Dispose();
         foreach (var scratch in _local) scratch.Dispose();
+        _bf16?.Dispose();
+        _oneDnn?.Dispose();
     }
 
     private void Multiply<TKernel>(in Product product, PackedPanels? packed) where TKernel : struct, IMicroKernel

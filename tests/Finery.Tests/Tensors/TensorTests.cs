@@ -65,7 +65,7 @@ public class TensorTests : OpTest
     [Fact]
     public void Element_types_keep_their_numbers_and_sizes()
     {
-        Assert.Equal([0, 1, 2, 3], [(int)DType.F32, (int)DType.BF16, (int)DType.I32, (int)DType.F64]);
+        Assert.Equal([0, 1, 2, 3, 4], [(int)DType.F32, (int)DType.BF16, (int)DType.I32, (int)DType.F64, (int)DType.U16]);
         Assert.Equal([4, 2, 4, 8], [DType.F32.ByteSize(), DType.BF16.ByteSize(), DType.I32.ByteSize(), DType.F64.ByteSize()]);
     }
 }

@@ -18,11 +18,11 @@ internal sealed class TinyModel : IDisposable
         SequenceLength = 32,
     };
 
-    public TinyModel(int threads = 1)
+    public TinyModel(int threads = 1, DType weightType = DType.F32, MasterWeights masters = MasterWeights.Split)
     {
         Kernels = new CpuKernels(threads);
-        Model = new(Config, seed: 5, trainable: true);
-        Optimizer = new(Model.Parameters, new());
+        Model = new(Config, seed: 5, trainable: true, weightType);
+        Optimizer = new(Model.Parameters, new() { Masters = masters, Seed = 5 });
     }
 
     public CpuKernels Kernels { get; }

@@ -2,18 +2,6 @@ using System.Runtime.CompilerServices;
 
 namespace Finery.Tensors;
 
-/// <summary>A matrix of F32 or BF16 in memory by its two strides in elements, of which one is 1.</summary>
-internal readonly unsafe struct Bf16Operand(void* data, DType type, long rowStride, long columnStride)
-{
-    public readonly DType Type = type;
-    public readonly long RowStride = rowStride;
-    public readonly long ColumnStride = columnStride;
-
-    public Bf16Operand Transposed => new(data, Type, ColumnStride, RowStride);
-
-    public void* At(long row, long column) => (byte*)data + (row * RowStride + column * ColumnStride) * Type.ByteSize();
-}
-
 /// <summary>
 /// Matrix product with bfloat16 operands and single-precision sums, on the assembled micro-kernel: blocked as <see cref="Gemm"/> is, but
 /// with both operands packed. Operands in F32 are rounded to nearest even while they are packed, results in BF16 once at the end.
@@ -66,30 +54,25 @@ internal sealed unsafe class Bf16Gemm : IDisposable
     /// <summary>Whether this processor and system run the kernel: see <see cref="Bf16MicroKernel.UnsupportedReason"/>.</summary>
     public static bool IsSupported => Bf16MicroKernel.IsSupported;
 
-    /// <summary><c>C = A B</c>, or <c>C += A B</c>.</summary>
+    /// <summary>Bytes of scratch memory held.</summary>
+    public long ScratchBytes => _panels.Bytes + _groups.Bytes + _local.Sum(scratch => scratch.Bytes);
+
+    /// <summary><c>C = A B</c>, <c>C += A B</c> or <c>C = A B + addend</c>.</summary>
     /// <param name="m">Rows of A and C.</param>
     /// <param name="n">Columns of B and C.</param>
     /// <param name="k">Columns of A and rows of B; 0 makes the product 0.</param>
     /// <param name="a">[m, k].</param>
     /// <param name="b">[k, n].</param>
-    /// <param name="c">[m, n], rows contiguous; apart from A and B.</param>
+    /// <param name="c">[m, n], row-major; apart from A and B. BF16 is rounded once, from the whole sum.</param>
     /// <param name="add">Whether to add to C.</param>
-    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, Bf16Operand c, bool add)
+    /// <param name="addend">[m, n] in F32, row-major as wide as C, added to the product; null for none.</param>
+    public void Multiply(int m, int n, int k, StridedMatrix a, StridedMatrix b, StridedMatrix c, bool add, float* addend = null)
     {
         if (m == 0 || n == 0) return;
-        if (k == 0)
-        {
-            for (int i = 0; i < m && !add; i++) new Span<byte>(c.At(i, 0), n * c.Type.ByteSize()).Clear();
-            return;
-        }
-        var product = new Product(m, n, k, a, b, c, add, _kernel);
+        var product = new Product(m, n, k, a, b, c, add, addend, _kernel);
         if (m <= FewRows) _pool.For(Blocks(n, Columns), new ComputeFewRows(product, _local));
         else MultiplyTiles(product);
     }
-
-    /// <summary><see cref="Multiply(int, int, int, Bf16Operand, Bf16Operand, Bf16Operand, bool)"/> into floats.</summary>
-    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, float* c, long cRow, bool add) =>
-        Multiply(m, n, k, a, b, new Bf16Operand(c, DType.F32, cRow, 1), add);
 
     public void Dispose()
     {
@@ -103,14 +86,14 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         int block = product.Block;
         // Rounded results need all steps of an element at once.
         int partSteps = product.IsRounded ? product.K : block * Math.Max(1, PanelBudget / (block / 2 * Blocks(product.N, Columns) * Columns));
-        int partPairs = Bf16Panels.Pairs(Math.Min(product.K, partSteps));
+        int partPairs = Bf16Panels.Pairs(Math.Max(1, Math.Min(product.K, partSteps)));
         int partColumns = Math.Max(1, Math.Min(Blocks(product.N, Columns), PanelBudget / (partPairs * Columns))) * Columns;
         int partRows = Math.Max(1, Math.Min(Blocks(product.M, Rows), GroupBudget / (partPairs * Rows))) * Rows;
         for (int row = 0; row < product.M; row += partRows)
         {
             for (int column = 0; column < product.N; column += partColumns)
             {
-                for (int step = 0; step < product.K; step += partSteps)
+                for (int step = 0; step < Math.Max(1, product.K); step += Math.Max(1, partSteps))
                     MultiplyPart(product, row, partRows, column, partColumns, step, partSteps);
             }
         }
@@ -120,12 +103,12 @@ internal sealed unsafe class Bf16Gemm : IDisposable
     {
         (rows, columns) = (Math.Min(rows, product.M - row), Math.Min(columns, product.N - column));
         steps = Math.Min(steps, product.K - step);
-        int groups = Blocks(rows, Rows), panels = Blocks(columns, Columns);
+        int groups = Blocks(rows, Rows), panels = Blocks(columns, Columns), blocks = Blocks(steps, product.Block);
         long pairs = Bf16Panels.Pairs(steps);
         var part = new Part(
-            row, groups, column, panels, step, steps,
-            (uint*)_groups.Floats(pairs * groups * Rows), (uint*)_panels.Floats(pairs * panels * Columns));
-        _pool.For((groups + panels) * Blocks(steps, product.Block), new Pack(product, part, _local));
+            row, groups, column, panels, step, steps, product.Block,
+            (uint*)_groups.Floats((pairs * Rows + (long)blocks * Panels.Overrun) * groups), (uint*)_panels.Floats(pairs * panels * Columns));
+        _pool.For((groups + panels) * blocks, new Pack(product, part, _local));
 
         // Tiles of a size that keeps the threads equally busy; results do not depend on it.
         int tileGroups = Math.Min(TileGroups, groups), tilePanels = product.IsRounded ? Math.Min(SummedPanels, panels) : panels;
@@ -142,13 +125,14 @@ internal sealed unsafe class Bf16Gemm : IDisposable
 
     /// <summary>What is packed and computed at a time: groups of rows of A and panels of columns of B. Those of one block of steps lie
     /// together, blocks one after another.</summary>
-    private readonly struct Part(int row, int groups, int column, int panels, int step, int steps, uint* a, uint* b)
+    private readonly struct Part(int row, int groups, int column, int panels, int step, int steps, int block, uint* a, uint* b)
     {
         public readonly int Row = row, Groups = groups, Column = column, Panels = panels, Step = step, Steps = steps;
 
         /// <summary>A group of rows in the block from <paramref name="first"/> (even) on.</summary>
         public uint* Group(int first, int length, int group) =>
-            a + ((long)(first / 2) * Groups + (long)group * Bf16Panels.Pairs(length)) * Rows;
+            a + ((long)(first / 2) * Groups + (long)group * Bf16Panels.Pairs(length)) * Rows
+            + ((long)(first / block) * Groups + group) * Tensors.Panels.Overrun;
 
         /// <summary>A panel of columns in the block from <paramref name="first"/> (even) on.</summary>
         public uint* Panel(int first, int length, int panel) =>
@@ -157,7 +141,7 @@ internal sealed unsafe class Bf16Gemm : IDisposable
 
     /// <summary>The whole problem.</summary>
     private readonly struct Product(
-        int m, int n, int k, Bf16Operand a, Bf16Operand b, Bf16Operand c, bool add,
+        int m, int n, int k, StridedMatrix a, StridedMatrix b, StridedMatrix c, bool add, float* addend,
         delegate* unmanaged<uint*, uint*, nint, float*, nint, nint, void> kernel)
     {
         public readonly int M = m, N = n, K = k;
@@ -166,7 +150,7 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         public bool IsRounded => c.Type == DType.BF16;
 
         /// <summary>Length of a block of the inner dimension: equal blocks of at most <see cref="BlockSteps"/>, a multiple of 8.</summary>
-        public int Block => (Blocks(K, Blocks(K, BlockSteps)) + 7) / 8 * 8;
+        public int Block => Math.Max(8, (Blocks(K, Math.Max(1, Blocks(K, BlockSteps))) + 7) / 8 * 8);
 
         /// <summary>Floats that packing one panel of <see cref="Block"/> steps may use besides the panel.</summary>
         public long RowFloats => (long)Columns * (Block / 2);
@@ -184,11 +168,17 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         public void Tile(uint* left, uint* right, int step, int steps, int row, int column)
         {
             float* tile = (float*)c.At(row, column);
-            bool adds = add || step > 0;
-            if (row + Rows <= M && column + Columns <= N)
+            int rows = Math.Min(Rows, M - row), columns = Math.Min(Columns, N - column);
+            bool adds = add || addend != null || step > 0;
+            if (addend != null && step == 0)
+            {
+                for (int i = 0; i < rows; i++)
+                    new ReadOnlySpan<float>(addend + (row + i) * c.RowStride + column, columns).CopyTo(new(tile + i * c.RowStride, columns));
+            }
+            if (rows == Rows && columns == Columns)
                 kernel(left, right, Bf16Panels.Pairs(steps), tile, (nint)c.RowStride * sizeof(float), adds ? 1 : 0);
             else
-                Edge(left, right, steps, tile, adds, Math.Min(Rows, M - row), Math.Min(Columns, N - column));
+                Edge(left, right, steps, tile, adds, rows, columns);
         }
 
         /// <summary>Computes one whole kernel tile of sums beside C.</summary>
@@ -203,13 +193,22 @@ internal sealed unsafe class Bf16Gemm : IDisposable
             {
                 float* from = sums + (long)i * width;
                 var to = (BFloat16*)c.At(row + i, column);
+                float* added = addend == null ? null : addend + (row + i) * c.RowStride + column;
                 int j = 0;
                 for (; j <= columns - Width256.Count; j += Width256.Count)
                 {
                     var sum = Width256.Load(from + j);
-                    Width256.StoreNarrow(add ? sum + Width256.LoadWide(to + j) : sum, to + j);
+                    if (add) sum += Width256.LoadWide(to + j);
+                    if (added != null) sum += Width256.Load(added + j);
+                    Width256.StoreNarrow(sum, to + j);
                 }
-                for (; j < columns; j++) to[j] = (BFloat16)(add ? from[j] + (float)to[j] : from[j]);
+                for (; j < columns; j++)
+                {
+                    float sum = from[j];
+                    if (add) sum += (float)to[j];
+                    if (added != null) sum += added[j];
+                    to[j] = (BFloat16)sum;
+                }
             }
         }
 
@@ -260,7 +259,7 @@ internal sealed unsafe class Bf16Gemm : IDisposable
             int firstPanel = task / rowTiles * tilePanels, lastPanel = Math.Min(part.Panels, firstPanel + tilePanels);
             int width = (lastPanel - firstPanel) * Columns, height = (lastGroup - firstGroup) * Rows, block = product.Block;
             float* sums = product.IsRounded ? local[worker].Floats((long)height * width) : null;
-            for (int first = 0; first < part.Steps; first += block)
+            for (int first = 0; first < Math.Max(1, part.Steps); first += block)
             {
                 int length = Math.Min(block, part.Steps - first);
                 for (int panel = firstPanel; panel < lastPanel; panel++)
@@ -286,10 +285,10 @@ internal sealed unsafe class Bf16Gemm : IDisposable
         public void Run(int task, int worker)
         {
             int block = product.Block, column = task * Columns;
-            long panel = (long)Columns * (block / 2), rows = (long)Rows * (block / 2);
+            long panel = (long)Columns * (block / 2), rows = (long)Rows * (block / 2) + Panels.Overrun;
             uint* b = (uint*)local[worker].Floats(panel + rows + product.RowFloats), a = b + panel;
             float* sums = stackalloc float[Rows * Columns];
-            for (int step = 0; step < product.K; step += block)
+            for (int step = 0; step < Math.Max(1, product.K); step += block)
             {
                 int length = Math.Min(block, product.K - step);
                 product.PackA(0, step, length, a, a + rows);

@@ -101,7 +101,7 @@ internal sealed unsafe class OneDnn : IDisposable
     /// <param name="c">[m, n], F32 or BF16, row-major; apart from A and B.</param>
     /// <param name="add">Whether to add to C.</param>
     /// <exception cref="PlatformNotSupportedException">oneDNN does not multiply these types on this processor.</exception>
-    public void Multiply(int m, int n, int k, Bf16Operand a, Bf16Operand b, Bf16Operand c, bool add)
+    public void Multiply(int m, int n, int k, StridedMatrix a, StridedMatrix b, StridedMatrix c, bool add)
     {
         var shape = new Shape(m, n, k, a.Type, b.Type, c.Type, a.RowStride, a.ColumnStride, b.RowStride, b.ColumnStride, c.RowStride, add);
         ref var primitive = ref CollectionsMarshal.GetValueRefOrAddDefault(_primitives, shape, out bool known);

@@ -34,6 +34,11 @@ public sealed partial class CpuKernels
         {
             E* source = table + (long)ids[index] * D;
             float* destination = output + (long)index * D;
+            if (E.Type == DType.F32)
+            {
+                new ReadOnlySpan<float>(source, D).CopyTo(new(destination, D));
+                return;
+            }
             int d = 0;
             for (; d <= D - W.Count; d += W.Count) W.Store(E.Load<W, V>(source + d), destination + d);
             for (; d < D; d++) destination[d] = E.Load<Scalar, float>(source + d);

@@ -6,7 +6,7 @@ public abstract partial class Kernels
     /// threads. NaN and infinity propagate.</summary>
     public double SumOfSquares(Tensor tensor)
     {
-        Check(tensor, tensor.Rows, tensor.Columns);
+        Check(tensor, tensor.Rows, tensor.Columns, DType.F32);
         using var scope = Measure(tensor, 2.0 * tensor.Length, tensor.ByteLength);
         return SumOfSquaresCore(tensor);
     }

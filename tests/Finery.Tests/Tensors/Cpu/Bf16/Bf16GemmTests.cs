@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Finery.Tensors;
 using Xunit;
@@ -34,8 +33,8 @@ public unsafe class Bf16GemmTests : OpTest
         using var pool = new WorkerPool(2);
         using var gemm = new Bf16Gemm(pool, &Plain);
         var b = Operand(weight).Transposed;
-        gemm.Multiply(1, 70, 500, Operand(x.Slice(17, 1)), b, one.FloatPointer, 70, add: false);
-        gemm.Multiply(40, 70, 500, Operand(x), b, all.FloatPointer, 70, add: false);
+        gemm.Multiply(1, 70, 500, Operand(x.Slice(17, 1)), b, Operand(one), add: false);
+        gemm.Multiply(40, 70, 500, Operand(x), b, Operand(all), add: false);
         AssertSameBits(one, all.Slice(17, 1));
     }
 
@@ -51,7 +50,7 @@ public unsafe class Bf16GemmTests : OpTest
             using var pool = new WorkerPool(threads);
             using var gemm = new Bf16Gemm(pool, &Plain);
             var (overwritten, added) = (Copy(before), Copy(before));
-            gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, sums.FloatPointer, n, add: false);
+            gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(sums), add: false);
             gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(overwritten), add: false);
             gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(added), add: true);
             for (int i = 0; i < m; i++)
@@ -66,13 +65,30 @@ public unsafe class Bf16GemmTests : OpTest
         }
     }
 
+    [Theory]
+    [InlineData(1, 33, 801)]
+    [InlineData(29, 65, 800)]
+    public void An_addend_is_added_to_the_first_block(int m, int n, int k)
+    {
+        var (x, weight, addend) = (Normal(1, m, k), Normal(2, n, k), Normal(3, m, n));
+        var (expected, wide, narrow) = (Copy(addend), Poisoned(m, n), Typed(Poisoned(m, n), DType.BF16));
+        using var pool = new WorkerPool(2);
+        using var gemm = new Bf16Gemm(pool, &Plain);
+        gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(expected), add: true);
+        gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(wide), add: false, addend.FloatPointer);
+        gemm.Multiply(m, n, k, Operand(x), Operand(weight).Transposed, Operand(narrow), add: false, addend.FloatPointer);
+        AssertSameBits(expected, wide);
+        // Sums that are rounded meet the addend whole, not block by block.
+        for (int i = 0; i < m * n; i++) Assert.Equal(expected[i], narrow[i], Math.Max(1e-2, Math.Abs(expected[i]) / 128));
+    }
+
     [Fact]
     public void An_empty_inner_dimension_gives_zero()
     {
         var c = Poisoned(3, 5);
         using var pool = new WorkerPool(1);
         using var gemm = new Bf16Gemm(pool, &Plain);
-        gemm.Multiply(3, 5, 0, Operand(c), Operand(c), c.FloatPointer, 5, add: false);
+        gemm.Multiply(3, 5, 0, Operand(c), Operand(c), Operand(c), add: false);
         Assert.All(c.Floats.ToArray(), value => Assert.Equal(0, value));
     }
 
@@ -82,7 +98,7 @@ public unsafe class Bf16GemmTests : OpTest
         var (x, weight, y) = (Normal(1, 40, 100), Normal(2, 70, 100), Zeros(40, 70));
         using var pool = new WorkerPool(2);
         using var gemm = new Bf16Gemm(pool, &Plain);
-        AssertAllocatesNothing(() => gemm.Multiply(40, 70, 100, Operand(x), Operand(weight).Transposed, y.FloatPointer, 70, add: true));
+        AssertAllocatesNothing(() => gemm.Multiply(40, 70, 100, Operand(x), Operand(weight).Transposed, Operand(y), add: true));
     }
 
     [Fact]
@@ -134,8 +150,8 @@ public unsafe class Bf16GemmTests : OpTest
             if (transposeA) left = left.Transposed;
             if (transposeB) right = right.Transposed;
             var (overwritten, added) = (Copy(before), Copy(before));
-            gemm.Multiply(m, n, k, left, right, overwritten.FloatPointer, stride, add: false);
-            gemm.Multiply(m, n, k, left, right, added.FloatPointer, stride, add: true);
+            gemm.Multiply(m, n, k, left, right, Operand(overwritten), add: false);
+            gemm.Multiply(m, n, k, left, right, Operand(added), add: true);
             first ??= overwritten;
             AssertSameBits(first, overwritten);
             for (int i = 0; i < m; i++)
@@ -158,8 +174,8 @@ public unsafe class Bf16GemmTests : OpTest
         }
     }
 
-    private static Bf16Operand Operand(Tensor tensor) =>
-        new(Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.Bytes)), tensor.Type, tensor.Columns, 1);
+    private static StridedMatrix Operand(Tensor tensor) =>
+        new(tensor.Pointer, tensor.Type, tensor.Columns, 1);
 
     private static float At(Tensor tensor, int row, int column)
     {

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Finery.Tensors;
 using Xunit;
 
@@ -62,9 +60,9 @@ public unsafe class OneDnnTests : OpTest
         Assert.False(OneDnn.IsRequested);
     }
 
-    private static Bf16Operand Operand(Tensor tensor, bool transposed = false)
+    private static StridedMatrix Operand(Tensor tensor, bool transposed = false)
     {
-        var operand = new Bf16Operand(Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.Bytes)), tensor.Type, tensor.Columns, 1);
+        var operand = new StridedMatrix(tensor.Pointer, tensor.Type, tensor.Columns, 1);
         return transposed ? operand.Transposed : operand;
     }
 
