@@ -22,10 +22,13 @@ public abstract partial class Kernels : IDisposable
     /// <summary>Releases threads and device memory.</summary>
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
+    /// <summary>Opens a profiling scope around several ops, where a profiler is set.</summary>
+    public OpProfiler.Scope Measure(string name) => Profiler is { } profiler ? profiler.Measure(name) : default;
+
     /// <summary>Opens the profiling scope of an op.</summary>
     /// <param name="tensor">Names the event, usually the weight.</param>
     /// <param name="flops">Floating-point operations.</param>
-    /// <param name="bytes">Bytes read and written, each tensor once.</param>
+    /// <param name="bytes">Bytes read and written, each tensor once; of gathered tables the rows that are touched.</param>
     /// <param name="op">The face.</param>
     private protected OpProfiler.Scope Measure(Tensor tensor, double flops, double bytes, [CallerMemberName] string op = "") =>
         Profiler is { } profiler ? profiler.Op(op, tensor.Name, flops, bytes) : default;

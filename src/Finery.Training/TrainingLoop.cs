@@ -208,24 +208,19 @@ public sealed class TrainingLoop : IDisposable
     private long RunStep()
     {
         long start = Stopwatch.GetTimestamp();
-        _source.Fill(_step, _batch);
-        double loss = 0;
-        for (int first = 0; first < _batch.Count; first += _inputs.Tokens)
+        double rate = _schedule.At(_step, _settings.Steps), epoch = _source.EpochAt(_step);
+        double loss, norm, scale;
+        bool skipped;
+        string? fault = null;
+        using (_kernels.Measure("step"))
         {
-            Load(first);
-            _loss.Prepare(_batch, first, _weights.Floats);
-            _tape.Forward();
-            loss += _loss.Evaluate(_batch, first, _losses.Floats, _weights.Floats);
-            _tape.Backward();
+            loss = LossAndGradients();
+            norm = GradientClipping.Norm(_kernels, _model.Parameters);
+            scale = GradientClipping.Factor(norm, _settings.ClipNorm);
+            skipped = !double.IsFinite(loss) || !double.IsFinite(norm);
+            if (skipped) fault = FindFault();
+            else using (_kernels.Measure("optimizer")) _optimizer.Step(_kernels, rate, (float)scale);
         }
-        double norm = GradientClipping.Norm(_kernels, _model.Parameters);
-        double scale = GradientClipping.Factor(norm, _settings.ClipNorm);
-        double rate = _schedule.At(_step, _settings.Steps);
-        bool skipped = !double.IsFinite(loss) || !double.IsFinite(norm);
-        string? fault = skipped ? FindFault() : null;
-        if (!skipped) _optimizer.Step(_kernels, rate, (float)scale);
-
-        double epoch = _source.EpochAt(_step);
         Count(loss, skipped);
         long ticks = Stopwatch.GetTimestamp() - start;
         double tokensPerSecond = _batch.Count * (double)Stopwatch.Frequency / Math.Max(1, ticks);
@@ -235,6 +230,22 @@ public sealed class TrainingLoop : IDisposable
             _loss.Metrics);
         if (fault is not null) ReportSkip(loss, norm, fault);
         return ticks;
+    }
+
+    /// <summary>Forward and backward over all micro-batches; returns the loss.</summary>
+    private double LossAndGradients()
+    {
+        using (_kernels.Measure("batch")) _source.Fill(_step, _batch);
+        double loss = 0;
+        for (int first = 0; first < _batch.Count; first += _inputs.Tokens)
+        {
+            Load(first);
+            _loss.Prepare(_batch, first, _weights.Floats);
+            using (_kernels.Measure("forward")) _tape.Forward();
+            loss += _loss.Evaluate(_batch, first, _losses.Floats, _weights.Floats);
+            using (_kernels.Measure("backward")) _tape.Backward();
+        }
+        return loss;
     }
 
     /// <summary>Computes the step in progress once more, op by op, to name the first value that is not finite. Leaves gradients zero.</summary>

@@ -6,6 +6,7 @@ using Finery.Cli.Terminal;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
 using Finery.Workflow.Runs.Report;
+using Finery.Workflow.Steps;
 
 namespace Finery.Cli.Commands;
 
@@ -21,6 +22,9 @@ public sealed record RecipeRun
 
     /// <summary>Threads.</summary>
     public required int Threads { get; init; }
+
+    /// <summary>Training steps to profile; 0 for none.</summary>
+    public int Profile { get; init; }
 
     /// <summary>Only show what would happen.</summary>
     public bool DryRun { get; init; }
@@ -53,7 +57,7 @@ public sealed record RecipeRun
     /// <returns>The result; null for a dry run.</returns>
     public RunResult? Execute(Recipe recipe, Streams streams)
     {
-        var options = new RunOptions { Threads = Threads, DryRun = DryRun, Until = Until, Force = Force,
+        var options = new RunOptions { Threads = Threads, ProfiledSteps = Profile, DryRun = DryRun, Until = Until, Force = Force,
             Report = RunReport.Write };
         foreach (string name in Force.Where(name => name != "*").Append(Until).OfType<string>())
         {
@@ -62,6 +66,8 @@ public sealed record RecipeRun
                 ? $" Did you mean '{candidate}'?" : "";
             throw new UsageException($"the recipe has no step '{name}'.{near}");
         }
+        if (Profile > 0 && !recipe.Steps.Any(step => step.Step is ITrainingStep))
+            throw new UsageException("--profile: the recipe has no step that trains a model.");
         var runner = new Runner();
         if (DryRun)
         {

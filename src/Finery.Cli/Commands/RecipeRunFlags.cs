@@ -1,18 +1,23 @@
 using System.CommandLine;
+using System.Globalization;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
 
 namespace Finery.Cli.Commands;
 
 /// <summary>The flags of every command that runs a recipe, and what it does with them.</summary>
-public sealed class RecipeRunFlags
+/// <param name="trains">Whether a step of the recipe may train a model.</param>
+public sealed class RecipeRunFlags(bool trains = true)
 {
+    private const int ProfiledSteps = 10, MaxProfiledSteps = 1000;
+
     private readonly Option<int> _threads = ModelArgument.ThreadsOption();
     private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "Show what would run and why; write nothing." };
+    private readonly Option<int?> _profile = ProfileOption();
     private readonly Option<bool> _json = new("--json") { Description = "The outcome as JSON on stdout." };
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> Options => [_threads, _dryRun, _json];
+    public IReadOnlyList<Option> Options => trains ? [_threads, _profile, _dryRun, _json] : [_threads, _dryRun, _json];
 
     /// <summary>Runs a recipe, or reports what is wrong with it, and sums up the run for people.</summary>
     /// <param name="parsed">The command line.</param>
@@ -32,6 +37,8 @@ public sealed class RecipeRunFlags
         {
             Folder = folder,
             Threads = parsed.GetValue(_threads),
+            Profile = !trains || parsed.GetResult(_profile) is not { } profile ? 0
+                : profile.Tokens.Count == 0 ? ProfiledSteps : parsed.GetValue(_profile)!.Value,
             DryRun = parsed.GetValue(_dryRun),
             Json = parsed.GetValue(_json),
             Until = until,
@@ -46,5 +53,22 @@ public sealed class RecipeRunFlags
             foreach (string line in next) streams.Data.WriteLine(line);
         }
         return (int)result.ExitCode;
+    }
+
+    private static Option<int?> ProfileOption()
+    {
+        var option = new Option<int?>("--profile")
+        {
+            Description = $"Profile so many steps of each training ({ProfiledSteps} if no number is given): time, GFLOP/s and GB/s " +
+                "of every op as a table, profile.txt, and as a Chrome trace, profile.json, in the step's folder.",
+            HelpName = "steps",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int given)
+                && given is < 1 or > MaxProfiledSteps) result.AddError($"--profile must be from 1 to {MaxProfiledSteps}.");
+        });
+        return option;
     }
 }

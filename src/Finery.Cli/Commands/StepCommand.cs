@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.ComponentModel;
 using System.Reflection;
 using Finery.Workflow.Recipes;
+using Finery.Workflow.Steps;
 
 namespace Finery.Cli.Commands;
 
@@ -38,7 +39,7 @@ public static class StepCommand
             Path.Combine("runs", type) };
         var seed = new Option<ulong>("--recipe-seed") { Description = "Seed of every random choice.", DefaultValueFactory = _ =>
             42 };
-        var common = new RecipeRunFlags();
+        var common = new RecipeRunFlags(trains: record.IsAssignableTo(typeof(ITrainingStep)));
         foreach (var option in common.Options.Prepend(seed).Prepend(folder))
         {
             if (flags.All(flag => flag.Flag.Name != option.Name)) command.Add(option);

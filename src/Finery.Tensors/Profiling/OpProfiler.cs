@@ -9,22 +9,29 @@ namespace Finery.Tensors.Profiling;
 /// <param name="Op">Name of the kernel's face, or of a scope opened around several.</param>
 /// <param name="Calls">Times it ran.</param>
 /// <param name="Seconds">Total time.</param>
-/// <param name="Flops">Floating-point operations, by the op's formula.</param>
-/// <param name="Bytes">Bytes of its tensors, each read or written once.</param>
-/// <param name="Outer">Whether it encloses other ops, whose time it then contains.</param>
+/// <param name="Flops">Floating-point operations of the op's formula, for the tokens that it cannot skip.</param>
+/// <param name="Bytes">Bytes of its tensors, each read once, written once or, where it is changed in place, both: the least that must
+/// move.</param>
+/// <param name="Outer">Whether it encloses ops, whose time, operations and bytes it then contains.</param>
 public sealed record OpCost(string Op, long Calls, double Seconds, double Flops, double Bytes, bool Outer);
 
 /// <summary>
 /// Records when every op ran, how much it computed and moved. Attach one to <see cref="Kernels.Profiler"/>; without one an op pays a
 /// null check. Written as a table and as a Chrome trace (chrome://tracing, Perfetto).
 /// </summary>
+/// <remarks>Of one thread, as kernels are: the one that calls the ops. What their workers do is inside the op. Read it when all scopes
+/// have ended.</remarks>
 public sealed class OpProfiler
 {
+    // Ten steps of a model of thirty layers.
     private readonly List<Event> _events = new(1 << 14);
     private readonly long _origin = Stopwatch.GetTimestamp();
 
+    // Of all ops so far.
+    private double _flops, _bytes;
+
     /// <summary>Opens a scope around several ops: a step, its forward pass.</summary>
-    public Scope Measure(string name) => new(this, name, null, 0, 0, outer: true);
+    public Scope Measure(string name) => new(this, name, null, -_flops, -_bytes, outer: true);
 
     /// <summary>Costs by op, the dearest first; scopes around several ops before them.</summary>
     public IReadOnlyList<OpCost> Costs() =>
@@ -69,14 +76,11 @@ public sealed class OpProfiler
             json.WriteNumber("dur", seconds * 1e6);
             json.WriteNumber("pid", 1);
             json.WriteNumber("tid", 1);
-            if (!e.Outer)
-            {
-                json.WriteStartObject("args");
-                json.WriteString("tensor", e.Tensor);
-                json.WriteNumber("gflops", seconds > 0 ? Math.Round(e.Flops / seconds * 1e-9, 2) : 0);
-                json.WriteNumber("gbps", seconds > 0 ? Math.Round(e.Bytes / seconds * 1e-9, 2) : 0);
-                json.WriteEndObject();
-            }
+            json.WriteStartObject("args");
+            if (e.Tensor is not null) json.WriteString("tensor", e.Tensor);
+            json.WriteNumber("GFLOP/s", seconds > 0 ? Math.Round(e.Flops / seconds * 1e-9, 2) : 0);
+            json.WriteNumber("GB/s", seconds > 0 ? Math.Round(e.Bytes / seconds * 1e-9, 2) : 0);
+            json.WriteEndObject();
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -84,6 +88,19 @@ public sealed class OpProfiler
     }
 
     internal Scope Op(string op, string tensor, double flops, double bytes) => new(this, op, tensor, flops, bytes, outer: false);
+
+    private void Record(in Event e)
+    {
+        if (e.Outer)
+        {
+            // It began with the totals of that moment, negated.
+            _events.Add(e with { Flops = e.Flops + _flops, Bytes = e.Bytes + _bytes });
+            return;
+        }
+        _flops += e.Flops;
+        _bytes += e.Bytes;
+        _events.Add(e);
+    }
 
     private static double Seconds(long ticks) => ticks / (double)Stopwatch.Frequency;
 
@@ -110,6 +127,6 @@ public sealed class OpProfiler
         }
 
         /// <summary>Records the event.</summary>
-        public void Dispose() => _profiler?._events.Add(new(_op, _tensor, _start, Stopwatch.GetTimestamp(), _flops, _bytes, _outer));
+        public void Dispose() => _profiler?.Record(new(_op, _tensor, _start, Stopwatch.GetTimestamp(), _flops, _bytes, _outer));
     }
 }

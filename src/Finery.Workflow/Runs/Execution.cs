@@ -60,6 +60,8 @@ internal sealed class Execution(
             if (decision.Plan.Action == PlannedAction.Cached)
             {
                 writer.RemoveState(step.Name);
+                if (options.ProfiledSteps > 0 && step.Step is ITrainingStep)
+                    observer.Log(step.Name, warning: true, "nothing was profiled: the step is finished and did not run");
                 return new(step.Name, step.Type, StepState.Cached, clock.Elapsed.TotalSeconds, decision.Plan.Reason);
             }
             writer.BeginStep(decision.Status, clean: decision.Plan.Action != PlannedAction.Resume);
@@ -84,7 +86,7 @@ internal sealed class Execution(
         {
             string folder = writer.Folder.StepFolder(step.Name);
             ulong seed = StepRecorder.SeedOf(recipe.Seed, step.Name);
-            using var recorder = new StepRecorder(step.Name, folder, seed, options.Threads, SecondsSoFar(), observer, stop);
+            using var recorder = new StepRecorder(step.Name, folder, seed, options, SecondsSoFar(), observer, stop);
             status = status with { Summary = recorder.Summary };
             try
             {

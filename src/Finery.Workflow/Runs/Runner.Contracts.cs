@@ -53,6 +53,9 @@ public sealed record RunOptions
     /// <summary>Threads a step may use.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>Training steps to profile in each step of the recipe that trains; 0 for none.</summary>
+    public int ProfiledSteps { get; init; }
+
     /// <summary>Names of steps to run from the start even if they are finished; <c>*</c> for all.</summary>
     public IReadOnlyCollection<string> Force { get; init; } = [];
 

@@ -8,7 +8,7 @@ namespace Finery.Workflow.Runs;
 
 /// <summary>The context of a running step: appends to its <c>log.jsonl</c> and <c>metrics.jsonl</c> and tells the observer.</summary>
 internal sealed class StepRecorder(
-    string name, string folder, ulong seed, int threads, double secondsSoFar, IRunObserver observer, CancellationToken stop)
+    string name, string folder, ulong seed, RunOptions options, double secondsSoFar, IRunObserver observer, CancellationToken stop)
     : StepContext, IDisposable
 {
     private readonly Lock _gate = new();
@@ -19,7 +19,9 @@ internal sealed class StepRecorder(
 
     public override ulong Seed => seed;
 
-    public override int Threads => threads;
+    public override int Threads => options.Threads;
+
+    public override int ProfiledSteps => options.ProfiledSteps;
 
     public override CancellationToken Stop => stop;
 

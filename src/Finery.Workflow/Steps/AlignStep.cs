@@ -10,7 +10,7 @@ namespace Finery.Workflow.Steps;
 
 /// <summary>Direct preference optimisation (Rafailov et al. 2023) from a finetuned model.</summary>
 [Description("Align a model with preference pairs (DPO)")]
-public sealed record AlignStep : Step
+public sealed record AlignStep : Step, ITrainingStep
 {
     /// <summary>Where training starts, and the reference it is held to.</summary>
     [Input(ArtifactKind.Model), Description("model to start from, and the reference")]

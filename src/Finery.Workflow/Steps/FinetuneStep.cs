@@ -10,7 +10,7 @@ namespace Finery.Workflow.Steps;
 
 /// <summary>Supervised finetuning on chats: only the assistant's turns are trained, prompts are masked.</summary>
 [Description("Finetune a model on chats")]
-public sealed record FinetuneStep : Step
+public sealed record FinetuneStep : Step, ITrainingStep
 {
     /// <summary>Where training starts.</summary>
     [Input(ArtifactKind.Model), Description("model to start from")]

@@ -22,7 +22,7 @@ public enum Precision
 
 /// <summary>Trains a Llama model from scratch on token shards.</summary>
 [Description("Train a model from scratch on token shards")]
-public sealed record PretrainStep : Step
+public sealed record PretrainStep : Step, ITrainingStep
 {
     /// <summary>What to learn.</summary>
     [Input(ArtifactKind.Tokens), Description("token shards")]

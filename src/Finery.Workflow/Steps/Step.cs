@@ -33,5 +33,8 @@ public abstract record Step
     public abstract void Run(StepContext context);
 }
 
+/// <summary>A step that trains a model, and so can be profiled (<see cref="StepContext.ProfiledSteps"/>).</summary>
+public interface ITrainingStep;
+
 /// <summary>A recipe, or what it names, cannot be used as given. The message is for the user.</summary>
 public sealed class RecipeException(string message) : Exception(message);

@@ -18,6 +18,9 @@ public abstract class StepContext
     /// <summary>Threads to use; never changes a result.</summary>
     public abstract int Threads { get; }
 
+    /// <summary>Training steps to profile, 0 for none; never changes a result.</summary>
+    public abstract int ProfiledSteps { get; }
+
     /// <summary>Signalled when the user or the system asks to stop: save state, then throw <see cref="OperationCanceledException"/>.</summary>
     public abstract CancellationToken Stop { get; }
 

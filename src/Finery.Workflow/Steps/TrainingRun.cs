@@ -67,6 +67,7 @@ internal sealed class TrainingRun(
 
         string[] lossNames = [.. loss.MetricNames.Select(name => name.Replace("rewards/accuracy", "accuracy"))];
         var row = new (string, double)[5 + lossNames.Length];
+        var profile = context.ProfiledSteps > 0 ? new TrainingProfile(context, kernels) : null;
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> lossMetrics) =>
         {
             row[0] = ("loss", metrics.Loss);
@@ -78,6 +79,7 @@ internal sealed class TrainingRun(
             context.Metrics(metrics.Step, row);
             context.Progress(metrics.Step + 1, metrics.TotalSteps, string.Create(CultureInfo.InvariantCulture,
                 $"loss {metrics.SmoothedLoss:F3}, lr {metrics.LearningRate:0.0e0}, {metrics.TokensPerSecond:N0} tokens/s, epoch {metrics.Epoch:F2}"));
+            profile?.AfterStep(metrics.Step);
         };
 
         TrainingResult result;
@@ -88,6 +90,10 @@ internal sealed class TrainingRun(
         catch (DivergedException exception)
         {
             throw new StepFailedException(ExitCode.Diverged, $"{exception.Message} Try a lower 'learning_rate'.");
+        }
+        finally
+        {
+            profile?.Finish();
         }
         if (result.Outcome == TrainingOutcome.Interrupted)
         {

@@ -48,7 +48,7 @@ public abstract partial class Kernels
         Check(logSumExp, qkv.Rows, shape.HeadCount);
         Check(dQkv, qkv.Rows, shape.QkvColumns);
         CheckStarts(starts);
-        using var scope = Measure(qkv, 10 * Scores(starts, shape), 2.0 * (dOutput.ByteLength + qkv.ByteLength));
+        using var scope = Measure(qkv, 10 * Scores(starts, shape), 2.0 * (dOutput.ByteLength + qkv.ByteLength) + logSumExp.ByteLength);
         AttentionBackwardCore(dOutput, qkv, output, logSumExp, starts, shape, dQkv);
     }
 

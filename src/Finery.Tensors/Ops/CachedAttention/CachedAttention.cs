@@ -51,7 +51,7 @@ public abstract partial class Kernels
                 $"CachedAttention: {length} + {qkv.Rows} tokens do not fit a cache of {keys.Rows}.", nameof(length));
         }
         double scores = (length + (qkv.Rows + 1) / 2.0) * qkv.Rows * shape.OutputColumns;
-        using var scope = Measure(qkv, 4 * scores, qkv.ByteLength + (double)(length + qkv.Rows) * 2 * keys.Columns * sizeof(float));
+        using var scope = Measure(qkv, 4 * scores, qkv.ByteLength + output.ByteLength + (double)(length + qkv.Rows) * 2 * keys.Columns * keys.Type.ByteSize());
         CachedAttentionCore(qkv, keys, values, length, shape, output);
     }
 

@@ -14,7 +14,7 @@ public abstract partial class Kernels
         Check(table, table.Rows, table.Columns);
         Check(output, (int)ids.Length, table.Columns, DType.F32);
         CheckIds(ids, table.Rows);
-        using var scope = Measure(table, 0, 2.0 * output.ByteLength);
+        using var scope = Measure(table, 0, (double)output.Length * table.Type.ByteSize() + output.ByteLength);
         EmbeddingForwardCore(ids, table, output);
     }
 

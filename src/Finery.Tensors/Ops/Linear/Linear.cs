@@ -27,8 +27,9 @@ public abstract partial class Kernels
         if (dx is not null) Check(dx, x.Rows, x.Columns);
         if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
         int products = (dx is null ? 0 : 1) + (dWeight is null ? 0 : 1);
-        using var scope = Measure(
-            weight, 2.0 * products * x.Rows * weight.Length, products * (dy.ByteLength + weight.ByteLength + x.ByteLength));
+        double bytes = dy.ByteLength + (dx is null ? 0 : weight.ByteLength + dx.ByteLength)
+            + (dWeight is null ? 0 : x.ByteLength + 2 * dWeight.ByteLength);
+        using var scope = Measure(weight, 2.0 * products * x.Rows * weight.Length, bytes);
         LinearBackwardCore(dy, x, weight, dx, dWeight);
     }
 

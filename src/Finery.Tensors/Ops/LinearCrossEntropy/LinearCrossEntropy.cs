@@ -18,7 +18,7 @@ public abstract partial class Kernels
         Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options = default, Tensor? logSumExp = null)
     {
         CheckHead(x, weight, targets, losses, options, logSumExp);
-        using var scope = Measure(weight, 2.0 * x.Rows * weight.Length, x.ByteLength + weight.ByteLength);
+        using var scope = Measure(weight, 2.0 * Counted(targets) * weight.Length, x.ByteLength + weight.ByteLength);
         LinearCrossEntropyForwardCore(x, weight, targets, losses, options, logSumExp);
     }
 
@@ -43,7 +43,8 @@ public abstract partial class Kernels
         Check(dx, x.Rows, x.Columns);
         if (dWeight is not null) Check(dWeight, weight.Rows, weight.Columns);
         using var scope = Measure(
-            weight, (dWeight is null ? 4.0 : 6.0) * x.Rows * weight.Length, 2.0 * x.ByteLength + (dWeight is null ? 2 : 4) * weight.ByteLength);
+            weight, (dWeight is null ? 4.0 : 6.0) * Counted(targets) * weight.Length,
+            x.ByteLength + dx.ByteLength + weight.ByteLength + (dWeight is null ? 0 : 2.0 * dWeight.ByteLength));
         LinearCrossEntropyForwardBackwardCore(x, weight, targets, tokenWeights, losses, dx, dWeight, options, logSumExp);
     }
 
@@ -53,6 +54,14 @@ public abstract partial class Kernels
     private protected abstract void LinearCrossEntropyForwardBackwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight,
         CrossEntropyOptions options, Tensor? logSumExp);
+
+    /// <summary>Rows with a target; the others cost nothing.</summary>
+    private int Counted(Tensor targets)
+    {
+        if (Profiler is null) return 0;
+        var values = targets.Integers;
+        return values.Length - values.Count(-1);
+    }
 
     private void CheckHead(
         Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp,

@@ -50,14 +50,25 @@ public abstract partial class Kernels
         if (!(options.Temperature > 0 && float.IsFinite(options.Temperature)))
             throw new ArgumentOutOfRangeException(nameof(options), $"LinearDivergence: temperature {options.Temperature}; expected above 0.");
         using var scope = Measure(
-            weight, 2.0 * x.Rows * ((dx is null ? 1 : dWeight is null ? 2 : 3) * weight.Length + teacherWeight.Length),
-            x.ByteLength + weight.ByteLength + teacherX.ByteLength + teacherWeight.ByteLength);
+            weight,
+            2.0 * Weighted(tokenWeights) * ((dx is null ? 1 : dWeight is null ? 2 : 3) * weight.Length + teacherWeight.Length),
+            x.ByteLength + weight.ByteLength + teacherX.ByteLength + teacherWeight.ByteLength
+                + (dx?.ByteLength ?? 0) + 2.0 * (dWeight?.ByteLength ?? 0));
         LinearDivergenceCore(x, weight, teacherX, teacherWeight, tokenWeights, options, losses, dx, dWeight);
     }
 
     private protected abstract void LinearDivergenceCore(
         Tensor x, Tensor weight, Tensor teacherX, Tensor teacherWeight, Tensor tokenWeights, DivergenceOptions options,
         Tensor losses, Tensor? dx, Tensor? dWeight);
+
+    /// <summary>Rows that count; the others cost nothing.</summary>
+    private int Weighted(Tensor tokenWeights)
+    {
+        if (Profiler is null) return 0;
+        int count = 0;
+        for (int i = 0; i < tokenWeights.Length; i++) count += tokenWeights[i] == 0 ? 0 : 1;
+        return count;
+    }
 }
 
 public sealed partial class Tape

@@ -45,7 +45,7 @@ public abstract partial class Kernels
         Check(momentum, weight.Rows, weight.Columns, DType.F32);
         double small = Math.Min(weight.Rows, weight.Columns);
         using var scope = Measure(
-            weight, settings.Iteration.Steps().Length * (4 * small * weight.Length + 2 * small * small * small), 5.0 * weight.ByteLength);
+            weight, settings.Iteration.Steps().Length * (4 * small * weight.Length + 2 * small * small * small), 6.0 * weight.ByteLength);
         MuonCore(weight, gradient, momentum, settings);
     }
 

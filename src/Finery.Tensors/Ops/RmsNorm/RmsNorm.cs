@@ -19,7 +19,8 @@ public abstract partial class Kernels
         Check(residual, h.Rows, h.Columns, DType.F32);
         Check(y, h.Rows, h.Columns);
         if (x is not null) Check(x, h.Rows, h.Columns, y.Type);
-        using var scope = Measure(weight, 5.0 * h.Length, h.ByteLength + (x?.ByteLength * 2 ?? 0) + y.ByteLength);
+        using var scope = Measure(
+            weight, (x is null ? 4.0 : 5.0) * h.Length, h.ByteLength + (x is null ? 0 : x.ByteLength + residual.ByteLength) + y.ByteLength);
         RmsNormForwardCore(h, x, weight, epsilon, residual, scale, y);
     }
 

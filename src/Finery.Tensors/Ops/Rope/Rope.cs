@@ -48,7 +48,7 @@ public abstract partial class Kernels
                 throw new ArgumentOutOfRangeException(nameof(positions), $"Rope: position {position}; expected [0, {cos.Rows}).");
         }
         double rotated = (double)qkv.Rows * (shape.HeadCount + shape.KvHeadCount) * shape.HeadSize;
-        using var scope = Measure(qkv, 3 * rotated, 8 * rotated);
+        using var scope = Measure(qkv, 3 * rotated, 2 * rotated * qkv.Type.ByteSize());
         RopeCore(qkv, positions, cos, sin, shape, inverse);
     }
 

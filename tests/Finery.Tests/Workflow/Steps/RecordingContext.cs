@@ -16,6 +16,10 @@ internal sealed class RecordingContext : StepContext, IDisposable
 
     public override int Threads => 2;
 
+    public override int ProfiledSteps => Profile;
+
+    public int Profile { get; init; }
+
     public override CancellationToken Stop => CancellationToken.None;
 
     public override double SecondsSoFar => 1;
