@@ -45,6 +45,7 @@ public class CommandLineTests
     [InlineData("run", "recipe")]
     [InlineData("generate nowhere text", "nowhere")]
     [InlineData("inspect nowhere", "nowhere")]
+    [InlineData("tokenize --documents . --tokenizer . --profile", "--profile")]
     [InlineData("", "which command?")]
     public void Wrong_usage_exits_with_2_and_one_clear_message(string arguments, string expected)
     {
@@ -70,7 +71,11 @@ public class CommandLineTests
             "--steps", "3", "--learning-rate", "1e-3", "--dry-run", "--out", Path.Combine(folder.Path, "run"),
         ]);
         Assert.True(train.Code == 0, train.Error);
-        Assert.Equal(2, Run(["pretrain", "--tokens", folder.Path, "--tokenizer", folder.Path, "--steps", "0"]).Code);
+        string[] pretrain = ["pretrain", "--tokens", folder.Path, "--tokenizer", folder.Path];
+        Assert.Equal(2, Run([.. pretrain, "--steps", "0"]).Code);
+        string[] profile = [.. pretrain, "--steps", "3", "--dry-run", "--out", Path.Combine(folder.Path, "run"), "--profile"];
+        Assert.Equal([0, 0, 2, 2], new[] { Run(profile), Run([.. profile, "5"]), Run([.. profile, "0"]), Run([.. profile, "many"]) }
+            .Select(outcome => outcome.Code));
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Finery.Tests.Tensors;
 
-/// <summary>Runs the op tests again in child processes that may use narrower instructions only.</summary>
+/// <summary>Runs the tests of ops again in child processes that may use narrower instructions only.</summary>
 public class InstructionWidthTests
 {
     /// <summary>Tells a child the widest vector that it must find.</summary>
@@ -18,9 +18,10 @@ public class InstructionWidthTests
     {
         Assert.SkipWhen(Widest() < widest, $"this processor has no {widest}-bit vectors");
         Assert.SkipWhen(widest is 128 or 256 && !Vector256.IsHardwareAccelerated, "the setting is for x86");
-        // Children run the op tests only, so none of them comes back here.
+        // Children run the tests of ops and of the loops that ops share, so none of them comes back here.
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "Finery.Tests.exe" : "Finery.Tests");
-        var start = new ProcessStartInfo(program, ["-namespace", "Finery.Tests.Tensors.Ops", "-noLogo", "-noColor"])
+        var start = new ProcessStartInfo(program, 
+            ["-namespace", "Finery.Tests.Tensors.Ops*", "-namespace", "Finery.Tests.Tensors.Cpu", "-noLogo", "-noColor"])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };

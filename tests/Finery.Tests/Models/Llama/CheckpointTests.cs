@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -13,8 +12,6 @@ namespace Finery.Tests.Models.Llama;
 // Pretraining reference 11, case 2.
 public sealed class CheckpointTests : IDisposable
 {
-    private static readonly Lazy<bool> TorchIsInstalled = new(() => Python("-c", "import torch") is not null);
-
     private readonly TemporaryFolder _folder = new();
 
     [Theory]
@@ -148,7 +145,7 @@ public sealed class CheckpointTests : IDisposable
     {
         string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
         Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
-        Assert.SkipUnless(TorchIsInstalled.Value, "/usr/bin/python3 with torch is not installed");
+        Assert.SkipUnless(PyTorch.IsInstalled, PyTorch.Absent);
         var config = kind switch
         {
             0 => TinyModels.Config,
@@ -160,8 +157,7 @@ public sealed class CheckpointTests : IDisposable
         int[] ids = TinyModels.Ids(50);
         int[] starts = [.. ids.Select((_, i) => !packed || i < 13 ? 0 : i < 14 ? 13 : 14)];
         string[] documents = packed ? ["--documents", string.Join(",", starts)] : [];
-        string? output = Python([script, _folder.Path, string.Join(",", ids), .. documents]);
-        Assert.NotNull(output);
+        string output = PyTorch.Run([script, _folder.Path, string.Join(",", ids), .. documents]);
 
         using var kernels = new CpuKernels(2);
         float[] logits = TinyModels.Logits(model, kernels, ids, starts);
@@ -209,18 +205,4 @@ public sealed class CheckpointTests : IDisposable
 
     private static string Root([CallerFilePath] string here = "") =>
         Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
-
-    /// <summary>Standard output, or null where Python is absent or failed.</summary>
-    private static string? Python(params string[] arguments)
-    {
-        if (!File.Exists("/usr/bin/python3")) return null;
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/python3", arguments)
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true,
-        })!;
-        var errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? output : null;
-    }
 }

@@ -1,0 +1,62 @@
+using System.Reflection;
+using Finery.Tensors;
+using Xunit;
+
+namespace Finery.Tests.Tensors;
+
+/// <summary>Calls any op with arguments that fit together; a new op is found by itself and says here what it takes.</summary>
+public abstract class KernelFaces : OpTest
+{
+    protected const int N = 5, D = 8, F = 6, V = 7;
+
+    private static readonly AttentionShape Shape = new(2, 1, 4);
+
+    /// <summary>Every op, by name: the public methods that take tensors.</summary>
+    protected static IEnumerable<string> Names => typeof(Kernels).GetMethods()
+        .Where(method => method.GetParameters().Any(parameter => parameter.ParameterType == typeof(Tensor)))
+        .Select(method => method.Name).Distinct();
+
+    public static TheoryData<string> Faces => [.. Names];
+
+    /// <summary>Arguments of an op that fit together, by the names of its parameters.</summary>
+    private object? Argument(string face, string name) => (face, name) switch
+    {
+        (_, "ids" or "positions" or "starts" or "targets") => Integers(new int[N]),
+        (_, "epsilon") => 1e-5f,
+        (_, "inverse" or "accumulate") => false,
+        (_, "shape") => Shape,
+        (_, "length") => 0,
+        (nameof(Kernels.Muon), "settings") => new MuonSettings(1e-3f, .9f, .1f),
+        (_, "settings") => new AdamWSettings(1e-3f, .9f, .95f, 1e-8f, .1f, 1, 1),
+        (nameof(Kernels.LinearDivergence), "tokenWeights") => Matrix([1, 1, 1, 1, 1]),
+        (_, "scale" or "losses" or "tokenWeights") => Zeros(N),
+        (_, "master" or "masters") => null,
+        (nameof(Kernels.LinearDivergence), "options") => new DivergenceOptions(Divergence.Forward),
+        (_, "options") => default(CrossEntropyOptions),
+        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward", "logSumExp") => Zeros(N),
+        (_, "logSumExp") => Zeros(N, Shape.HeadCount),
+        (_, "maxLogit") => Zeros(Shape.HeadCount),
+        (nameof(Kernels.QkClip), "maxLogits") => Matrix([2, 2]),
+        (_, "threshold") => 1f,
+        (_, "rule") => QkClipRule.ByShape,
+        (nameof(Kernels.QkClip), "weight") => Zeros(Shape.QkvColumns, D),
+        (_, "qkv" or "dQkv") => Zeros(N, Shape.QkvColumns),
+        (_, "cos" or "sin") => Zeros(N, Shape.HeadSize / 2),
+        (_, "keys" or "values") => Zeros(9, Shape.KvHeadCount * Shape.HeadSize),
+        ("SwiGluForward" or "SwiGluBackward", "y" or "dy") => Zeros(N, F),
+        (_, "gateUp" or "dGateUp") => Zeros(N, 2 * F),
+        ("LinearForward" or "LinearBackward", "y" or "dy") => Zeros(N, F),
+        ("LinearForward" or "LinearBackward", "weight" or "dWeight") => Zeros(F, D),
+        (_, "table" or "dTable") => Zeros(V, D),
+        (nameof(Kernels.LinearDivergence), "teacherWeight") => Zeros(V, D),
+        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward" or "LinearDivergence", "weight" or "dWeight") => Zeros(V, D),
+        ("RmsNormForward" or "RmsNormBackward", "weight" or "dWeight") => Zeros(1, D),
+        _ => Zeros(N, D),
+    };
+
+    protected (MethodInfo Method, object?[] Arguments) Call(string face)
+    {
+        var method = typeof(Kernels).GetMethods().Where(method => method.Name == face).MaxBy(method => method.GetParameters().Length)!;
+        return (method, [.. method.GetParameters().Select(parameter => Argument(face, parameter.Name!))]);
+    }
+}
