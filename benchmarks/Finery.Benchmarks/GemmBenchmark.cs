@@ -83,7 +83,7 @@ internal static class GemmBenchmark
         Measurement.Report(name, 2e-9 * tokens * inputs * outputs, "GFLOP/s", threads, () => kernels.LinearForward(x, weight, y), theirs);
     }
 
-    private static unsafe Bf16Operand Operand(Tensor tensor) => new(tensor.Pointer, tensor.Type, tensor.Columns, 1);
+    private static unsafe StridedMatrix Operand(Tensor tensor) => new(tensor.Pointer, tensor.Type, tensor.Columns, 1);
 
     private static Tensor Filled(Arena arena, int rows, int columns, DType type = DType.F32)
     {

@@ -118,23 +118,22 @@ public sealed class LlamaModel : IDisposable
     {
         var attention = Config.Attention;
         var stream = tape.Embedding(inputs.Ids, _weights.Embedding);
-        Tensor? branch = null;
         for (int i = 0; i < _weights.Layers.Length; i++)
         {
             var layer = _weights.Layers[i];
             tape.Segment();
-            (stream, var a) = tape.RmsNorm(stream, branch, layer.InputNorm, Config.RmsNormEpsilon);
+            (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
             var qkv = tape.Linear(a, layer.Qkv);
             if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
             var mixed = cache is null
                 ? tape.Attention(qkv, inputs.Starts, attention)
                 : tape.CachedAttention(qkv, cache, i, attention);
-            branch = tape.Linear(mixed, layer.Output);
-            (stream, var b) = tape.RmsNorm(stream, branch, layer.PostNorm, Config.RmsNormEpsilon);
-            branch = tape.Linear(tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
+            stream = tape.AddLinear(stream, mixed, layer.Output);
+            (stream, var b) = tape.RmsNorm(stream, null, layer.PostNorm, Config.RmsNormEpsilon);
+            stream = tape.AddLinear(stream, tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
         }
         tape.Segment();
-        return tape.RmsNorm(stream, branch, _weights.Norm, Config.RmsNormEpsilon).Output;
+        return tape.RmsNorm(stream, null, _weights.Norm, Config.RmsNormEpsilon).Output;
     }
 
     /// <summary>Records the forward pass and the cross-entropy of every token.</summary>

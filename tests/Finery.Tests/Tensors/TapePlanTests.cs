@@ -80,7 +80,9 @@ public class TapePlanTests : OpTest
                     for (int i = random.Next(3); i > 0; i--) x = tape.Linear(x, Parameter(random.Next(1, 30), x.Columns));
                     break;
             }
-            branch = tape.Linear(x, Parameter(D, x.Columns));
+            (stream, branch) = random.Next(2) == 0
+                ? (stream, tape.Linear(x, Parameter(D, x.Columns)))
+                : (tape.AddLinear(stream, x, Parameter(D, x.Columns)), null);
         }
         if (random.Next(2) == 0) tape.Segment();
         var hidden = tape.RmsNorm(stream, branch, Parameter(1, D), 1e-5f).Output;

@@ -37,8 +37,8 @@ public class TapeTests : OpTest
             (stream, var x) = tape.RmsNorm(stream, branch, Parameter(1, D), Epsilon);
             x = tape.Linear(x, Parameter(Shape.QkvColumns, D));
             tape.Rope(x, positions, cos, sin, Shape);
-            x = tape.Linear(tape.Attention(x, starts, Shape), Parameter(D, Shape.OutputColumns));
-            (stream, x) = tape.RmsNorm(stream, x, Parameter(1, D), Epsilon);
+            stream = tape.AddLinear(stream, tape.Attention(x, starts, Shape), Parameter(D, Shape.OutputColumns));
+            (stream, x) = tape.RmsNorm(stream, null, Parameter(1, D), Epsilon);
             branch = tape.Linear(tape.SwiGlu(tape.Linear(x, Parameter(2 * F, D))), Parameter(D, F));
         }
         var (_, last) = tape.RmsNorm(stream, branch, Parameter(1, D), Epsilon);

@@ -2,8 +2,9 @@ namespace Finery.Tensors;
 
 public sealed unsafe partial class CpuKernels
 {
-    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y) =>
-        _gemm.Multiply(x.Rows, weight.Rows, x.Columns, Matrix(x), Matrix(weight).Transposed, Matrix(y), add: false);
+    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y, Tensor? residual) => _gemm.Multiply(
+        x.Rows, weight.Rows, x.Columns, Matrix(x), Matrix(weight).Transposed, Matrix(y), add: false,
+        residual is null ? null : residual.FloatPointer);
 
     private protected override void LinearBackwardCore(Tensor dy, Tensor x, Tensor weight, Tensor? dx, Tensor? dWeight)
     {

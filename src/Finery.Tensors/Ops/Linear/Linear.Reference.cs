@@ -2,12 +2,13 @@ namespace Finery.Tensors;
 
 public sealed partial class ReferenceKernels
 {
-    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y)
+    private protected override void LinearForwardCore(Tensor x, Tensor weight, Tensor y, Tensor? residual)
     {
         int inputs = x.Columns;
         for (long n = 0; n < x.Rows; n++)
         {
-            for (long o = 0; o < weight.Rows; o++) y[n * weight.Rows + o] = Dot(x, n * inputs, weight, o * inputs, inputs);
+            for (long o = 0, i = n * weight.Rows; o < weight.Rows; o++, i++)
+                y[i] = Dot(x, n * inputs, weight, o * inputs, inputs) + (residual is null ? 0 : residual[i]);
         }
     }
 

@@ -2,16 +2,20 @@ namespace Finery.Tensors;
 
 public abstract partial class Kernels
 {
-    /// <summary><c>y = x W^T</c>.</summary>
+    /// <summary><c>y = x W^T</c>, or <c>y = x W^T + residual</c>.</summary>
     /// <param name="x">[N, in].</param>
     /// <param name="weight">[out, in].</param>
     /// <param name="y">[N, out], overwritten.</param>
-    public void LinearForward(Tensor x, Tensor weight, Tensor y)
+    /// <param name="residual">[N, out] in F32, added as the product is written; null adds nothing. It may be <paramref name="y"/>, which is
+    /// then F32 too.</param>
+    public void LinearForward(Tensor x, Tensor weight, Tensor y, Tensor? residual = null)
     {
         Check(weight, y.Columns, x.Columns);
         Check(y, x.Rows, weight.Rows);
-        using var scope = Measure(weight, 2.0 * x.Rows * weight.Length, x.ByteLength + weight.ByteLength + y.ByteLength);
-        LinearForwardCore(x, weight, y);
+        if (residual is not null) Check(residual, y.Rows, y.Columns, DType.F32);
+        using var scope = Measure(
+            weight, 2.0 * x.Rows * weight.Length, x.ByteLength + weight.ByteLength + y.ByteLength + (residual?.ByteLength ?? 0));
+        LinearForwardCore(x, weight, y, residual);
     }
 
     /// <summary><c>dx = dy W</c>, <c>dW += dy^T x</c>.</summary>
@@ -33,7 +37,7 @@ public abstract partial class Kernels
         LinearBackwardCore(dy, x, weight, dx, dWeight);
     }
 
-    private protected abstract void LinearForwardCore(Tensor x, Tensor weight, Tensor y);
+    private protected abstract void LinearForwardCore(Tensor x, Tensor weight, Tensor y, Tensor? residual);
 
     private protected abstract void LinearBackwardCore(Tensor dy, Tensor x, Tensor weight, Tensor? dx, Tensor? dWeight);
 }
@@ -50,6 +54,35 @@ public sealed partial class Tape
         var y = Activation($"{weight.Name} output", x.Rows, weight.Rows);
         Record(new LinearOperation(x, weight, y));
         return y;
+    }
+
+    /// <summary>Multiplies the end of a branch by a weight and adds the result to the residual stream: <c>h + x W^T</c>.</summary>
+    /// <param name="h">[N, out] residual stream.</param>
+    /// <param name="x">[N, in] of the branch.</param>
+    /// <param name="weight">[out, in].</param>
+    /// <returns>The residual stream after the addition, which has the gradient of the stream before it.</returns>
+    /// <exception cref="InvalidOperationException"><paramref name="h"/> is no longer the end of its stream, or <paramref name="x"/> has
+    /// another consumer.</exception>
+    public Tensor AddLinear(Tensor h, Tensor x, Tensor weight)
+    {
+        Consume(x);
+        var residual = ExtendStream(h);
+        Record(new AddLinearOperation(h, x, weight, residual));
+        return residual;
+    }
+
+    private sealed class AddLinearOperation(Tensor h, Tensor x, Tensor weight, Tensor residual) : Operation
+    {
+        public override bool IsRepeatable => h != residual;
+
+        public override Uses UsesOf(Pass pass) => pass == Pass.Backward
+            ? new([residual.Gradient, x, weight], [x.Gradient, weight.Gradient])
+            : new([h, x, weight], [residual]);
+
+        public override void Forward(Kernels kernels) => kernels.LinearForward(x, weight, residual, h);
+
+        public override void Backward(Kernels kernels) =>
+            kernels.LinearBackward(residual.Gradient!, x, weight, x.Gradient, weight.Gradient);
     }
 
     private sealed class LinearOperation(Tensor x, Tensor weight, Tensor y) : Operation

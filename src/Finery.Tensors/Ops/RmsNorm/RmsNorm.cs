@@ -66,24 +66,36 @@ public sealed partial class Tape
     /// another consumer.</exception>
     public (Tensor Residual, Tensor Output) RmsNorm(Tensor h, Tensor? x, Tensor weight, float epsilon)
     {
-        // A stream starts with its first norm and has one end: adding to an earlier point, or any other use, would lose gradients.
-        if (!_streamEnds.Remove(h)) Consume(h);
-        var residual = h;
-        if (x is not null)
-        {
-            Consume(x);
-            // All tensors of the residual stream, branch outputs included, have the same gradient: one buffer serves them.
-            // Without a backward pass nothing needs the stream before the addition; a stream from outside is not ours to change.
-            residual = _gradients || h.IsBound ? Unplanned("residual", h.Type, h.Shape) : h;
-            residual.Gradient = x.Gradient = h.Gradient;
-            _consumed.Add(residual);
-        }
+        if (x is not null) Consume(x);
+        var residual = x is null ? StreamEnd(h) : ExtendStream(h);
+        if (x is not null) x.Gradient = h.Gradient;
         _streamEnds.Add(residual);
         var scale = Saved("scale", h.Rows);
         var y = Activation($"norm by {weight.Name}", h.Rows, h.Columns);
-        foreach (var earlier in _operations) (earlier as RmsNormOperation)?.ContinueStream(h);
         Record(new RmsNormOperation(h, x, weight, epsilon, residual, scale, y));
         return (residual, y);
+    }
+
+    /// <summary>Takes the end of a stream to norm it, where it stays the end, or to add to it.</summary>
+    private Tensor StreamEnd(Tensor h)
+    {
+        // A stream starts with its first norm and has one end: adding to an earlier point, or any other use, would lose gradients.
+        if (!_streamEnds.Remove(h)) Consume(h);
+        foreach (var earlier in _operations) (earlier as RmsNormOperation)?.ContinueStream(h);
+        return h;
+    }
+
+    /// <summary>The stream's new end, for an op that adds to it. All tensors of a stream, and the branch outputs added, have the same
+    /// gradient: one buffer serves them. Without a backward pass nothing needs the stream before the addition; a stream from outside is
+    /// not ours to change.</summary>
+    private Tensor ExtendStream(Tensor h)
+    {
+        StreamEnd(h);
+        var residual = _gradients || h.IsBound ? Unplanned("residual", h.Type, h.Shape) : h;
+        residual.Gradient = h.Gradient;
+        _consumed.Add(residual);
+        _streamEnds.Add(residual);
+        return residual;
     }
 
     private sealed class RmsNormOperation(

