@@ -42,7 +42,7 @@ internal sealed class TrainingProfile(StepContext context, Kernels kernels)
     {
         var profiler = kernels.Profiler!;
         kernels.Profiler = null;
-        string title = $"profile of steps {_first} to {_last} on {context.Threads} threads", table = profiler.Table();
+        string title = $"profile of steps {_first} to {_last}, threads: {context.Threads}", table = profiler.Table();
         using var trace = new MemoryStream();
         profiler.WriteTrace(trace);
         try

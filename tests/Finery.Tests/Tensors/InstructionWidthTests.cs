@@ -20,7 +20,8 @@ public class InstructionWidthTests
         Assert.SkipWhen(widest is 128 or 256 && !Vector256.IsHardwareAccelerated, "the setting is for x86");
         // Children run the tests of ops and of the loops that ops share, so none of them comes back here.
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "Finery.Tests.exe" : "Finery.Tests");
-        var start = new ProcessStartInfo(program, 
+        var start = new ProcessStartInfo(
+            program,
             ["-namespace", "Finery.Tests.Tensors.Ops*", "-namespace", "Finery.Tests.Tensors.Cpu", "-noLogo", "-noColor"])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,

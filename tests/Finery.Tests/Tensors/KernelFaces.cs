@@ -45,7 +45,7 @@ public abstract class KernelFaces : OpTest
         (_, "keys" or "values") => Zeros(9, Shape.KvHeadCount * Shape.HeadSize),
         ("SwiGluForward" or "SwiGluBackward", "y" or "dy") => Zeros(N, F),
         (_, "gateUp" or "dGateUp") => Zeros(N, 2 * F),
-        ("LinearForward" or "LinearBackward", "y" or "dy") => Zeros(N, F),
+        ("LinearForward" or "LinearBackward", "y" or "dy" or "residual") => Zeros(N, F),
         ("LinearForward" or "LinearBackward", "weight" or "dWeight") => Zeros(F, D),
         (_, "table" or "dTable") => Zeros(V, D),
         (nameof(Kernels.LinearDivergence), "teacherWeight") => Zeros(V, D),

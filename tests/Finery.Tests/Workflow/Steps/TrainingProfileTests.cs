@@ -66,7 +66,7 @@ public sealed class TrainingProfileTests : IDisposable
         Assert.Equal(Weights("plain"), Weights("profiled"));
 
         string table = File.ReadAllText(_folder["profiled/pretrain/profile.txt"]);
-        Assert.StartsWith("profile of steps 3 to 5 on 1 threads\n", table);
+        Assert.StartsWith("profile of steps 3 to 5, threads: 1\n", table);
         foreach (string op in new[] { "step", "forward", "backward", "optimizer", "LinearBackward", "AttentionForward", "AdamW" })
             Assert.Contains($"\n{op} ", table);
         string shown = Assert.Single(log, line => line.StartsWith(table, StringComparison.Ordinal));
@@ -88,7 +88,7 @@ public sealed class TrainingProfileTests : IDisposable
     public void A_run_that_ends_early_is_profiled_as_far_as_it_went()
     {
         Run("short", 100, steps: 5);
-        Assert.StartsWith("profile of steps 3 to 4 ", File.ReadAllText(_folder["short/pretrain/profile.txt"]));
+        Assert.StartsWith("profile of steps 3 to 4, ", File.ReadAllText(_folder["short/pretrain/profile.txt"]));
         var (_, log) = Run("shorter", 100, steps: 3);
         Assert.Contains(log, line => line.StartsWith("warning: nothing was profiled: 3 steps", StringComparison.Ordinal));
         Assert.False(File.Exists(_folder["shorter/pretrain/profile.txt"]));
