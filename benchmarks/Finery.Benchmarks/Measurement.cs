@@ -6,7 +6,7 @@ namespace Finery.Benchmarks;
 /// <summary>Times a case against its peer, turn by turn, so that whatever else the machine does falls on both.</summary>
 internal static class Measurement
 {
-    private const double Budget = 2.0;
+    private const double Budget = 1.2;
     private const int FewestRuns = 5, MostRuns = 200, PeerRest = 60, WarmUps = 3;
 
     /// <summary>Prints one line of JSON: medians of rates, and of the ratios of neighbouring runs.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Finery.Tensors;
@@ -16,6 +17,7 @@ internal sealed unsafe partial class Gemm
             for (int column = task * TaskColumns; column < end; column += 8) Eight(column, Math.Min(8, end - column));
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Eight(int column, int columns)
         {
             float* sums = stackalloc float[8];
@@ -37,6 +39,7 @@ internal sealed unsafe partial class Gemm
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Chain256(float* x, float** rows, int start, int end, float* sums)
         {
             float* w0 = rows[0], w1 = rows[1], w2 = rows[2], w3 = rows[3], w4 = rows[4], w5 = rows[5], w6 = rows[6], w7 = rows[7];
@@ -64,6 +67,7 @@ internal sealed unsafe partial class Gemm
             sum.Store(sums);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Chain128(float* x, float** rows, int start, int end, float* sums)
         {
             float* w0 = rows[0], w1 = rows[1], w2 = rows[2], w3 = rows[3];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Finery.Tensors;
@@ -8,6 +9,7 @@ internal sealed unsafe partial class Gemm
     private readonly struct PackPanels<TKernel>(Product product, int column, int columns, int step, int steps, float* packed)
         : IParallelBody where TKernel : struct, IMicroKernel
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             int width = TKernel.Columns, panels = Blocks(columns, width), groups = Blocks(panels, PanelsTogether);
@@ -22,6 +24,7 @@ internal sealed unsafe partial class Gemm
     private readonly struct PackSharedRows<TKernel>(Product product, int step, int steps, float* rows) : IParallelBody
         where TKernel : struct, IMicroKernel
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             int panels = Blocks(product.M, TKernel.Rows), groups = Blocks(panels, PanelsTogether), block = task / groups;
@@ -38,6 +41,7 @@ internal sealed unsafe partial class Gemm
         Scratch[] local) : IParallelBody
         where TKernel : struct, IMicroKernel
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             int rowTiles = Blocks(product.M, tileRows), panels = Blocks(columns, TKernel.Columns), block = product.Block;
@@ -74,6 +78,7 @@ internal sealed unsafe partial class Gemm
             if (buffered) Round(buffer, bufferRow, row, rows, start, Math.Min(column + columns, start + bufferRow) - start);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Round(float* buffer, int bufferRow, int row, int rows, int start, int count)
         {
             for (int i = 0; i < rows; i++)
@@ -95,6 +100,7 @@ internal sealed unsafe partial class Gemm
     private readonly struct ComputeFewRows<TKernel>(Product product, float* a, Scratch[] local) : IParallelBody
         where TKernel : struct, IMicroKernel
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             int block = product.Block, column = task * TKernel.Columns, lanes = Math.Min(TKernel.Columns, product.N - column);

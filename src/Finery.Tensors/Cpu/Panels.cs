@@ -7,6 +7,8 @@ namespace Finery.Tensors;
 
 /// <summary>Packs blocks of a matrix into panels of floats: the <c>width</c> numbers (rows of A, columns of B) that a micro-kernel takes
 /// per step lie together, step after step. Lanes that the matrix lacks hold anything: nothing is read from their results.</summary>
+/// <remarks>Loops here and in other kernels are compiled with full optimisation at once: a profile taken while the first layers of a run
+/// pass through them can leave the loads of a loop as calls, which makes a product five times slower for good.</remarks>
 internal static unsafe class Panels
 {
     /// <summary>Floats that packing may write behind the end of a panel.</summary>
@@ -28,6 +30,7 @@ internal static unsafe class Panels
         else Pack((BFloat16Element*)source.At(0, 0), source, lanes, steps, panels, width, panelStride);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pack<E>(E* data, StridedMatrix source, int lanes, int steps, float* panels, int width, long panelStride)
         where E : unmanaged, IElement<E>
     {
@@ -48,6 +51,7 @@ internal static unsafe class Panels
     /// <param name="panel">Room for the panel.</param>
     /// <param name="width">Distance of steps in the panel.</param>
     /// <param name="filled">Lanes of the panel to fill.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackLanes<E>(E* source, long stride, int lanes, int steps, float* panel, int width, int filled)
         where E : unmanaged, IElement<E>
     {
@@ -63,6 +67,7 @@ internal static unsafe class Panels
     }
 
     /// <summary>Panels from lanes that are contiguous: <c>panel[s width + l] = source[s stride + l]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackSteps<E>(E* source, long stride, int lanes, int steps, float* panels, int width, long panelStride)
         where E : unmanaged, IElement<E>
     {
@@ -110,6 +115,7 @@ internal static unsafe class Panels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyLanes<E>(E* from, long stride, int lanes, int steps, float* to, int width) where E : unmanaged, IElement<E>
     {
         for (; steps > 0; steps--, from += stride, to += width)
@@ -118,6 +124,7 @@ internal static unsafe class Panels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose4<E>(E* source, long stride, int lane, int lanes, int steps, float* panel, int width)
         where E : unmanaged, IElement<E>
     {
@@ -144,6 +151,7 @@ internal static unsafe class Panels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose8<E>(E* source, long stride, int lane, int lanes, int steps, float* panel, int width, int used)
         where E : unmanaged, IElement<E>
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Finery.Tensors;
@@ -27,6 +28,7 @@ internal static unsafe class Bf16Panels
 
     // Lanes with contiguous steps hold their pairs already: they are 32-bit numbers to be transposed. Eight at a time are made so first
     // where they must be rounded, lie at odd addresses, or end in half a pair.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackLanes<E>(E* source, long lane, int lanes, int steps, uint* panel, int width, uint* rows)
         where E : unmanaged, IElement<E>
     {
@@ -40,6 +42,7 @@ internal static unsafe class Bf16Panels
         Panels.PackLanes((FloatElement*)rows, pairs, lanes, pairs, (float*)panel, width, width);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RoundLane<E>(E* source, int steps, uint* pairs) where E : unmanaged, IElement<E>
     {
         var destination = (BFloat16*)pairs;
@@ -50,6 +53,7 @@ internal static unsafe class Bf16Panels
     }
 
     // Lanes are contiguous: two steps are rounded side by side and interleaved.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackSteps<E>(E* source, long step, int lanes, int steps, uint* panel, int width) where E : unmanaged, IElement<E>
     {
         for (int s = 0; s < steps; s += 2, source += 2 * step, panel += width)
