@@ -27,12 +27,14 @@ internal static class Measurement
         var clock = Stopwatch.StartNew();
         while (rates.Count < FewestRuns || (clock.Elapsed.TotalSeconds < Budget && rates.Count < MostRuns))
         {
+            // OpenBLAS's threads wait busily for a while after a product, on the processors that ours need; and a processor that rested
+            // takes some time to its full speed.
+            if (threads > 1) RunFor(PeerRest, ours);
             rates.Add(work / Seconds(ours));
             if (peer is null) continue;
+            if (threads > 1) Seconds(peer);
             peerRates.Add(work / Seconds(peer));
             ratios.Add(rates[^1] / peerRates[^1]);
-            // OpenBLAS's threads wait busily for about this long after a product, on the processors that ours need.
-            if (threads > 1) Thread.Sleep(PeerRest);
         }
         Print(name, rates, peerRates, unit, threads, ratios);
     }
@@ -59,6 +61,12 @@ internal static class Measurement
             ["unit"] = unit,
             ["threads"] = threads,
         }));
+    }
+
+    private static void RunFor(double milliseconds, Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < milliseconds) action();
     }
 
     private static double Seconds(Action action)
