@@ -7,7 +7,7 @@ namespace Finery.Benchmarks;
 internal static class Measurement
 {
     private const double Budget = 1.2;
-    private const int FewestRuns = 5, MostRuns = 200, PeerRest = 60, WarmUps = 3;
+    private const int FewestRuns = 5, MostRuns = 200, PeerRest = 60, WarmUp = 400;
 
     /// <summary>Prints one line of JSON: medians of rates, and of the ratios of neighbouring runs.</summary>
     /// <param name="name">Name of the case.</param>
@@ -18,11 +18,9 @@ internal static class Measurement
     /// <param name="peer">The peer's, where it is installed.</param>
     public static void Report(string name, double work, string unit, int threads, Action ours, Action? peer)
     {
-        for (int i = 0; i < WarmUps; i++)
-        {
-            Seconds(ours);
-            if (peer is not null) Seconds(peer);
-        }
+        // Until the just-in-time compiler has optimised what it finds busy.
+        RunFor(WarmUp, ours);
+        if (peer is not null) RunFor(PeerRest, peer);
         List<double> rates = [], peerRates = [], ratios = [];
         var clock = Stopwatch.StartNew();
         while (rates.Count < FewestRuns || (clock.Elapsed.TotalSeconds < Budget && rates.Count < MostRuns))

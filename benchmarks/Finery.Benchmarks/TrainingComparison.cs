@@ -8,7 +8,7 @@ namespace Finery.Benchmarks;
 /// model FLOP/s against the machine's own matrix product.</summary>
 internal static class TrainingComparison
 {
-    private const int Rounds = 3, StepsPerRound = 4;
+    private const int StepsPerRound = 4, ThreadRounds = 6;
 
     /// <summary>Tokens/s of training and the share of the GEMM peak it reaches.</summary>
     /// <param name="name">nano or smol.</param>
@@ -22,7 +22,9 @@ internal static class TrainingComparison
         using var steps = TrainingStep.Run(name, kernels, type).GetEnumerator();
         steps.MoveNext();
         List<double> rates = [], peerRates = [], peaks = [];
-        for (int round = 0; round < Rounds; round++)
+        // Minutes a round at the larger size.
+        int rounds = name == "smol" ? 2 : 3;
+        for (int round = 0; round < rounds; round++)
         {
             double? theirs = script is null ? null : peer?.TokensPerSecond(script, name, $"{threads}", $"{StepsPerRound}");
             if (theirs is { } rate) peerRates.Add(rate);
@@ -44,7 +46,7 @@ internal static class TrainingComparison
         ours.MoveNext();
         alone.MoveNext();
         List<double> rates = [], single = [];
-        for (int round = 0; round < 2 * Rounds; round++)
+        for (int round = 0; round < ThreadRounds; round++)
         {
             rates.Add(Median(ours, 2));
             single.Add(Median(alone, 2));
