@@ -91,8 +91,8 @@ internal sealed unsafe partial class Gemm : IDisposable
     /// <param name="packed">Overwritten.</param>
     public void Pack(int n, int k, StridedMatrix b, PackedPanels packed)
     {
-        // The bfloat16 kernel packs in its own way, at each product.
-        if (UsesBf16(b.Type, b.Type)) return;
+        // The bfloat16 kernel packs in its own way, at each product, and takes them all; oneDNN may leave some.
+        if (UsesBf16(b.Type, b.Type) && _bf16 is not null) return;
         var product = new Product(0, n, k, default, b, default, null, false);
         float* panels = packed.Reserve(n, k);
         if (Vector512.IsHardwareAccelerated) Pack<MicroKernel512>(product, 0, n, 0, k, panels);

@@ -5,6 +5,31 @@ namespace Finery.Tests.Tensors.Cpu.Bf16;
 
 public unsafe class OneDnnTests : OpTest
 {
+    [Fact]
+    public Task A_head_of_several_chunks_trains_with_what_the_library_leaves_to_us()
+    {
+        using (var library = OneDnn.Load(out string? reason)) Assert.SkipWhen(library is null, reason ?? "");
+        return Alone.Run(typeof(OneDnnTests), () =>
+        {
+            const int Tokens = 600, Width = 16, Vocabulary = 40;
+            var (x, weight, tokenWeights) = (As(DType.BF16, Normal(1, Tokens, Width)), As(DType.BF16, Normal(2, Vocabulary, Width)), Zeros(Tokens));
+            tokenWeights.Floats.Fill(1f / Tokens);
+            var targets = Integers([.. Enumerable.Range(0, Tokens).Select(i => i % Vocabulary)]);
+            (Tensor Losses, Tensor Dx, Tensor DWeight) Train()
+            {
+                var (losses, dx, dWeight) = (Poisoned(Tokens), Poisoned(Tokens, Width), Zeros(Vocabulary, Width));
+                Create("cpu2").LinearCrossEntropyForwardBackward(x, weight, targets, tokenWeights, losses, dx, dWeight);
+                return (losses, dx, dWeight);
+            }
+            var expected = Train();
+            Environment.SetEnvironmentVariable(OneDnn.Variable, "1");
+            var actual = Train();
+            AssertClose(expected.Losses, actual.Losses, 1e-2);
+            AssertClose(expected.Dx, actual.Dx, 1e-2);
+            AssertClose(expected.DWeight, actual.DWeight, 1e-2);
+        });
+    }
+
     [Theory]
     [InlineData(DType.F32, 1, 1, 1)]
     [InlineData(DType.F32, 7, 33, 65)]
