@@ -18,7 +18,7 @@ public sealed class Tokenizer
     private readonly MergeTable _merges;
     private readonly AddedToken[] _addedLongestFirst;
     private readonly SearchValues<char> _plainStarts, _allStarts;
-    private readonly ConcurrentBag<ChunkEncoder> _encoders = [];
+    private readonly ConcurrentBag<TextEncoder> _encoders = [];
     private readonly Lazy<string> _fingerprint;
 
     internal Tokenizer(TokenizerModel model)
@@ -130,7 +130,7 @@ public sealed class Tokenizer
     /// list and this tokenizer's buffers have grown.</summary>
     public void Encode(ReadOnlySpan<char> text, List<int> destination, bool allowSpecial = false)
     {
-        if (!_encoders.TryTake(out ChunkEncoder? encoder)) encoder = new ChunkEncoder(_merges, Pattern);
+        if (!_encoders.TryTake(out TextEncoder? encoder)) encoder = new BpeEncoder(_merges, Pattern);
         SearchValues<char> starts = allowSpecial ? _allStarts : _plainStarts;
         int from = 0, at = 0;
         while (at < text.Length && text[at..].IndexOfAny(starts) is >= 0 and int offset)
@@ -142,12 +142,20 @@ public sealed class Tokenizer
                 at++;
                 continue;
             }
-            encoder.Encode(text[from..at], destination);
+            EncodePlain(encoder, text[from..at], destination);
             destination.Add(added.Id);
             from = at += added.Content.Length;
         }
-        encoder.Encode(text[from..], destination);
+        EncodePlain(encoder, text[from..], destination);
         _encoders.Add(encoder);
+    }
+
+    private static void EncodePlain(TextEncoder encoder, ReadOnlySpan<char> text, List<int> destination)
+    {
+        if (text.IsEmpty) return;
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        encoder.Encode(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), destination);
+        ArrayPool<byte>.Shared.Return(utf8);
     }
 
     /// <summary>Text of <paramref name="ids"/>; bytes that are not UTF-8 become U+FFFD.</summary>

@@ -1,32 +1,27 @@
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Finery.Data.Tokenizers;
 
-/// <summary>The working state of one thread's encoding: buffers and a cache of chunks seen. Results never depend on it.</summary>
-internal sealed class ChunkEncoder(MergeTable merges, SplitPattern pattern)
+/// <summary>Byte-level BPE with a split that has a scanner: buffers and a cache of chunks seen. Results never depend on
+/// them.</summary>
+internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : TextEncoder
 {
     private const int CacheSlots = 1 << 14, LongestCached = 64, LongestScanned = 96;
 
     private readonly Cached[] _cache = new Cached[CacheSlots];
-    private byte[] _utf8 = new byte[4096];
 
-    /// <summary>Appends the ids of text in which no added token is to be found.</summary>
-    public void Encode(ReadOnlySpan<char> text, List<int> destination)
+    /// <inheritdoc/>
+    public override void Encode(ReadOnlySpan<byte> utf8, List<int> destination)
     {
-        if (text.IsEmpty) return;
-        int size = Encoding.UTF8.GetByteCount(text);
-        if (size > _utf8.Length) _utf8 = new byte[Math.Max(size, (int)Math.Min(Array.MaxLength, 2L * _utf8.Length))];
-        ReadOnlySpan<byte> utf8 = _utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, _utf8));
         for (int start = 0, end; start < utf8.Length; start = end)
         {
             end = PreTokenizer.ChunkEnd(utf8, start, pattern);
             EncodeChunk(utf8[start..end], destination);
         }
-        if (_utf8.Length > 1 << 24) _utf8 = new byte[4096]; // one huge document must not pin its size for ever
     }
 
-    private void EncodeChunk(ReadOnlySpan<byte> chunk, List<int> destination)
+    /// <summary>Appends the ids of one chunk.</summary>
+    public void EncodeChunk(ReadOnlySpan<byte> chunk, List<int> destination)
     {
         if (chunk.Length == 1)
         {
