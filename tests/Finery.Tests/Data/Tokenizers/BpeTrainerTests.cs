@@ -108,7 +108,7 @@ public class BpeTrainerTests
     {
         Assert.Throws<InvalidDataException>(() => new BpeTrainer().Train([]));
         Assert.Throws<InvalidDataException>(() => new BpeTrainer().Train([""]));
-        Assert.Throws<InvalidDataException>(() => new BpeTrainer { MaxDistinctChunks = 2 }.Train(["a b c d"]));
+        Assert.Throws<InvalidDataException>(() => new BpeTrainer { MaxMemory = 100 }.Train(["a b c d"]));
         Assert.Contains("261", Assert.Throws<ArgumentException>(() => new BpeTrainer { VocabSize = 260 }.Train(["a"])).Message);
         Assert.Throws<ArgumentException>(() => new BpeTrainer { SpecialTokens = ["<a>", "<a>"] }.Train(["a"]));
         Assert.Throws<IOException>(() => new BpeTrainer()
