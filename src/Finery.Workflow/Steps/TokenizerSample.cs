@@ -20,8 +20,8 @@ public sealed class TokenizerSample
     public void Add(Document document)
     {
         var priority = (StableHash.Of(document.Id), _order++);
-        if (_kept.Count < Documents) _kept.Enqueue(TextOf(document), priority);
-        else if (_kept.TryPeek(out _, out var largest) && priority.CompareTo(largest) < 0) _kept.DequeueEnqueue(TextOf(document), priority);
+        if (_kept.Count < Documents) _kept.Enqueue(TextOf(document, MaxChars), priority);
+        else if (_kept.TryPeek(out _, out var largest) && priority.CompareTo(largest) < 0) _kept.DequeueEnqueue(TextOf(document, MaxChars), priority);
     }
 
     /// <summary>The sample, in an order of its own.</summary>
@@ -29,10 +29,10 @@ public sealed class TokenizerSample
 
     /// <summary>A document with what its metadata says of <c>language</c> and <c>domain</c>, or the host of its
     /// <c>url</c>.</summary>
-    public static ReportText TextOf(Document document)
+    public static ReportText TextOf(Document document, int maxChars = int.MaxValue)
     {
         string text = document.Text;
-        if (text.Length > MaxChars) text = text[..(char.IsHighSurrogate(text[MaxChars - 1]) ? MaxChars - 1 : MaxChars)];
+        if (text.Length > maxChars) text = text[..(char.IsHighSurrogate(text[maxChars - 1]) ? maxChars - 1 : maxChars)];
         string? domain = Metadata("domain")
             ?? (Uri.TryCreate(Metadata("url"), UriKind.Absolute, out var url) && url.Host.Length > 0 ? url.Host : null);
         return new ReportText(text, Metadata("language"), domain);

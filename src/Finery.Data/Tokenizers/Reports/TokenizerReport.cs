@@ -16,7 +16,7 @@ public readonly record struct ReportText(string Text, string? Language = null, s
 public readonly record struct TokenFigure(int Id, string Text, long Figure);
 
 /// <summary>How texts of one kind are encoded.</summary>
-/// <param name="Name">The language or domain; empty where it is not known.</param>
+/// <param name="Name">The language or domain, or <c>(unknown)</c>.</param>
 /// <param name="Texts">Texts of that kind.</param>
 /// <param name="Bytes">Their UTF-8 bytes.</param>
 /// <param name="Words">Their word-like chunks: those of the Llama-3 split that hold a letter.</param>
@@ -53,6 +53,7 @@ public sealed record TokenizerReport(
     IReadOnlyList<TokenizerFigures> Tokenizers, int EqualTexts)
 {
     private const int Examples = 20, MostGroups = 100;
+    private const string Unknown = "(unknown)";
 
     /// <summary>Encodes every text with every tokenizer.</summary>
     public static TokenizerReport Measure(IEnumerable<ReportText> texts, params IReadOnlyList<Tokenizer> tokenizers)
@@ -86,12 +87,23 @@ public sealed record TokenizerReport(
 
     /// <summary>The tokens of most bytes, ties by smaller id.</summary>
     public static IReadOnlyList<TokenFigure> Longest(Tokenizer tokenizer, int count) =>
-        [.. Enumerable.Range(0, tokenizer.VocabSize).Where(id => !tokenizer.IsSpecial(id))
-            .OrderByDescending(tokenizer.ByteLength).ThenBy(id => id).Take(count)
-            .Select(id => new TokenFigure(id, tokenizer.TokenText(id), tokenizer.ByteLength(id)))];
+        [.. OrdinaryIds(tokenizer).OrderByDescending(tokenizer.ByteLength).ThenBy(id => id).Take(count).Select(id => new TokenFigure(id, tokenizer.TokenText(id), tokenizer.ByteLength(id)))];
+
+    /// <summary>How many tokens, control tokens aside, stand for the same bytes in both vocabularies.</summary>
+    public static int SharedTokens(Tokenizer first, Tokenizer second)
+    {
+        var tokens = OrdinaryIds(first).Select(id => Encoding.Latin1.GetString(first.TokenBytes(id))).ToHashSet(StringComparer.Ordinal);
+        return OrdinaryIds(second).Select(id => Encoding.Latin1.GetString(second.TokenBytes(id))).Distinct(StringComparer.Ordinal)
+            .Count(tokens.Contains);
+    }
+
+    /// <summary>Ids that are tokens and no control tokens.</summary>
+    private static IEnumerable<int> OrdinaryIds(Tokenizer tokenizer) =>
+        Enumerable.Range(0, tokenizer.VocabSize).Where(id => !tokenizer.IsSpecial(id));
 
     /// <summary>As JSON, with snake_case names.</summary>
-    /// <param name="names">What to call the tokenizers.</param>
+    /// <param name="names">What to call the tokenizers, with which the names of their figures begin; <c>tokenizer</c> for the one
+    /// whose figures need no such mark.</param>
     public JsonObject ToJson(params IReadOnlyList<string> names)
     {
         var json = GroupJson(Total, names);
@@ -126,7 +138,7 @@ public sealed record TokenizerReport(
         };
         for (int i = 0; i < names.Count; i++)
         {
-            string prefix = i == 0 ? "" : names[i] + "_";
+            string prefix = names[i] == "tokenizer" ? "" : names[i] + "_";
             json[prefix + "tokens"] = group.Tokens[i];
             json[prefix + "bytes_per_token"] = Round(group.BytesPerToken(i));
             json[prefix + "tokens_per_word"] = Round(group.TokensPerWord(i));
@@ -146,10 +158,10 @@ public sealed record TokenizerReport(
 
     private static TokenizerFigures FiguresOf(Tokenizer tokenizer, bool[] used, long[] special)
     {
-        var learned = Enumerable.Range(0, tokenizer.VocabSize).Where(id => !tokenizer.IsSpecial(id) && tokenizer.ByteLength(id) > 1);
+        var learned = OrdinaryIds(tokenizer).Where(id => tokenizer.ByteLength(id) > 1).ToList();
         var unused = learned.Where(id => !used[id]).ToList();
         return new TokenizerFigures(
-            tokenizer.VocabSize, tokenizer.Fingerprint, Longest(tokenizer, Examples), learned.Count(), unused.Count,
+            tokenizer.VocabSize, tokenizer.Fingerprint, Longest(tokenizer, Examples), learned.Count, unused.Count,
             [.. unused.Take(Examples).Select(id => new TokenFigure(id, tokenizer.TokenText(id), 0))],
             [.. tokenizer.SpecialTokens.Select((token, i) => new TokenFigure(token.Id, token.Content, special[i]))]);
     }
@@ -177,11 +189,11 @@ public sealed record TokenizerReport(
 
     private static Sum Of(Dictionary<string, Sum> groups, string? name, int tokenizers)
     {
-        if (!groups.TryGetValue(name ?? "", out var sum)) groups[name ?? ""] = sum = new Sum(name ?? "", tokenizers);
+        if (!groups.TryGetValue(name ?? Unknown, out var sum)) groups[name ?? Unknown] = sum = new Sum(name ?? Unknown, tokenizers);
         return sum;
     }
 
-    private static IReadOnlyList<GroupFigures> Groups(Dictionary<string, Sum> groups) => groups.Keys.All(name => name.Length == 0)
+    private static IReadOnlyList<GroupFigures> Groups(Dictionary<string, Sum> groups) => groups.Keys.All(name => name == Unknown)
         ? []
         : [.. groups.Values.Select(sum => sum.Figures()).OrderByDescending(group => group.Bytes)
             .ThenBy(group => group.Name, StringComparer.Ordinal).Take(MostGroups)];

@@ -205,15 +205,28 @@ internal sealed class ChunkCounts
             int length = Encoding.UTF8.GetByteCount(text);
             if (length > _utf8.Length) _utf8 = new byte[Math.Max(length, Math.Min(2L * _utf8.Length, Array.MaxLength))];
             ReadOnlySpan<byte> utf8 = _utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, _utf8));
+            switch (total._pattern)
+            {
+                case SplitPattern.Gpt2: Count(utf8, new Gpt2Scanner(singleNumbers: false)); break;
+                case SplitPattern.SmolLm: Count(utf8, new Gpt2Scanner(singleNumbers: true)); break;
+                case SplitPattern.Qwen2: Count(utf8, new Llama3Scanner(mostDigits: 1)); break;
+                case SplitPattern.Nanochat: Count(utf8, new Llama3Scanner(mostDigits: 2)); break;
+                default: Count(utf8, new Llama3Scanner(mostDigits: 3)); break;
+            }
+            return length;
+        }
+
+        private void Count<TScanner>(ReadOnlySpan<byte> utf8, TScanner scanner)
+            where TScanner : struct, IScanner
+        {
             for (int start = 0, end; start < utf8.Length; start = end)
             {
-                end = PreTokenizer.ChunkEnd(utf8, start, total._pattern);
+                end = scanner.ChunkEnd(utf8, start);
                 var chunk = utf8[start..end];
                 _chunks++;
                 _table.Add(chunk, ChunkTable.HashOf(chunk), 1);
                 if (_table.Count >= LocalChunks || _table.Bytes >= LocalBytes) Flush();
             }
-            return length;
         }
 
         /// <summary>Moves what was counted to the shared tables, each locked once.</summary>

@@ -23,7 +23,7 @@ internal sealed class PairMerger
     private readonly int _maxLength, _firstByte;
 
     private readonly int[] _words;
-    private readonly PairTable _pairs = new();
+    private readonly PairCounts _pairs = new();
     private readonly WordLists _lists = new();
     private readonly PairHeap _heap = new();
     private readonly Neighbours _left = new(), _right = new();
@@ -166,7 +166,7 @@ internal sealed class PairMerger
         {
             ref var counted = ref pairs[i];
             if (counted.Words == 0) continue;
-            ulong key = PairTable.Key((i >> 8) + first, (i & 255) + first);
+            ulong key = PairCounts.Key((i >> 8) + first, (i & 255) + first);
             ref var pair = ref _pairs.FindOrAdd(key);
             (pair.Count, pair.Words) = (counted.Count, counted.Words);
             pair.List = counted.Words == 1 ? counted.Last : _lists.Allocate(counted.Words);
@@ -233,7 +233,7 @@ internal sealed class PairMerger
     private void Gain(int left, int right, ref Neighbours.Neighbour neighbour, long minFrequency)
     {
         if ((long)_byteLengths[left] + _byteLengths[right] >= _maxLength) return;
-        ulong key = PairTable.Key(left, right);
+        ulong key = PairCounts.Key(left, right);
         ref var pair = ref _pairs.FindOrAdd(key);
         pair.Count += neighbour.Count;
         int before = pair.Words;
@@ -261,7 +261,7 @@ internal sealed class PairMerger
 
     private void Lose(int left, int right, long count)
     {
-        ref var pair = ref _pairs.Find(PairTable.Key(left, right));
+        ref var pair = ref _pairs.Find(PairCounts.Key(left, right));
         if (Unsafe.IsNullRef(ref pair) || (pair.Count -= count) > 0) return;
         if (pair.Words > 1) _lists.Free(pair.List, pair.Words);
         _pairs.Remove(ref pair);

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Finery.Data.Tokenizers;
 
 /// <summary>Lists of words, of fixed length each, in few large arrays: blocks in steps of about a third, reused when freed. No
-/// block for a list of one: see <see cref="PairTable.Pair"/>.</summary>
+/// block for a list of one: see <see cref="PairCounts.Pair"/>.</summary>
 internal sealed class WordLists
 {
     private const int PageBits = 20, PageSize = 1 << PageBits, MostPages = 1 << (31 - PageBits), None = -1;

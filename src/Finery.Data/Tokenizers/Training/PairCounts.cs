@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Finery.Data.Tokenizers;
 
 /// <summary>Adjacent pairs of ids with their counts and the words they occur in: open addressing, entries in place.</summary>
-internal sealed class PairTable
+internal sealed class PairCounts
 {
     private Pair[] _slots;
     private int _shift;
 
-    public PairTable(int bits = 16)
+    public PairCounts(int bits = 16)
     {
         _slots = new Pair[1 << bits];
         _shift = 64 - bits;
