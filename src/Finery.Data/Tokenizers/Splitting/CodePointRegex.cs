@@ -65,7 +65,7 @@ internal sealed partial class CodePointRegex
     }
 
     /// <summary>Steps allowed: those of known patterns take about ten per byte.</summary>
-    private static long StepsFor(int bytes) => 100_000 + 1000L * bytes;
+    private static long StepsFor(int bytes) => 1_000_000 + 250L * bytes;
 
     /// <summary>Bytes of the code point at a place; 1 at the end, so that a scan always moves on.</summary>
     private static int LengthAt(ReadOnlySpan<byte> utf8, int at)
