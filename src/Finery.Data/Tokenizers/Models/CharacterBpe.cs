@@ -33,6 +33,9 @@ internal sealed class CharacterBpe : ChunkModel
 {
     private const int None = -1;
 
+    /// <summary>Bytes in a prefix or suffix at most: the prefix is put before every character.</summary>
+    private const int LongestAffix = 256;
+
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _ids;
     private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges = [];
     private readonly CharacterBpeOptions _options;
@@ -42,7 +45,8 @@ internal sealed class CharacterBpe : ChunkModel
     /// <param name="tokens">The tokens by id; null where an id is not in use.</param>
     /// <param name="merges">Pairs of ids, lowest rank first.</param>
     /// <param name="options">What else the model does.</param>
-    /// <exception cref="InvalidDataException">An id is not in the vocabulary, or neither is what a merge makes.</exception>
+    /// <exception cref="InvalidDataException">An id, or what a merge makes, is not in the vocabulary.</exception>
+    /// <exception cref="NotSupportedException">The prefix or suffix is longer than 256 bytes.</exception>
     public CharacterBpe(string?[] tokens, (int Left, int Right)[] merges, CharacterBpeOptions options)
     {
         if (options.UnknownId is { } unknown && (unknown < 0 || unknown >= tokens.Length))
@@ -50,6 +54,8 @@ internal sealed class CharacterBpe : ChunkModel
         _options = options;
         _prefix = Encoding.UTF8.GetBytes(options.ContinuingSubwordPrefix ?? "");
         _suffix = Encoding.UTF8.GetBytes(options.EndOfWordSuffix ?? "");
+        if (Math.Max(_prefix.Length, _suffix.Length) is > LongestAffix and var length)
+            throw new NotSupportedException($"A continuing prefix or end-of-word suffix of {length:N0} bytes; the most is {LongestAffix}.");
         var ids = new Dictionary<byte[], int>(tokens.Length, ByteComparer.Instance);
         for (int id = 0; id < tokens.Length; id++)
         {

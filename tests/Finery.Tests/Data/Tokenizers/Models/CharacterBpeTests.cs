@@ -120,6 +120,7 @@ public class CharacterBpeTests
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(UnkAB, [(1, 3)], new()));
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(["a", null, "b"], [(0, 1)], new()));
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(UnkAB, [], new() { UnknownId = 3 }));
+        Assert.Throws<NotSupportedException>(() => new CharacterBpe(UnkAB, [], new() { EndOfWordSuffix = new string('w', 257) }));
     }
 
     private static CharacterBpe Model(string tokens, string merges, CharacterBpeOptions options)

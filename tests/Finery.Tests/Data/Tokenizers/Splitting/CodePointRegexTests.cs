@@ -98,7 +98,7 @@ public class CodePointRegexTests
             var expected = new Regex(dotNet, RegexOptions.CultureInvariant);
             var actual = CodePointRegex.Parse(ours);
             var random = new Random(7);
-            for (int round = 0; round < 3000; round++)
+            for (int round = 0; round < 2000; round++)
             {
                 // .NET's IgnoreCase has no long s, and its Kelvin sign is no K
                 string text = RandomUnicode.NextInPlane(random, random.Next(30)).Replace("ſ", "", StringComparison.Ordinal);
@@ -111,7 +111,7 @@ public class CodePointRegexTests
     public void Random_expressions_find_from_every_place_what_they_mean()
     {
         var random = new Random(13);
-        for (int round = 0; round < 10_000; round++)
+        for (int round = 0; round < 5000; round++)
         {
             OracleRegex expected = OracleRegex.Random(random, 3);
             var actual = CodePointRegex.Parse(expected.Pattern);
@@ -122,7 +122,7 @@ public class CodePointRegexTests
                 {
                     bool found = actual.TryMatch(Encoding.UTF8.GetBytes(text), from, out int start, out int end);
                     (int Start, int End)? theirs = expected.Find(text, from), ours = found ? (start, end) : null;
-                    Assert.True(theirs == ours, $"/{expected.Pattern}/ on \"{text}\" from {from}: expected {theirs}, got {ours}");
+                    if (theirs != ours) Assert.Fail($"/{expected.Pattern}/ on \"{text}\" from {from}: expected {theirs}, got {ours}");
                 }
             }
         }

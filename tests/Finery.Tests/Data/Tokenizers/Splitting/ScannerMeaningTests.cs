@@ -39,8 +39,9 @@ public class ScannerMeaningTests
             byte[] utf8 = Encoding.UTF8.GetBytes(text);
             string expected = string.Join('|', meaning.Matches(utf8).Select(match => $"{match.Start}-{match.End}"));
             int at = 0;
-            string actual = string.Join('|', PreTokenizer.Split(text, pattern).Select(chunk => $"{at}-{at += Encoding.UTF8.GetByteCount(chunk)}"));
-            Assert.True(expected == actual, $"{Escaped(text)}: expected {expected}, got {actual}");
+            string actual = string.Join('|',
+                PreTokenizer.Split(text, pattern).Select(chunk => $"{at}-{at += Encoding.UTF8.GetByteCount(chunk)}"));
+            if (expected != actual) Assert.Fail($"{Escaped(text)}: expected {expected}, got {actual}");
         }
     }
 
