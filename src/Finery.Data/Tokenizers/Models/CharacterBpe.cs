@@ -55,14 +55,16 @@ internal sealed class CharacterBpe : ChunkModel
         _prefix = Encoding.UTF8.GetBytes(options.ContinuingSubwordPrefix ?? "");
         _suffix = Encoding.UTF8.GetBytes(options.EndOfWordSuffix ?? "");
         if (Math.Max(_prefix.Length, _suffix.Length) is > LongestAffix and var length)
-            throw new NotSupportedException($"A continuing prefix or end-of-word suffix of {length:N0} bytes; the most is {LongestAffix}.");
+            throw new NotSupportedException(
+                $"A continuing prefix or end-of-word suffix of {length:N0} bytes; the most is {LongestAffix}.");
         var ids = new Dictionary<byte[], int>(tokens.Length, ByteComparer.Instance);
         for (int id = 0; id < tokens.Length; id++)
         {
             if (tokens[id] is { } token) ids[Encoding.UTF8.GetBytes(token)] = id;
         }
         _ids = ids.GetAlternateLookup<ReadOnlySpan<byte>>();
-        for (int b = 0; b < 256; b++) _byteIds[b] = _ids.TryGetValue(Encoding.ASCII.GetBytes($"<0x{b:X2}>"), out int id) ? id : None;
+        for (int b = 0; b < 256; b++)
+            _byteIds[b] = _ids.TryGetValue(Encoding.ASCII.GetBytes($"<0x{b:X2}>"), out int id) ? id : None;
         for (int rank = 0; rank < merges.Length; rank++) _merges[merges[rank]] = (rank, Merged(tokens, merges[rank], rank));
     }
 
@@ -100,7 +102,8 @@ internal sealed class CharacterBpe : ChunkModel
         return _ids.TryGetValue(text, out int id)
             ? id
             : throw new InvalidDataException(
-                $"Merge {rank}, \"{left}\" + \"{right}\", makes \"{Encoding.UTF8.GetString(text)}\", which is not in the vocabulary.");
+                $"Merge {rank}, \"{left}\" + \"{right}\", makes \"{Encoding.UTF8.GetString(text)}\", " +
+                "which is not in the vocabulary.");
     }
 
     /// <summary>The ids of the chunk's characters before any merge.</summary>
@@ -111,7 +114,8 @@ internal sealed class CharacterBpe : ChunkModel
         for (int at = 0, length; at < chunk.Length; at += length)
         {
             Rune.DecodeFromUtf8(chunk[at..], out _, out length);
-            ReadOnlySpan<byte> text = Spell(chunk.Slice(at, length), isFirst: at == 0, isLast: at + length == chunk.Length, spelling);
+            bool isLast = at + length == chunk.Length;
+            ReadOnlySpan<byte> text = Spell(chunk.Slice(at, length), isFirst: at == 0, isLast, spelling);
             if (_ids.TryGetValue(text, out int id))
             {
                 if (pendingUnknown) symbols.Add(_options.UnknownId!.Value);
@@ -151,7 +155,7 @@ internal sealed class CharacterBpe : ChunkModel
         return true;
     }
 
-    /// <summary>A heap of (rank, position) over a linked list; an entry whose pair has another rank by now is passed over.</summary>
+    /// <summary>A heap of (rank, position) over a linked list; an entry whose pair has changed is passed over.</summary>
     private void Merge(List<int> ids, List<int> destination)
     {
         int count = ids.Count;
@@ -166,7 +170,7 @@ internal sealed class CharacterBpe : ChunkModel
                 ref Symbol left = ref symbols[at];
                 if (left.Id == None || left.Next >= count) continue;
                 ref Symbol right = ref symbols[left.Next];
-                if (!_merges.TryGetValue((left.Id, right.Id), out var merge) || merge.Rank != (int)(priority >> 32)) continue;
+                if (!_merges.TryGetValue((left.Id, right.Id), out var merge) || merge.Rank != priority >> 32) continue;
                 left.Id = merge.Id;
                 right.Id = None;
                 left.Next = right.Next;

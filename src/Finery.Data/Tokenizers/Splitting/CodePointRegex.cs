@@ -99,5 +99,6 @@ internal sealed partial class CodePointRegex
     private InvalidDataException TooLong() => new($"The pattern \"{_pattern}\" takes too long on this text: simplify its repeats.");
 
     private InvalidDataException TooDeep() =>
-        new($"The pattern \"{_pattern}\" needs more than {Backtracking.MostEntries:N0} places to return to on this text: simplify its repeats.");
+        new($"The pattern \"{_pattern}\" needs more than {Backtracking.MostEntries:N0} places to return to on this text: " +
+            "simplify its repeats.");
 }

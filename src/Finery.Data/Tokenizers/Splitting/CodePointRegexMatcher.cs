@@ -53,7 +53,8 @@ internal sealed partial class CodePointRegex
                     break;
                 case RegexOp.LazyRepeat:
                     matched = step.Set!.TakeRun(text, ref at, step.Least) == step.Least;
-                    if (matched && step.Most > step.Least && !stack.Push(Return.Grow, pc, at, step.Most - step.Least)) throw TooDeep();
+                    if (!matched || step.Most == step.Least) break;
+                    if (!stack.Push(Return.Grow, pc, at, step.Most - step.Least)) throw TooDeep();
                     break;
                 case RegexOp.Branch:
                     if (step.Set is not null && !step.Set.IsAt(text, at))

@@ -122,7 +122,8 @@ public class CodePointRegexTests
                 {
                     bool found = actual.TryMatch(Encoding.UTF8.GetBytes(text), from, out int start, out int end);
                     (int Start, int End)? theirs = expected.Find(text, from), ours = found ? (start, end) : null;
-                    if (theirs != ours) Assert.Fail($"/{expected.Pattern}/ on \"{text}\" from {from}: expected {theirs}, got {ours}");
+                    if (theirs == ours) continue;
+                    Assert.Fail($"/{expected.Pattern}/ on \"{text}\" from {from}: expected {theirs}, got {ours}");
                 }
             }
         }
@@ -180,10 +181,10 @@ public class CodePointRegexTests
         foreach (string pattern in new[]
         {
             new string('(', 100_000), new string('(', 5000), new string('[', 5000), "a" + new string('*', 5000),
-            new string('a', 10_000), nested, "(?:(?:(?:){1000}){1000}){1000}", "((a*)*)*" + new string('(', 200) + new string(')', 200),
+            new string('a', 10_000), nested, "(?:(?:(?:){1000}){1000}){1000}", new string('(', 200) + new string(')', 200),
         })
         {
-            Assert.ThrowsAny<Exception>(() => CodePointRegex.Parse(pattern) is null);
+            Assert.Throws<NotSupportedException>(() => CodePointRegex.Parse(pattern));
         }
     }
 
@@ -195,7 +196,7 @@ public class CodePointRegexTests
         string text = RandomUnicode.Next(random, 20);
         for (int round = 0; round < 20_000; round++)
         {
-            string pattern = string.Concat(Enumerable.Range(0, random.Next(1, 16)).Select(_ => Alphabet[random.Next(Alphabet.Length)]));
+            string pattern = new([.. random.GetItems<char>(Alphabet, random.Next(1, 16))]);
             try
             {
                 CodePointRegex.Parse(pattern).Matches(Encoding.UTF8.GetBytes(text));
@@ -211,9 +212,12 @@ public class CodePointRegexTests
     [InlineData("(?:a*)*b")]
     [InlineData("(?:aa|aa)*b")]
     [InlineData("(?:a?){40}a{40}b")]
-    public void Expressions_that_explode_end_in_an_error(string pattern) =>
-        Assert.Contains("takes too long", Assert.Throws<InvalidDataException>(
-            () => CodePointRegex.Parse(pattern).Matches(Encoding.UTF8.GetBytes(new string('a', 100)))).Message, StringComparison.Ordinal);
+    public void Expressions_that_explode_end_in_an_error(string pattern)
+    {
+        byte[] text = Encoding.UTF8.GetBytes(new string('a', 100));
+        var error = Assert.Throws<InvalidDataException>(() => CodePointRegex.Parse(pattern).Matches(text));
+        Assert.Contains("takes too long", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_megabyte_of_one_character_is_split_at_once()

@@ -16,7 +16,8 @@ internal sealed record OracleRegex(string Pattern, Func<string, int, IEnumerable
 
     public static OracleRegex Random(Random random, int depth)
     {
-        OracleRegex[] alternatives = [.. Enumerable.Range(0, random.Next(4) == 0 ? random.Next(2, 4) : 1).Select(_ => RandomSequence(random, depth))];
+        int count = random.Next(4) == 0 ? random.Next(2, 4) : 1;
+        OracleRegex[] alternatives = [.. Enumerable.Range(0, count).Select(_ => RandomSequence(random, depth))];
         return new(string.Join('|', alternatives.Select(one => one.Pattern)),
             (text, at) => alternatives.SelectMany(one => one.Ends(text, at)).Distinct());
     }
@@ -43,7 +44,7 @@ internal sealed record OracleRegex(string Pattern, Func<string, int, IEnumerable
         int greed = random.Next(3);
         var repeat = new OracleRegex(body.Pattern + mark + (greed == 0 ? "" : greed == 1 ? "?" : "+"),
             (text, at) => Turns(body, text, at, 0, least, most, lazy: greed == 1).Distinct());
-        return greed == 2 ? repeat with { Ends = (text, at) => Turns(body, text, at, 0, least, most, lazy: false).Take(1) } : repeat;
+        return greed < 2 ? repeat : repeat with { Ends = (text, at) => Turns(body, text, at, 0, least, most, lazy: false).Take(1) };
     }
 
     private static IEnumerable<int> Turns(OracleRegex body, string text, int at, int count, int least, int most, bool lazy)
