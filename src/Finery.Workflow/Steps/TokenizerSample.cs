@@ -4,8 +4,8 @@ using Finery.Data.Tokenizers;
 
 namespace Finery.Workflow.Steps;
 
-/// <summary>A sample of documents to measure tokenizers on: those with the smallest hash of their id, so that neither order nor
-/// language decides, and of each at most its beginning.</summary>
+/// <summary>A sample of documents to measure tokenizers on: those with the smallest hash of id and place, so that a corpus sorted
+/// by language or domain is sampled evenly, and of each at most its beginning.</summary>
 public sealed class TokenizerSample
 {
     /// <summary>Documents kept.</summary>
@@ -19,7 +19,7 @@ public sealed class TokenizerSample
     /// <summary>Considers a document.</summary>
     public void Add(Document document)
     {
-        var priority = (StableHash.Of(document.Id), _order++);
+        var priority = (StableHash.Of(document.Id, (ulong)_order), _order++); // ids may repeat
         if (_kept.Count < Documents) _kept.Enqueue(TextOf(document, MaxChars), priority);
         else if (_kept.TryPeek(out _, out var largest) && priority.CompareTo(largest) < 0) _kept.DequeueEnqueue(TextOf(document, MaxChars), priority);
     }

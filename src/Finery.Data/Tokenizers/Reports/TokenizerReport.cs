@@ -108,7 +108,7 @@ public sealed record TokenizerReport(
     {
         var json = GroupJson(Total, names);
         json.Remove("name");
-        json["same_ids"] = EqualTexts;
+        if (names.Count > 1) json["same_ids"] = EqualTexts;
         json["by_language"] = new JsonArray([.. Languages.Select(group => GroupJson(group, names))]);
         json["by_domain"] = new JsonArray([.. Domains.Select(group => GroupJson(group, names))]);
         for (int i = 0; i < names.Count; i++)

@@ -13,7 +13,7 @@ internal sealed class ChunkCounts
 {
     /// <summary>Memory of training for each distinct chunk and for each of its bytes, from measurements of the whole of it:
     /// tables, then symbols, lists of words, pairs and heap.</summary>
-    public const int MemoryPerChunk = 64, MemoryPerByte = 12;
+    public const int MemoryPerChunk = 128, MemoryPerByte = 12;
 
     /// <summary>64 M characters.</summary>
     public const int DefaultEpochBatches = 256;
