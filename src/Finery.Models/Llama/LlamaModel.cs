@@ -62,6 +62,9 @@ public sealed class LlamaModel : IDisposable
     /// weights; null where there is none.</summary>
     public GenerationConfig? Generation { get; set; }
 
+    /// <summary>Tokens that end a text, by either configuration.</summary>
+    public IReadOnlyList<int> StopIds => [.. Config.EosIds.Union(Generation?.EosIds ?? [])];
+
     /// <summary>Trainable tensors, in a fixed order.</summary>
     public IReadOnlyList<Parameter> Parameters => _weights.Parameters;
 

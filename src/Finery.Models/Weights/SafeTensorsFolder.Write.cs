@@ -29,7 +29,7 @@ public sealed partial class SafeTensorsFolder
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
         if (shards.Count == 1)
         {
-            SafeTensorsWriter.Write(single, tensors, metadata);
+            SafeTensorsWriter.WriteStreamed(single, tensors, metadata);
             File.Delete(index);
             RemoveShards(folder, []);
             return [SingleFile];
@@ -38,7 +38,7 @@ public sealed partial class SafeTensorsFolder
             $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors"))];
         // Shards of two checkpoints may have the same names: without an index a folder half written is not taken for a whole one.
         File.Delete(index);
-        for (int i = 0; i < names.Length; i++) SafeTensorsWriter.Write(Path.Combine(folder, names[i]), shards[i], metadata);
+        for (int i = 0; i < names.Length; i++) SafeTensorsWriter.WriteStreamed(Path.Combine(folder, names[i]), shards[i], metadata);
         AtomicFile.Write(index, stream => WriteIndex(stream, names, shards, total));
         File.Delete(single);
         RemoveShards(folder, names);

@@ -46,13 +46,29 @@ public sealed partial class SafeTensorsFolder : IDisposable
     /// <exception cref="InvalidDataException">The index or a shard is malformed, or they disagree.</exception>
     public static SafeTensorsFolder Open(string folder)
     {
+        string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
+        if (File.Exists(single)) return OpenFile(single);
+        return File.Exists(index) ? OpenShards(index)
+            : throw new FileNotFoundException($"No {SingleFile} or {IndexFile} in '{folder}'.", single);
+    }
+
+    /// <summary>Opens one file.</summary>
+    /// <exception cref="InvalidDataException">It is malformed.</exception>
+    public static SafeTensorsFolder OpenFile(string path) =>
+        Opened(folder => folder.Add(SafeTensorsFile.Open(path), Path.GetFileName(path)));
+
+    /// <summary>Opens every shard of an index.</summary>
+    /// <exception cref="FileNotFoundException">A shard is absent.</exception>
+    /// <exception cref="InvalidDataException">The index or a shard is malformed, or they disagree.</exception>
+    public static SafeTensorsFolder OpenShards(string index) =>
+        Opened(folder => folder.AddShards(Path.GetDirectoryName(Path.GetFullPath(index))!, index));
+
+    private static SafeTensorsFolder Opened(Action<SafeTensorsFolder> fill)
+    {
         var opened = new SafeTensorsFolder();
         try
         {
-            string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
-            if (File.Exists(single)) opened.Add(SafeTensorsFile.Open(single), SingleFile);
-            else if (File.Exists(index)) opened.AddShards(folder, index);
-            else throw new FileNotFoundException($"No {SingleFile} or {IndexFile} in '{folder}'.", single);
+            fill(opened);
             return opened;
         }
         catch
@@ -126,7 +142,7 @@ public sealed partial class SafeTensorsFolder : IDisposable
         foreach (var (tensor, shard) in map)
         {
             if (_files[shard].Entries.ContainsKey(tensor)) continue;
-            string where = _byTensor.TryGetValue(tensor, out var found) ? $"it is in {found.File}" : "no shard has it";
+            string where = _byTensor.TryGetValue(tensor, out var found) ? $"it is in {found.File}" : "no listed shard has it";
             throw new InvalidDataException($"{index}: {SafeTensorsHeader.Shown(tensor)} is not in {shard}; {where}.");
         }
         string[] unlisted = [.. _byTensor.Keys.Where(tensor => !map.ContainsKey(tensor))];

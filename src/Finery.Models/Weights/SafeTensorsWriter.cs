@@ -21,14 +21,14 @@ public static class SafeTensorsWriter
     public static void Write(
         string path, IEnumerable<NamedTensor> tensors, SafeTensorType? type = null,
         IReadOnlyDictionary<string, string>? metadata = null) =>
-        Write(path, tensors.Select(tensor => TensorSource.Of(tensor, type)), metadata);
+        WriteStreamed(path, tensors.Select(tensor => TensorSource.Of(tensor, type)), metadata);
 
     /// <summary>Writes a file atomically: elements of the largest alignment first, in the format's order of types, then by name.</summary>
     /// <param name="path">Destination; replaced if it exists.</param>
     /// <param name="tensors">Each asked for its values once, in the order of the file.</param>
     /// <param name="metadata">Written as <c>__metadata__</c> where not null.</param>
     /// <exception cref="ArgumentException">Two tensors have one name, or one has a type or size that cannot be stored.</exception>
-    public static void Write(
+    public static void WriteStreamed(
         string path, IEnumerable<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         (TensorSource Tensor, long Bytes)[] ordered =
