@@ -210,8 +210,8 @@ public static class Inspection
             number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
         JsonValue scalar when scalar.TryGetValue(out int number) =>
             number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
-        JsonValue scalar when scalar.TryGetValue(out double number) => Math.Abs(number) is >= 1 or 0 ? Quantities.Count(number)
-            : number.ToString("G4", CultureInfo.InvariantCulture),
+        JsonValue scalar when scalar.TryGetValue(out double number) => number.ToString(
+            double.IsInteger(number) && Math.Abs(number) < 1e9 ? "N0" : "G5", CultureInfo.InvariantCulture),
         JsonValue scalar when scalar.TryGetValue(out string? text) => text,
         _ => value.ToJsonString(),
     };
