@@ -108,7 +108,11 @@ public sealed partial record ModelConfig
     {
         var values = JsonText.Values(ToJson(type));
         if (file.Has("dtype")) values["dtype"] = values["torch_dtype"];
-        if (file.Has("rope_parameters")) values["rope_parameters"] = Value("rope_parameters", json => WriteScaling(json, "rope_parameters", withTheta: true));
+        if (file.Has("rope_parameters"))
+        {
+            values["rope_parameters"] =
+                Value("rope_parameters", json => WriteScaling(json, "rope_parameters", withTheta: true));
+        }
         if (file.Has("no_rope_layers")) values["no_rope_layers"] = Value("no_rope_layers", WriteNoRopeList);
         if (file.Has("layer_types"))
         {
@@ -186,7 +190,10 @@ public sealed partial record ModelConfig
     {
         string type = Find(json, "model_type") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";
         if (type is not ("llama" or "smollm3"))
-            throw new InvalidDataException($"model_type '{SafeTensorsHeader.Shown(type)}' is not supported; expected 'llama' or 'smollm3'.");
+        {
+            throw new InvalidDataException(
+                $"model_type '{SafeTensorsHeader.Shown(type)}' is not supported; expected 'llama' or 'smollm3'.");
+        }
         bool smol = type == "smollm3";
         foreach (var (key, only) in OnlySupported)
         {
@@ -194,7 +201,10 @@ public sealed partial record ModelConfig
                 throw new InvalidDataException($"{key} is {Shown(value)}; only {only} is supported.");
         }
         if (Find(json, "quantization_config") is not null)
-            throw new InvalidDataException("quantization_config: quantised weights are not supported; use the unquantised checkpoint.");
+        {
+            throw new InvalidDataException(
+                "quantization_config: quantised weights are not supported; use the unquantised checkpoint.");
+        }
         int heads = Integer(json, "num_attention_heads");
         int width = Integer(json, "hidden_size");
         int layers = Integer(json, "num_hidden_layers");
@@ -267,8 +277,11 @@ public sealed partial record ModelConfig
     private static RopeScaling? ReadScaling(JsonElement scaling, string key, JsonElement? context)
     {
         if (scaling.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{key} is not an object.");
-        if (scaling.EnumerateObject().FirstOrDefault(value => value.Value.ValueKind == JsonValueKind.Object) is { Value.ValueKind: JsonValueKind.Object } layer)
-            throw new InvalidDataException($"{key}.{SafeTensorsHeader.Shown(layer.Name)}: settings per kind of layer are not supported.");
+        foreach (var value in scaling.EnumerateObject().Where(value => value.Value.ValueKind == JsonValueKind.Object))
+        {
+            throw new InvalidDataException(
+                $"{key}.{SafeTensorsHeader.Shown(value.Name)}: settings per kind of layer are not supported.");
+        }
         CheckWhole(scaling);
         var (type, older) = (Find(scaling, "rope_type"), Find(scaling, "type"));
         string name = SafeTensorsHeader.Shown((type ?? older)?.ToString() ?? "default");

@@ -20,8 +20,14 @@ public static class InspectCommand
                 + "tokenizer.json, *.jsonl.",
         };
         var json = new Option<bool>("--json") { Description = "As JSON." };
-        var values = new Option<bool>("--values") { Description = "Look at every value of tensors: extremes, mean, deviation, non-finite ones." };
-        var length = new Option<int?>("--sequence-length") { Description = "Tokens to compute operations and memory for. Default: the model's context." };
+        var values = new Option<bool>("--values")
+        {
+            Description = "Look at every value of tensors: extremes, mean, deviation, non-finite ones.",
+        };
+        var length = new Option<int?>("--sequence-length")
+        {
+            Description = "Tokens to compute operations and memory for. Default: the model's context.",
+        };
         length.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int given) || given < 1))

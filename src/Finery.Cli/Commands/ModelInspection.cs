@@ -91,9 +91,10 @@ internal static class ModelInspection
     public static JsonObject OfWeights(SafeTensorsFolder weights, InspectSettings settings)
     {
         var metadata = new JsonObject();
-        foreach (var (key, value) in weights.Files.Values.SelectMany(file => file.Metadata).DistinctBy(pair => pair.Key)) metadata[key] = value;
+        foreach (var (key, value) in weights.Files.Values.SelectMany(file => file.Metadata)) metadata[key] = value;
         var tensors = weights.Files
-            .SelectMany(file => file.Value.Entries.OrderBy(entry => entry.Value.Begin).ThenBy(entry => entry.Key, StringComparer.Ordinal)
+            .SelectMany(file => file.Value.Entries
+                .OrderBy(entry => entry.Value.Begin).ThenBy(entry => entry.Key, StringComparer.Ordinal)
                 .Select(entry => new StoredTensor(entry.Key, entry.Value.Type, entry.Value.Shape, entry.Value.End - entry.Value.Begin,
                     () => file.Value.Map(entry.Key), weights.Files.Count > 1 ? file.Key : null)))
             .ToList();
@@ -194,7 +195,8 @@ internal static class ModelInspection
         _ => JsonValue.Create(Convert.ToInt64(value, null)),
     };
 
-    private sealed record StoredTensor(string Name, string Type, IReadOnlyList<long> Shape, long Bytes, Func<MappedBytes> Map, string? File)
+    private sealed record StoredTensor(
+        string Name, string Type, IReadOnlyList<long> Shape, long Bytes, Func<MappedBytes> Map, string? File)
     {
         public long Elements => Shape.Aggregate(1L, (product, size) => product * size);
     }

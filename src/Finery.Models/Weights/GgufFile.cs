@@ -155,7 +155,10 @@ public sealed class GgufFile : IDisposable
     private void ReadTensors(GgufReader reader, ulong count)
     {
         if (count > (ulong)((_file.Length - reader.Position) / SmallestTensor))
-            throw reader.Malformed($"the number of tensors is {count}; {_file.Length - reader.Position} bytes remain, at {SmallestTensor} or more each.");
+        {
+            throw reader.Malformed($"the number of tensors is {count}, of {SmallestTensor} bytes or more each; "
+                + $"{_file.Length - reader.Position} bytes remain.");
+        }
         long end = 0, padded = 0;
         try
         {
@@ -176,7 +179,8 @@ public sealed class GgufFile : IDisposable
         if (count == 0 ? present > 0 : present < end || present > padded)
         {
             throw reader.Malformed(
-                $"the header describes {end} bytes of data, {padded} with padding; there are {Math.Max(present, 0)}: truncated or trailing bytes.");
+                $"the header describes {end} bytes of data, {padded} with padding; there are {Math.Max(present, 0)}: "
+                + "truncated or trailing bytes.");
         }
     }
 
@@ -186,7 +190,8 @@ public sealed class GgufFile : IDisposable
         if (System.Text.Encoding.UTF8.GetByteCount(name) > MaxNameBytes)
             throw reader.Malformed($"the name {shown} of a tensor has more than {MaxNameBytes} bytes.");
         uint dimensions = reader.Number<uint>($"the number of dimensions of {shown}");
-        if (dimensions > MaxDimensions) throw reader.Malformed($"{shown} has {dimensions} dimensions; at most {MaxDimensions} are allowed.");
+        if (dimensions > MaxDimensions)
+            throw reader.Malformed($"{shown} has {dimensions} dimensions; at most {MaxDimensions} are allowed.");
         var shape = new long[dimensions];
         for (int i = shape.Length - 1; i >= 0; i--)
         {

@@ -87,7 +87,8 @@ internal sealed unsafe class GgufReader(string path, MappedBytes bytes)
         if (count > System.Array.MaxLength) throw Malformed($"{what} has {count} elements; not supported.");
         var values = new TNumber[count];
         long at = Skip(count * sizeof(TNumber), what);
-        for (int i = 0; i < values.Length; i++) values[i] = Unsafe.ReadUnaligned<TNumber>(bytes.Pointer + at + (long)i * sizeof(TNumber));
+        for (int i = 0; i < values.Length; i++)
+            values[i] = Unsafe.ReadUnaligned<TNumber>(bytes.Pointer + at + (long)i * sizeof(TNumber));
         return values;
     }
 

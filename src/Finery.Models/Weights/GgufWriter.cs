@@ -37,7 +37,8 @@ public static class GgufWriter
         long bytes = 0;
         string? fault = Encoding.UTF8.GetByteCount(tensor.Name) > GgufFile.MaxNameBytes
                 ? $"the name has more than {GgufFile.MaxNameBytes} bytes."
-            : tensor.Shape.Count > GgufFile.MaxDimensions ? $"{tensor.Shape.Count} dimensions; at most {GgufFile.MaxDimensions} are allowed."
+            : tensor.Shape.Count > GgufFile.MaxDimensions
+                ? $"{tensor.Shape.Count} dimensions; at most {GgufFile.MaxDimensions} are allowed."
             : tensor.Shape.Any(size => size < 0) ? "a dimension is negative."
             : GgufTypes.Id(tensor.Type) is null ? $"type {tensor.Type} is unknown to the format."
             : GgufTypes.Size(tensor.Type, tensor.Shape, out bytes);

@@ -82,7 +82,8 @@ public sealed unsafe class MappedFile : IDisposable
         while (destination.Length > 0)
         {
             int read = RandomAccess.Read(_file, destination, position);
-            if (read == 0) throw new InvalidDataException($"{Path}: the file ended at byte {position}; expected {destination.Length} more.");
+            if (read == 0)
+                throw new InvalidDataException($"{Path}: the file ended at byte {position}; expected {destination.Length} more.");
             position += read;
             destination = destination[read..];
         }

@@ -95,7 +95,8 @@ public sealed partial class SafeTensorsFolder : IDisposable
         var order = destinations.OrderByDescending(weight => weight.Tensor.Length);
         try
         {
-            Parallel.ForEach(Partitioner.Create(order, EnumerablePartitionerOptions.NoBuffering), weight => Read(weight.Name, weight.Tensor));
+            Parallel.ForEach(
+                Partitioner.Create(order, EnumerablePartitionerOptions.NoBuffering), weight => Read(weight.Name, weight.Tensor));
         }
         catch (AggregateException exception)
         {
@@ -116,7 +117,7 @@ public sealed partial class SafeTensorsFolder : IDisposable
     }
 
     private SafeTensorsFile Find(string name) => _byTensor.TryGetValue(name, out var found) ? found.Content
-        : throw new InvalidDataException($"no tensor named {SafeTensorsHeader.Shown(name)} in {string.Join(", ", _files.Keys.Take(Named))}.");
+        : throw new InvalidDataException($"no tensor named {SafeTensorsHeader.Shown(name)} in {List([.. _files.Keys])}.");
 
     private void Add(SafeTensorsFile file, string name)
     {

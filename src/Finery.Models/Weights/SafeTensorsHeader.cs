@@ -60,7 +60,8 @@ internal sealed class SafeTensorsHeader
             string name = json.GetString()!;
             json.Read();
             if (name == "__metadata__") ReadMetadata(ref json);
-            else if (!_entries.TryAdd(name, ReadEntry(Shown(name), ref json))) throw Malformed($"two tensors are named {Shown(name)}.");
+            else if (!_entries.TryAdd(name, ReadEntry(Shown(name), ref json)))
+                throw Malformed($"two tensors are named {Shown(name)}.");
         }
         // Only white space may follow.
         json.Read();

@@ -9,8 +9,13 @@ internal static class SmallFile
     /// <exception cref="InvalidDataException">It has more.</exception>
     public static byte[] Read(string path, long limit)
     {
-        long length = new FileInfo(path).Length;
-        return length <= limit ? File.ReadAllBytes(path)
-            : throw new InvalidDataException($"{path}: {length} bytes; at most {limit} are read.");
+        // The length of what is opened: a link's own says nothing.
+        using var file = File.OpenHandle(path);
+        long length = RandomAccess.GetLength(file);
+        if (length > limit) throw new InvalidDataException($"{path}: {length} bytes; at most {limit} are read.");
+        var bytes = new byte[length];
+        int filled = 0;
+        while (filled < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(filled), filled) is > 0 and var read) filled += read;
+        return filled == bytes.Length ? bytes : throw new InvalidDataException($"{path}: ended after {filled} of {length} bytes.");
     }
 }
