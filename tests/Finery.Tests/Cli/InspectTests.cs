@@ -46,8 +46,11 @@ public sealed class InspectTests : IDisposable
         long before = GC.GetTotalAllocatedBytes();
         Assert.Equal(405_853_388_800, (long?)Inspection.Of(_folder.Path, new())["parameters"]);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 64 << 20);
-        (Smol with { EmbeddingSize = 4096, LayerCount = 32, HeadCount = 32, KvHeadCount = 8, FeedForwardSize = 14336, TieEmbeddings = false, NoRopeInterval = 0 })
-            .Save(_folder.Path);
+        (Smol with
+        {
+            EmbeddingSize = 4096, LayerCount = 32, HeadCount = 32, KvHeadCount = 8, FeedForwardSize = 14336,
+            TieEmbeddings = false, NoRopeInterval = 0,
+        }).Save(_folder.Path);
         Assert.Equal(5.79129e10, (double)Inspection.Of(_folder.Path, new(SequenceLength: 8192))["flops_per_token"]!["training_full"]!, 1e5);
     }
 
@@ -97,11 +100,15 @@ public sealed class InspectTests : IDisposable
         var tensor = _arena.Floats("t", 2, 3);
         for (int i = 0; i < 6; i++) tensor.Floats[i] = i;
         GgufWriter.Write(_folder["x.gguf"],
-            [new("general.architecture", "llama"), new("tokenizer.ggml.tokens", (string[])[.. Enumerable.Range(0, 1000).Select(i => $"t{i}")]), new("f", 0.5f), new("few", (int[])[1, 2])],
+            [
+                new("general.architecture", "llama"), new("f", 0.5f), new("few", (int[])[1, 2]),
+                new("tokenizer.ggml.tokens", (string[])[.. Enumerable.Range(0, 1000).Select(i => $"t{i}")]),
+            ],
             [TensorSource.Of(new("t", tensor))]);
         var facts = Inspection.Of(_folder["x.gguf"], new(Values: true));
         Assert.Equal(("gguf", "llama"), ((string?)facts["kind"], (string?)facts["values"]!["general.architecture"]));
-        Assert.Equal((1000, 8), ((int?)facts["values"]!["tokenizer.ggml.tokens"]!["count"], facts["values"]!["tokenizer.ggml.tokens"]!["first"]!.AsArray().Count));
+        var tokens = facts["values"]!["tokenizer.ggml.tokens"]!;
+        Assert.Equal((1000, 8), ((int?)tokens["count"], tokens["first"]!.AsArray().Count));
         var row = Assert.Single(facts["tensors"]!.AsArray())!;
         Assert.Equal([2, 3], row["shape"]!.AsArray().Select(size => (long)size!));
         Assert.Equal(2.5, (double?)row["mean"]);

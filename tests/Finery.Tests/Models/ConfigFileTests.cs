@@ -133,13 +133,16 @@ public sealed class ConfigFileTests : IDisposable
         Assert.Equal((1_235_814_400, 500_000.0, SafeTensorType.BF16), (small.ParameterCount, small.RopeTheta, small.StoredType));
         Assert.Equal(new Llama3Scaling(32, 1, 4, 8192), small.RopeScaling);
         var smol = Parse(SmolLM3);
-        Assert.Equal((3_075_098_624, 4, 5e6, true, 128012, 128004), (smol.ParameterCount, smol.NoRopeInterval, smol.RopeTheta, smol.TieEmbeddings, smol.EosId, smol.PadId));
+        Assert.Equal((3_075_098_624, 4, 5e6, true, 128012, 128004),
+            (smol.ParameterCount, smol.NoRopeInterval, smol.RopeTheta, smol.TieEmbeddings, smol.EosId, smol.PadId));
     }
 
     [Fact]
     public void An_unchanged_file_is_saved_byte_for_byte()
     {
-        foreach (string text in (string[])[Llama31, Nested, SmolLM3, "{\"x\" : 1e0, " + Llama31[1..], Llama31.Replace("\n", "\r\n", StringComparison.Ordinal)])
+        string[] texts =
+            [Llama31, Nested, SmolLM3, "{\"x\" : 1e0, " + Llama31[1..], Llama31.Replace("\n", "\r\n", StringComparison.Ordinal)];
+        foreach (string text in texts)
             Assert.Equal(text, Saved(Parse(text)));
     }
 

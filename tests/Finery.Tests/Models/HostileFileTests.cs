@@ -26,7 +26,8 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void Safetensors()
     {
-        SafeTensorsWriter.Write(_folder["whole"], [new("a", _arena.Floats("a", 2, 3)), new("b", _arena.Floats("b", 5)), new("c", _arena.Integers("c", 4))],
+        SafeTensorsWriter.Write(_folder["whole"],
+            [new("a", _arena.Floats("a", 2, 3)), new("b", _arena.Floats("b", 5)), new("c", _arena.Integers("c", 4))],
             metadata: new Dictionary<string, string> { ["format"] = "pt" });
         Fuzz(File.ReadAllBytes(_folder["whole"]), bytes =>
         {
@@ -66,7 +67,8 @@ public sealed class HostileFileTests : IDisposable
             read.Save(_folder["config"]);
             Assert.Equal(bytes, File.ReadAllBytes(_folder["config/config.json"]));
         });
-        Fuzz("{\"do_sample\": true, \"eos_token_id\": [1, 2], \"temperature\": 0.6, \"top_p\": 0.9}"u8.ToArray(), bytes => GenerationConfig.Parse(bytes));
+        Fuzz("{\"do_sample\": true, \"eos_token_id\": [1, 2], \"temperature\": 0.6, \"top_p\": 0.9}"u8.ToArray(),
+            bytes => GenerationConfig.Parse(bytes));
     }
 
     [Fact]

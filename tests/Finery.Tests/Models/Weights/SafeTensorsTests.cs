@@ -264,6 +264,22 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
+    public void A_tensor_beyond_a_span_is_mapped_in_slices()
+    {
+        // Holes but for the header and the last byte.
+        const long Length = 3L << 30;
+        Raw("""{"a":{"dtype":"U8","shape":[3221225472],"data_offsets":[0,3221225472]}}""", []);
+        using (var handle = System.IO.File.OpenHandle(_folder["raw"], FileMode.Open, FileAccess.Write))
+            RandomAccess.Write(handle, [7], RandomAccess.GetLength(handle) + Length - 1);
+        using var file = SafeTensorsFile.Open(_folder["raw"]);
+        var bytes = file.Map("a");
+        Assert.Equal(Length, bytes.Length);
+        Assert.Throws<NotSupportedException>(() => bytes.Span.Length);
+        Assert.Equal([0, 7], bytes.Slice(Length - 2, 2).ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => bytes.Slice(Length - 1, 2).Length);
+    }
+
+    [Fact]
     public void A_writer_asks_for_one_tensor_at_a_time_and_holds_it_to_its_size()
     {
         int alive = 0, most = 0;

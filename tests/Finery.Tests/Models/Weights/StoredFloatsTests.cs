@@ -96,7 +96,8 @@ public class StoredFloatsTests
         using var folder = new TemporaryFolder();
         SafeTensorsWriter.WriteStreamed(folder["v"],
         [
-            new TensorSource("v", "F32", [4], stream => stream.Write(MemoryMarshal.AsBytes<float>((float[])[1e6f, float.NaN, 1e6f + 1, float.NegativeInfinity]))),
+            new TensorSource("v", "F32", [4], stream =>
+                stream.Write(MemoryMarshal.AsBytes<float>((float[])[1e6f, float.NaN, 1e6f + 1, float.NegativeInfinity]))),
             new TensorSource("n", "F32", [1], stream => stream.Write(MemoryMarshal.AsBytes<float>((float[])[float.NaN]))),
             new TensorSource("e", "F32", [0], _ => { }),
             new TensorSource("b", "BOOL", [1], stream => stream.WriteByte(1)),
