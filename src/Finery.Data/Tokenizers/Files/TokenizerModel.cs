@@ -14,7 +14,11 @@ internal sealed record TokenizerModel
     /// <summary>Added tokens, by id.</summary>
     public required AddedToken[] Added { get; init; }
 
-    public required SplitPattern Pattern { get; init; }
+    /// <summary>How text is cut, where a scanner does it.</summary>
+    public required SplitPattern? Pattern { get; init; }
+
+    /// <summary>By id: whether there is no token (its text is then empty); null where every id has one.</summary>
+    public bool[]? Holes { get; init; }
 
     public bool IgnoreMerges { get; init; }
 
