@@ -14,21 +14,25 @@ public sealed class Tokenizer
 {
     private readonly Vocabulary _vocabulary;
     private readonly TextPipeline _pipeline;
+    private readonly TokenDecoder _decoder;
+    private readonly PostProcessor _postProcessor;
     private readonly Lazy<string> _fingerprint;
 
     internal Tokenizer(TokenizerModel model)
     {
-        Model = model;
-        _vocabulary = new Vocabulary(model, ByteAlphabet.ToBytes);
-        var merges = MergeTable.Create(model, _vocabulary.Ids, _vocabulary.IsOutsideModel);
-        _pipeline = new TextPipeline(model.Added, _vocabulary, null, () => new BpeEncoder(merges, model.Pattern!.Value));
+        _decoder = TokenDecoder.Read(model.Layout.Component("decoder"));
+        _vocabulary = new Vocabulary(model, _decoder.Bytes);
+        _pipeline = TextPipeline.Create(model, _vocabulary);
+        _postProcessor = PostProcessor.Read(model.Layout.Component("post_processor"), _vocabulary);
+        Model = model with { Pattern = _pipeline.Pattern };
         // the file without tokenizer_config.json: what decides the ids
         _fingerprint = new(() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TokenizerFile.ToJson(this)))));
     }
 
     private Tokenizer(Tokenizer other, TokenizerConfig config)
     {
-        (_vocabulary, _pipeline, _fingerprint) = (other._vocabulary, other._pipeline, other._fingerprint);
+        (_vocabulary, _pipeline, _decoder) = (other._vocabulary, other._pipeline, other._decoder);
+        (_postProcessor, _fingerprint) = (other._postProcessor, other._fingerprint);
         Model = other.Model with { Config = config };
     }
 
@@ -97,19 +101,31 @@ public sealed class Tokenizer
         return ids.Count == 0 ? 0 : (double)Encoding.UTF8.GetByteCount(text) / ids.Count;
     }
 
+    /// <summary>Ids put before a text encoded with special tokens: those of the file's template, with or without the begin token
+    /// where the config says so.</summary>
+    private int[] Prefix => Adjusted(_postProcessor.Prefix, Config.AddBosToken, BosId, first: true);
+
+    /// <summary>Ids put behind it.</summary>
+    private int[] Suffix => Adjusted(_postProcessor.Suffix, Config.AddEosToken, EosId, first: false);
+
     /// <summary>Ids of <paramref name="text"/>. Text that looks like a control token is ordinary text unless
-    /// <paramref name="allowSpecial"/>: text of users must never become control.</summary>
-    public int[] Encode(ReadOnlySpan<char> text, bool allowSpecial = false)
+    /// <paramref name="allowSpecial"/>: text of users must never become control. With <paramref name="addSpecialTokens"/> the ids which
+    /// the file puts around a text by itself, such as a begin token, are added.</summary>
+    public int[] Encode(ReadOnlySpan<char> text, bool allowSpecial = false, bool addSpecialTokens = false)
     {
         var ids = new List<int>(text.Length / 3 + 8);
-        Encode(text, ids, allowSpecial);
+        Encode(text, ids, allowSpecial, addSpecialTokens);
         return [.. ids];
     }
 
     /// <summary>Appends the ids of <paramref name="text"/> to <paramref name="destination"/>: nothing is allocated once that
     /// list and this tokenizer's buffers have grown.</summary>
-    public void Encode(ReadOnlySpan<char> text, List<int> destination, bool allowSpecial = false) =>
+    public void Encode(ReadOnlySpan<char> text, List<int> destination, bool allowSpecial = false, bool addSpecialTokens = false)
+    {
+        if (addSpecialTokens) destination.AddRange(Prefix);
         Encode(text, destination, null, allowSpecial);
+        if (addSpecialTokens) destination.AddRange(Suffix);
+    }
 
     /// <summary>Appends the ids of UTF-8 text to <paramref name="destination"/>; bytes that are not UTF-8 count as
     /// U+FFFD.</summary>
@@ -132,17 +148,43 @@ public sealed class Tokenizer
 
     /// <summary>Text of <paramref name="ids"/>; bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) =>
-        Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true)
+    {
+        if (DecodesByteLevel) return Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
+        var text = new StringBuilder();
+        DecodingStep decoding = StartDecoding(text);
+        foreach (int id in ids)
+        {
+            if (!(IsSpecial(id) && skipSpecial)) decoding.Push(TokenText(id));
+        }
+        decoding.Finish();
+        return text.ToString();
+    }
 
     /// <summary>Bytes of <paramref name="ids"/>, control tokens as their own text unless skipped.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids, bool skipSpecial = true)
     {
+        if (!DecodesByteLevel) return Encoding.UTF8.GetBytes(Decode(ids, skipSpecial));
         var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
         foreach (int id in ids) bytes.Write(DecodedBytes(id, skipSpecial));
         return bytes.WrittenSpan.ToArray();
     }
 
+    /// <summary>Whether text is split and then merged from bytes.</summary>
+    internal bool IsByteLevelBpe => _pipeline.IsByteLevelBpe;
+
+    /// <summary>Whether the bytes of a text are those of its tokens, one after the other.</summary>
+    internal bool DecodesByteLevel => _decoder.IsByteLevel;
+
+    internal DecodingStep StartDecoding(StringBuilder output) => _decoder.Start(output);
+
     internal ReadOnlySpan<byte> DecodedBytes(int id, bool skipSpecial) => skipSpecial ? TokenBytes(id) : _vocabulary.Bytes(id);
+
+    private static int[] Adjusted(int[] ids, bool? adds, int? role, bool first) => (adds, role) switch
+    {
+        (true, { } id) when !ids.Contains(id) => first ? [id, .. ids] : [.. ids, id],
+        (false, { } id) => [.. ids.Where(other => other != id)],
+        _ => ids,
+    };
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using System.Text.Json;
 
 namespace Finery.Data.Tokenizers;
 
@@ -15,7 +16,7 @@ internal sealed class TextPipeline
     private readonly Matchers _all, _plain;
     private readonly ConcurrentBag<TextEncoder> _encoders = [];
 
-    public TextPipeline(
+    private TextPipeline(
         IReadOnlyList<AddedToken> added, Vocabulary vocabulary, Normalizer? normalizer, Func<TextEncoder> createEncoder)
     {
         (_vocabulary, _normalizer, _createEncoder) = (vocabulary, normalizer, createEncoder);
@@ -23,6 +24,25 @@ internal sealed class TextPipeline
         _plain = Matchers.Create([.. added.Where(token => !token.Special)], normalizer);
         _encoders.Add(createEncoder());
     }
+
+    /// <summary>The pipeline that a model's layout describes.</summary>
+    /// <exception cref="NotSupportedException">A component is not supported; the message names it.</exception>
+    public static TextPipeline Create(TokenizerModel model, Vocabulary vocabulary)
+    {
+        Splitter[] steps = Splitter.Read(model.Layout.Component("pre_tokenizer"));
+        return new TextPipeline(model.Added, vocabulary, Normalizer.Read(model.Layout.Component("normalizer")),
+            steps is [.., ByteLevelSplitter] ? OfBytes(model, vocabulary, steps) : OfCharacters(model, vocabulary, steps))
+        {
+            Pattern = Splitter.PatternOf(steps),
+            IsByteLevelBpe = steps is [.., ByteLevelSplitter],
+        };
+    }
+
+    /// <summary>The scanner that cuts the text, if one does.</summary>
+    public SplitPattern? Pattern { get; private init; }
+
+    /// <summary>Whether text is split and then merged from bytes.</summary>
+    public bool IsByteLevelBpe { get; private init; }
 
     /// <summary>Appends the ids of <paramref name="text"/>.</summary>
     /// <param name="text">Valid UTF-8.</param>
@@ -45,6 +65,52 @@ internal sealed class TextPipeline
         }
         EncodePiece(text[done..], done, matchers.Normalized, target);
         _encoders.Add(encoder);
+    }
+
+    private static Func<TextEncoder> OfBytes(TokenizerModel model, Vocabulary vocabulary, Splitter[] steps)
+    {
+        if (model.Scores is not null) throw new NotSupportedException("model Unigram with pre_tokenizer ByteLevel is not supported");
+        foreach (string name in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
+        {
+            if (model.Layout.Text(name) is { Length: > 0 } value)
+                throw new NotSupportedException($"model {name} \"{value}\" is not supported with pre_tokenizer ByteLevel");
+        }
+        var merges = MergeTable.Create(model, vocabulary.Ids, vocabulary.IsOutsideModel);
+        if (Splitter.PatternOf(steps) is { } pattern) return () => new BpeEncoder(merges, pattern);
+        // of this encoder only the part for chunks is used, which no pattern changes
+        return () => new GeneralEncoder(steps, new BpeEncoder(merges, default).EncodeChunk);
+    }
+
+    private static Func<TextEncoder> OfCharacters(TokenizerModel model, Vocabulary vocabulary, Splitter[] steps)
+    {
+        TokenizerLayout layout = model.Layout;
+        bool byteFallback = layout.Flag("byte_fallback");
+        ChunkModel chunks;
+        if (model.Scores is { } scores)
+        {
+            int? unknown = layout.Option("unk_id") is { ValueKind: not JsonValueKind.Null } id ? id.Number("model unk_id") : null;
+            // A control token's piece is never found in text: only the matcher gives its id.
+            chunks = new Unigram([.. scores.Select((score, i) => (vocabulary.IsSpecial(i) ? "" : model.Tokens[i], score))],
+                unknown, byteFallback);
+        }
+        else
+        {
+            string? unknown = layout.Text("unk_token");
+            if (unknown is not null && !vocabulary.Ids.ContainsKey(unknown))
+                throw new InvalidDataException($"model unk_token \"{unknown}\" is not in the vocabulary");
+            chunks = new CharacterBpe(
+                [.. model.Tokens.Select((token, i) => vocabulary.Has(i) && !vocabulary.IsOutsideModel[i] ? token : null)],
+                model.Merges, new CharacterBpeOptions
+                {
+                    UnknownId = unknown is null ? null : vocabulary.Ids[unknown],
+                    FuseUnknown = layout.Flag("fuse_unk"),
+                    ByteFallback = byteFallback,
+                    ContinuingSubwordPrefix = layout.Text("continuing_subword_prefix"),
+                    EndOfWordSuffix = layout.Text("end_of_word_suffix"),
+                    IgnoreMerges = model.IgnoreMerges,
+                });
+        }
+        return () => new GeneralEncoder(steps, chunks.Encode);
     }
 
     private void EncodePiece(ReadOnlySpan<byte> text, int offset, AddedTokenMatcher matcher, Target target)
@@ -72,7 +138,8 @@ internal sealed class TextPipeline
     {
         if (text.IsEmpty) return;
         int before = target.Ids.Count;
-        target.Encoder.Encode(text, target.Ids);
+        if (target.Encoder is GeneralEncoder general) general.Encode(text, beginsInput: offset == 0, target.Ids);
+        else target.Encoder.Encode(text, target.Ids);
         if (target.Ranges is null) return;
         int start = offset;
         for (int i = before; i < target.Ids.Count; i++)
