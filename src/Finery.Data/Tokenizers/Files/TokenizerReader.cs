@@ -94,7 +94,11 @@ internal static class TokenizerReader
     private static IEnumerable<(string, JsonElement)> Fields(JsonElement parent, params string[] written)
     {
         foreach (JsonProperty field in parent.EnumerateObject())
-            yield return (field.Name, written.Contains(field.Name) ? default : field.Value.Clone());
+        {
+            bool isKept = !written.Contains(field.Name);
+            if (isKept) new JsonPrinter().Value(field.Value); // text that cannot be written back is found now
+            yield return (field.Name, isKept ? field.Value.Clone() : default);
+        }
     }
 
     /// <summary>Whether a JSON list says of added tokens what these do.</summary>

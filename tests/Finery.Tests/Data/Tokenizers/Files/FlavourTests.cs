@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Finery.Tests.Data.Tokenizers.Files;
 
-/// <summary>Small files of every flavour; the ids and texts are those of HF's tokenizers 0.23 for the same files.</summary>
+/// <summary>Small files of every flavour; the ids and texts are those of HF's tokenizers 0.23 for the same files. (Two texts are not,
+/// where that version writes normalised added tokens in their normalised form.)</summary>
 public class FlavourTests
 {
     private static readonly string[] Texts =
@@ -55,7 +56,7 @@ public class FlavourTests
         " hel l o<s>hel l o 12's")]
     [InlineData("tail", 3, new[] { 220, 268, 223, 0, 220, 266, 0, 220, 256, 75, 220, 75, 220, 78, 27, 91, 72, 76, 62, 82, 83, 64, 81, 83, 91, 29, 220, 256, 75, 220, 75, 220, 78 },
         " é! é! hel l o<|im_start|> hel l o")]
-    [InlineData("tail", 4, new[] { 269, 220, 256, 75, 220, 75, 220, 78, 270, 220, 75, 267, 270 }, "mask hel l o<w> l  <w>")]
+    [InlineData("tail", 4, new[] { 269, 220, 256, 75, 220, 75, 220, 78, 270, 220, 75, 267, 270 }, " hel l o<w> l  <w>")]
     [InlineData("unigram", 0, new[] { 3, 5, 6 }, "hello world")]
     [InlineData("unigram", 1, new[] { 2, 2, 0, 7, 10, 2, 2, 13, 0 }, " llo  é")]
     [InlineData("unigram", 2, new[] { 3, 1, 4, 2, 14, 0 }, "hellohello 12")]
@@ -123,7 +124,7 @@ public class FlavourTests
         var tokenizer = TokenizerFile.Parse(SmallFiles.Of("qwen2"));
         var (ids, ranges) = (new List<int>(), new List<(int, int)>());
         tokenizer.Encode("hello \u00e9", ids, ranges, allowSpecial: false);
-        Assert.Equal([(0, 5), (5, 6), (6, 7), (7, 8)], ranges);
+        Assert.Equal([(0, 5), (5, 6), (6, 8)], ranges);
         Assert.Throws<NotSupportedException>(() => tokenizer.Encode("hello e\u0301", ids, ranges, allowSpecial: false));
     }
 

@@ -75,7 +75,7 @@ public sealed class TiktokenFileTests : IDisposable
         Refused(good.Replace(lines[260] + "\n", ""), "no token of rank 260");
         Refused(good + lines[258].Split(' ')[0] + $" {lines.Length}\n", "has a lower rank as well");
         Refused(good.Replace(lines[65].Split(' ')[0] + " ", Convert.ToBase64String("qqqq"u8) + " "), "no token for the byte 0x");
-        Refused(good.Replace(lines[260].Split(' ')[0] + " ", Convert.ToBase64String(new byte[2000]) + " "), "longer than 1024");
+        Refused(good.Replace(lines[260].Split(' ')[0] + " ", Convert.ToBase64String(new byte[2000]) + " "), "longer than 512");
         Refused("", "no token for the byte 0x00");
         Assert.Throws<FileNotFoundException>(() => TiktokenFile.Load(_folder["none"], SplitPattern.Gpt2, Special));
         Assert.Throws<NotSupportedException>(() => TiktokenFile.ToText(TokenizerFile.Parse(SmallFiles.Of("llama2"))));
