@@ -33,7 +33,10 @@ public static class TokenizerCommand
         new(name) { Description = "tokenizer.json, or a folder that has one (a model folder does)." };
 
     private static Option<string[]> InputOption(string description) =>
-        new("--input") { Description = description, HelpName = "path", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
+        new("--input")
+        {
+            Description = description, HelpName = "path", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+        };
 
     private static Option<bool> JsonOption() => new("--json") { Description = "As JSON." };
 
@@ -77,7 +80,10 @@ public static class TokenizerCommand
     private static IEnumerable<string> Texts(string? text, string[] inputs, bool lines, ReadReport report)
     {
         if (inputs.Length > 0)
-            return text is null ? TokenizerTexts.Read(inputs, lines, report) : throw new UsageException("give a text or --input, not both.");
+        {
+            return text is null ? TokenizerTexts.Read(inputs, lines, report)
+                : throw new UsageException("give a text or --input, not both.");
+        }
         if (text is not null) return lines ? text.Split('\n') : [text];
         if (!Console.IsInputRedirected) throw new UsageException("give the text as an argument, with --input, or pipe it in.");
         return lines ? TokenizerTexts.Lines(Console.In.ReadLine) : [Console.In.ReadToEnd()];
@@ -89,8 +95,10 @@ public static class TokenizerCommand
         var text = new StringBuilder();
         for (int i = 0; i < ids.Count; i++)
         {
-            if (pieces is not null) text.Append(CultureInfo.InvariantCulture, $"{ids[i]}\t{pieces.TokenText(ids[i])}{Environment.NewLine}");
-            else text.Append(i > 0 ? " " : "").Append(ids[i]);
+            if (pieces is not null)
+                text.Append(CultureInfo.InvariantCulture, $"{ids[i]}\t{pieces.TokenText(ids[i])}{Environment.NewLine}");
+            else
+                text.Append(i > 0 ? " " : "").Append(ids[i]);
             if (text.Length < 1 << 15) continue;
             output.Write(text);
             text.Clear();
@@ -143,11 +151,12 @@ public static class TokenizerCommand
             return File.Exists(path) ? TokenizerTexts.Open(path) : throw new UsageException($"--input: there is no file {path}.");
         }
         if (arguments.Length > 0) return new StringReader(string.Join(' ', arguments));
-        return Console.IsInputRedirected ? Console.In : throw new UsageException("give the ids as arguments, with --input, or pipe them in.");
+        return Console.IsInputRedirected ? Console.In
+            : throw new UsageException("give the ids as arguments, with --input, or pipe them in.");
     }
 
     private static int IdOf(string word, Tokenizer tokenizer) =>
-        int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id < tokenizer.VocabSize
+        int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && tokenizer.HasToken(id)
             ? id
             : throw new UsageException($"'{word}' is not a token id of this tokenizer; ids run from 0 to {tokenizer.VocabSize - 1}.");
 
@@ -155,7 +164,10 @@ public static class TokenizerCommand
     {
         var tokenizer = TokenizerArgument();
         var json = JsonOption();
-        var command = new Command("info", "Show what a tokenizer is: size, split, control tokens, longest tokens, files.") { tokenizer, json };
+        var command = new Command("info", "Show what a tokenizer is: size, split, control tokens, longest tokens, files.")
+        {
+            tokenizer, json,
+        };
         command.SetAction(parsed => Show(
             TokenizerFacts.Of(parsed.GetRequiredValue(tokenizer)), parsed.GetValue(json), CommandLine.StreamsOf(parsed)));
         return command;
@@ -168,14 +180,18 @@ public static class TokenizerCommand
         input.Required = true;
         var megabytes = new Option<int>("--megabytes") { Description = "MiB of text to read at most.", DefaultValueFactory = _ => 64 };
         var json = JsonOption();
-        var command = new Command("compare", "Set two tokenizers side by side on the same text.") { first, second, input, megabytes, json };
+        var command = new Command("compare", "Set two tokenizers side by side on the same text.")
+        {
+            first, second, input, megabytes, json,
+        };
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
             if (parsed.GetValue(megabytes) is < 1 or > 2048) throw new UsageException("--megabytes must be from 1 to 2048.");
             return Show(
                 TokenizerComparison.Of(
-                    parsed.GetRequiredValue(first), parsed.GetRequiredValue(second), parsed.GetValue(input)!, parsed.GetValue(megabytes), streams),
+                    parsed.GetRequiredValue(first), parsed.GetRequiredValue(second), parsed.GetValue(input)!,
+                    parsed.GetValue(megabytes), streams),
                 parsed.GetValue(json), streams);
         });
         return command;

@@ -11,7 +11,8 @@ internal static class TokenizerFacts
     /// <summary>The files that can belong to a tokenizer.</summary>
     private static readonly string[] Files =
     [
-        TokenizerFile.FileName, TokenizerFile.ConfigFileName, "special_tokens_map.json", "chat_template.jinja", "vocab.json", "merges.txt",
+        TokenizerFile.FileName, TokenizerFile.ConfigFileName, TokenizerFile.SpecialTokensMapFileName, TokenizerFile.TemplateFileName,
+        "vocab.json", "merges.txt",
     ];
 
     /// <summary>Loads and describes a tokenizer.</summary>
@@ -25,19 +26,22 @@ internal static class TokenizerFacts
         return new JsonObject
         {
             ["vocab_size"] = tokenizer.VocabSize,
+            ["tokens"] = description.Tokens,
             ["model"] = description.Kind,
             ["merges"] = description.Merges,
-            ["split"] = description.Split,
+            ["split"] = description.Split?.ToString() ?? "other",
             ["whole_chunks_first"] = tokenizer.IgnoreMerges,
             ["fingerprint"] = tokenizer.Fingerprint,
             ["bos"] = Role(tokenizer, config.BosToken),
             ["eos"] = Role(tokenizer, config.EosToken),
             ["pad"] = Role(tokenizer, config.PadToken),
+            ["unk"] = Role(tokenizer, config.UnkToken),
             ["model_max_length"] = config.ModelMaxLength,
             ["chat_template"] = config.ChatTemplate is not null,
             ["special_tokens"] = new JsonArray([.. tokenizer.SpecialTokens.Select(token => new JsonObject
             {
                 ["id"] = token.Id, ["text"] = token.Content, ["special"] = token.Special, ["normalized"] = token.Normalized,
+                ["single_word"] = token.SingleWord, ["lstrip"] = token.StripsLeft, ["rstrip"] = token.StripsRight,
             })]),
             ["longest_tokens"] = new JsonArray([.. TokenizerReport.Longest(tokenizer, LongestTokens).Select(token => new JsonObject
             {

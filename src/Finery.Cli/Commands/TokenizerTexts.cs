@@ -16,7 +16,8 @@ internal static class TokenizerTexts
     {
         foreach (string path in Expand(patterns))
         {
-            bool isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
+            bool isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)
+                || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
             var texts = isJson ? new JsonLinesReader { Paths = [path] }.Read(report).Select(document => document.Text)
                 : lines ? Lines(path) : [Whole(path)];
             foreach (string text in texts) yield return text;

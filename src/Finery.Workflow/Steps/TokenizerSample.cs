@@ -13,7 +13,8 @@ public sealed class TokenizerSample
 
     private const int MaxChars = 32_768;
 
-    private readonly PriorityQueue<ReportText, (ulong Hash, long Order)> _kept = new(Comparer<(ulong, long)>.Create((x, y) => y.CompareTo(x)));
+    private readonly PriorityQueue<ReportText, (ulong Hash, long Order)> _kept =
+        new(Comparer<(ulong, long)>.Create((x, y) => y.CompareTo(x))); // largest first
     private long _order;
 
     /// <summary>Considers a document.</summary>
@@ -21,7 +22,8 @@ public sealed class TokenizerSample
     {
         var priority = (StableHash.Of(document.Id, (ulong)_order), _order++); // ids may repeat
         if (_kept.Count < Documents) _kept.Enqueue(TextOf(document, MaxChars), priority);
-        else if (_kept.TryPeek(out _, out var largest) && priority.CompareTo(largest) < 0) _kept.DequeueEnqueue(TextOf(document, MaxChars), priority);
+        else if (_kept.TryPeek(out _, out var largest) && priority.CompareTo(largest) < 0)
+            _kept.DequeueEnqueue(TextOf(document, MaxChars), priority);
     }
 
     /// <summary>The sample, in an order of its own.</summary>

@@ -21,7 +21,8 @@ public sealed record TrainTokenizerStep : Step
         new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Text to learn from.</summary>
-    [Input(ArtifactKind.Documents), Description("documents to learn from; by path also .jsonl, .jsonl.gz and text files, or folders of them")]
+    [Input(ArtifactKind.Documents)]
+    [Description("documents to learn from; by path also .jsonl, .jsonl.gz and text files, or folders of them")]
     public required IReadOnlyList<Artifact> Documents { get; init; }
 
     /// <summary>Tokens in all: control tokens, 256 bytes, merges.</summary>
@@ -136,18 +137,19 @@ public sealed record TrainTokenizerStep : Step
         if (Reference is not null) context.Summary["reference_bytes_per_token"] = report.Total.BytesPerToken(1);
         if (training.DroppedChunks > 0) context.Summary["dropped_chunks"] = training.DroppedChunks;
         context.Log(
-            $"{figures.VocabSize:N0} tokens from {training.Bytes / 1e6:F1} MB of text ({training.DistinctChunks:N0} distinct chunks): read and "
-            + $"counted in {training.Counting.TotalSeconds:F1} s, merged in {training.Merging.TotalSeconds:F1} s");
+            $"{figures.VocabSize:N0} tokens from {training.Bytes / 1e6:F1} MB of text ({training.DistinctChunks:N0} distinct chunks): "
+            + $"read and counted in {training.Counting.TotalSeconds:F1} s, merged in {training.Merging.TotalSeconds:F1} s");
         context.Log($"{bytesPerToken:F2} bytes per token on a sample of {report.Total.Texts:N0} documents"
             + (Reference is null ? "" : $", the reference {report.Total.BytesPerToken(1):F2}")
             + $"; {figures.Unused:N0} of {figures.Learned:N0} learned tokens unused there; details in {ReportFile}");
         if (figures.VocabSize < VocabSize)
             context.Warn($"the text has only {figures.VocabSize:N0} useful tokens; {VocabSize:N0} were asked for");
         if (training.DroppedChunks > 0)
-            context.Warn($"{training.DroppedChunks:N0} rare chunks ({training.DroppedOccurrences:N0} occurrences of {training.Chunks:N0}) "
-                + $"were left out to stay within max_memory, {MaxMemory:N0} MiB");
+            context.Warn($"{training.DroppedChunks:N0} rare chunks ({training.DroppedOccurrences:N0} occurrences of "
+                + $"{training.Chunks:N0}) were left out to stay within max_memory, {MaxMemory:N0} MiB");
         foreach (var token in figures.Special.Where(token => token.Figure > 0))
-            context.Warn($"the sample has the text of control token {token.Text} {token.Figure:N0} times; as text it is no control token");
+            context.Warn(
+                $"the sample has the text of control token {token.Text} {token.Figure:N0} times; as text it is no control token");
     }
 
     /// <summary>Bytes and their rate while counting, whose end is not known; then tokens of those wanted.</summary>

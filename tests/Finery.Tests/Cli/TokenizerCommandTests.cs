@@ -71,6 +71,9 @@ public sealed class TokenizerCommandTests : IDisposable
         var root = json.RootElement;
         Assert.Equal(Samples.Tokenizer.VocabSize, root.GetProperty("vocab_size").GetInt32());
         Assert.Equal(600 - 261, root.GetProperty("merges").GetInt32());
+        Assert.Equal("byte-level BPE", root.GetProperty("model").GetString());
+        Assert.Equal(Samples.Tokenizer.VocabSize, root.GetProperty("tokens").GetInt32());
+        Assert.False(root.GetProperty("special_tokens")[0].GetProperty("lstrip").GetBoolean());
         Assert.Equal("Llama3", root.GetProperty("split").GetString());
         Assert.Equal(Samples.Tokenizer.Fingerprint, root.GetProperty("fingerprint").GetString());
         Assert.Equal("<|begin_of_text|> (0)", root.GetProperty("bos").GetString());

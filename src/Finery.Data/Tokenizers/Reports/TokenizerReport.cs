@@ -87,7 +87,8 @@ public sealed record TokenizerReport(
 
     /// <summary>The tokens of most bytes, ties by smaller id.</summary>
     public static IReadOnlyList<TokenFigure> Longest(Tokenizer tokenizer, int count) =>
-        [.. OrdinaryIds(tokenizer).OrderByDescending(tokenizer.ByteLength).ThenBy(id => id).Take(count).Select(id => new TokenFigure(id, tokenizer.TokenText(id), tokenizer.ByteLength(id)))];
+        [.. OrdinaryIds(tokenizer).OrderByDescending(tokenizer.ByteLength).ThenBy(id => id).Take(count)
+            .Select(id => new TokenFigure(id, tokenizer.TokenText(id), tokenizer.ByteLength(id)))];
 
     /// <summary>How many tokens, control tokens aside, stand for the same bytes in both vocabularies.</summary>
     public static int SharedTokens(Tokenizer first, Tokenizer second)
@@ -99,7 +100,7 @@ public sealed record TokenizerReport(
 
     /// <summary>Ids that are tokens and no control tokens.</summary>
     private static IEnumerable<int> OrdinaryIds(Tokenizer tokenizer) =>
-        Enumerable.Range(0, tokenizer.VocabSize).Where(id => !tokenizer.IsSpecial(id));
+        Enumerable.Range(0, tokenizer.VocabSize).Where(id => tokenizer.HasToken(id) && !tokenizer.IsSpecial(id));
 
     /// <summary>As JSON, with snake_case names.</summary>
     /// <param name="names">What to call the tokenizers, with which the names of their figures begin; <c>tokenizer</c> for the one

@@ -173,8 +173,9 @@ internal sealed class ChunkCounts
             occurrences += chunks[highest] * highest;
         }
         if (keptChunks == 0 || Memory(keptChunks, keptBytes) > maxMemory / 2)
-            throw new InvalidDataException($"Training needs more than MaxMemory, {maxMemory >> 20} MiB, even without the chunks that occur " +
-                $"up to {highest} times. Raise MaxMemory, or lower MaxDocumentChars or MaxCorpusChars.");
+            throw new InvalidDataException(
+                $"Training needs more than MaxMemory, {maxMemory >> 20} MiB, even without the chunks that occur up to {highest} " +
+                $"times. Raise MaxMemory, or lower MaxDocumentChars or MaxCorpusChars.");
         for (int i = 0; i < _shards.Length; i++) _shards[i] = _shards[i].MoreFrequentThan(highest);
         Dropped = (Dropped.Chunks + dropped, Dropped.Occurrences + occurrences);
 

@@ -115,7 +115,8 @@ internal sealed class ChunkTable
     {
         long needed = (long)_used + chunk.Length;
         if (needed > Array.MaxLength)
-            throw new InvalidDataException("The distinct chunks of the corpus do not fit in memory: lower MaxMemory or MaxDocumentChars.");
+            throw new InvalidDataException(
+                "The distinct chunks of the corpus do not fit in memory: lower MaxMemory or MaxDocumentChars.");
         if (needed > _arena.Length) Array.Resize(ref _arena, (int)Math.Min(Array.MaxLength, Math.Max(needed, _arena.Length * 2L)));
         chunk.CopyTo(_arena.AsSpan(_used));
         int offset = _used;

@@ -61,7 +61,8 @@ internal sealed class WordLists
             return number;
         }
         if (_pages.Count == MostPages)
-            throw new InvalidDataException("The corpus has too many distinct chunks: lower MaxMemory, MaxDocumentChars or MaxCorpusChars.");
+            throw new InvalidDataException(
+                "The corpus has too many distinct chunks: lower MaxMemory, MaxDocumentChars or MaxCorpusChars.");
         _pages.Add(page);
         return _pages.Count - 1;
     }
