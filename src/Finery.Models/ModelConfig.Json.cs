@@ -327,8 +327,8 @@ public sealed partial record ModelConfig
         }
     }
 
-    /// <summary>The list, in which 1 is a layer with rotary embedding and 0 one without, must be what an interval says; the interval alone
-    /// says where it is absent.</summary>
+    /// <summary>The list, in which 1 is a layer with rotary embedding and 0 one without, decides, as in HF's class; the interval is for
+    /// where it is absent.</summary>
     private static int ReadNoRopeInterval(JsonElement json, int layers)
     {
         int? stated = IntegerOrNull(json, "no_rope_layer_interval");
@@ -336,16 +336,15 @@ public sealed partial record ModelConfig
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != layers)
             throw new InvalidDataException($"no_rope_layers must list {layers} values, one per layer.");
         bool[] rotates = [.. list.EnumerateArray().Select(Rotates)];
-        // The first layer without gives the interval; with none, an interval beyond the last layer says the same.
-        int first = Array.IndexOf(rotates, false), interval = stated ?? first + 1;
+        int first = Array.IndexOf(rotates, false), interval = first + 1; // 0: all layers rotate
         for (int layer = 0; layer < layers; layer++)
         {
-            if (rotates[layer] == (interval <= 0 || (layer + 1) % interval != 0)) continue;
+            if (rotates[layer] == (interval == 0 || (layer + 1) % interval != 0)) continue;
             throw new InvalidDataException(
-                $"no_rope_layers is {(rotates[layer] ? 1 : 0)} at layer {layer}, against no_rope_layer_interval {interval} "
+                $"no_rope_layers is {(rotates[layer] ? 1 : 0)} at layer {layer}, though layer {first} is the first that is 0 "
                 + "(1: rotary embedding, 0: none); other patterns than every n-th layer are not supported.");
         }
-        return first < 0 ? 0 : interval;
+        return interval;
     }
 
     private static bool Rotates(JsonElement value) => value.ToString() switch

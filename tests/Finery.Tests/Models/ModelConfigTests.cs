@@ -162,8 +162,8 @@ public class ModelConfigTests
         (string, string) smol = ("model_type", "\"smollm3\"");
         foreach (var (interval, list, message) in new[]
         {
-            // 0 and 1 the wrong way round, as one published card has them; another interval; none without; not a pattern; not a bit.
-            ("4", "[0,0,0,1,0,0,0,1]", "is 0 at layer 0"), ("2", "[1,1,1,0,1,1,1,0]", "is 1 at layer 1"), ("4", "[1,1,1,1,1,1,1,1]", "interval 4"),
+            // 0 and 1 the wrong way round, as one published card has them; not a pattern; not a bit.
+            ("4", "[0,0,0,1,0,0,0,1]", "is 1 at layer 3"),
             ("null", "[1,0,1,0,1,1,1,1]", "is 1 at layer 5"), ("null", "[1,1,1,2,1,1,1,0]", "contains 2"), ("4", "[1,1,1,0]", "8 values"),
             ("-1", "null", "negative"),
         })
@@ -172,7 +172,8 @@ public class ModelConfigTests
         }
         foreach (var (interval, list, expected) in new[]
         {
-            ("null", "[1,0,1,0,1,0,1,0]", 2), ("4", "[1,1,1,0,1,1,1,0]", 4), ("9", "[1,1,1,1,1,1,1,1]", 0), ("3", "null", 3),
+            ("null", "[1,0,1,0,1,0,1,0]", 2), ("4", "[1,1,1,0,1,1,1,0]", 4), ("2", "[1,1,1,0,1,1,1,0]", 4),
+            ("4", "[1,1,1,1,1,1,1,1]", 0), ("9", "[1,1,1,1,1,1,1,1]", 0), ("3", "null", 3),
             ("1", "[0,0,0,0,0,0,0,0]", 1),
         })
         {
