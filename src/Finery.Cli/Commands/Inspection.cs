@@ -94,21 +94,7 @@ public static class Inspection
         });
     }
 
-    private static JsonObject OfTokenizer(string path)
-    {
-        var tokenizer = TokenizerFile.Load(path);
-        return Described("tokenizer", path, new JsonObject
-        {
-            ["vocab_size"] = tokenizer.VocabSize,
-            ["split"] = tokenizer.Pattern.ToString(),
-            ["fingerprint"] = tokenizer.Fingerprint,
-            ["bos"] = tokenizer.Config.BosToken,
-            ["eos"] = tokenizer.Config.EosToken,
-            ["chat_template"] = tokenizer.Config.ChatTemplate is not null,
-            ["special_tokens"] = new JsonArray(
-                [.. tokenizer.SpecialTokens.Select(token => new JsonObject { ["id"] = token.Id, ["text"] = token.Content })]),
-        });
-    }
+    private static JsonObject OfTokenizer(string path) => Described("tokenizer", path, TokenizerFacts.Of(path));
 
     private static JsonObject OfTokens(string path)
     {

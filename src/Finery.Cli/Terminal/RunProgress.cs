@@ -20,9 +20,10 @@ public sealed class RunProgress(Streams streams, bool debug) : IRunObserver
     private long _lastShown;
     private bool _lineOpen;
 
-    // Where the rate is measured from: the first report of the step, since a resumed step starts in the middle.
+    // Where the rate is measured from: the first report of the step, since a resumed step starts in the middle, or of a part of it
+    // that goes to another total.
     private double _firstDone = double.NaN;
-    private double _firstSeconds;
+    private double _firstSeconds, _total;
 
     /// <inheritdoc/>
     public void StepStarting(StepPlan step)
@@ -57,7 +58,7 @@ public sealed class RunProgress(Streams streams, bool debug) : IRunObserver
     public void Progress(string step, double done, double total, string text)
     {
         double seconds = _step.Elapsed.TotalSeconds;
-        if (double.IsNaN(_firstDone)) (_firstDone, _firstSeconds) = (done, seconds);
+        if (double.IsNaN(_firstDone) || total != _total) (_firstDone, _firstSeconds, _total) = (done, seconds, total);
         var sinceShown = Stopwatch.GetElapsedTime(_lastShown);
         if (sinceShown < (_live ? BetweenRedraws : TimeSpan.FromSeconds(SecondsBetweenLines))) return;
         _lastShown = Stopwatch.GetTimestamp();

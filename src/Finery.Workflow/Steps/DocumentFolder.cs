@@ -6,11 +6,19 @@ using Finery.Data.Writers;
 
 namespace Finery.Workflow.Steps;
 
-/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines.</summary>
+/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines. From outside a recipe it may also be
+/// what the <c>read</c> step reads: a file, or a folder of text.</summary>
 internal static class DocumentFolder
 {
-    public static IEnumerable<Document> Read(Artifact documents) =>
-        new JsonLinesReader { Paths = [Path.Combine(documents.Path, "*.jsonl.gz")] }.Read(new ReadReport());
+    private const string Pattern = "*.jsonl.gz";
+
+    public static IEnumerable<Document> Read(Artifact documents, ReadReport? report = null)
+    {
+        bool isFolder = Directory.Exists(documents.Path);
+        bool isOurs = documents.Producer is not null || (isFolder && Directory.EnumerateFiles(documents.Path, Pattern).Any());
+        return (isOurs ? new JsonLinesReader { Paths = [Path.Combine(documents.Path, Pattern)] } : DocumentReader.ForPaths([documents.Path]))
+            .Read(report ?? new ReadReport());
+    }
 
     public static JsonLinesWriter Create(string folder) => new(Path.Combine(folder, "00000.jsonl.gz"));
 

@@ -21,6 +21,10 @@ internal static class Samples
         return [.. Enumerable.Range(0, count).Select(_ => Text(random))];
     }
 
+    /// <summary>The same with nothing that a text file cannot have: only ASCII.</summary>
+    public static string[] PlainTexts(int count) =>
+        [.. Texts(count).Select(text => string.Concat(text.Where(c => c == '\n' || (c >= ' ' && c < 0x7F))))];
+
     private static string Text(Random random)
     {
         var words = Enumerable.Range(0, random.Next(3, 60))
