@@ -80,6 +80,18 @@ internal sealed class ContentGuard
         return (-1, "");
     }
 
+    /// <summary>Whether a control token of the template, beginning at <paramref name="from"/> or later, ends exactly at
+    /// <paramref name="end"/>.</summary>
+    public bool EndsAt(string text, int from, int end)
+    {
+        foreach (string token in _tokens)
+        {
+            int at = end - token.Length;
+            if (at >= from && string.CompareOrdinal(text, at, token, 0, token.Length) == 0) return Next(text, at).At == at;
+        }
+        return false;
+    }
+
     /// <summary>The text without marks.</summary>
     public static string Unmarked(string text) =>
         text.Contains(Mark, StringComparison.Ordinal) ? text.Replace(Mark.ToString(), "", StringComparison.Ordinal) : text;
