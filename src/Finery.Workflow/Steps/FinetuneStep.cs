@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Finery.Data.Batches;
-using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training.Losses;
