@@ -56,7 +56,7 @@ internal static class Kinds
         {
             Sequence list => list.Items,
             Mapping map => map.Keys,
-            string text => Characters.Split(run.Checked(text)),
+            string text => [.. Characters.Split(run.Checked(text))],
             Markup markup => [.. Characters.Split(run.Checked(markup.Text)).Select(part => new Markup(part))],
             Stream stream => stream.Take(),
             Undefined => [],

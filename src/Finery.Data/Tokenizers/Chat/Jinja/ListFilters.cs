@@ -139,7 +139,7 @@ internal static class ListFilters
         object?[] items = Kinds.Items(value, run);
         if (items.Length == 0) return new Undefined($"the {name} of nothing");
         object? best = items[0];
-        foreach (object? item in items.AsSpan(1))
+        foreach (object? item in items.Skip(1))
         {
             if (Math.Sign(Comparison.Compare(key(item), key(best), run)) == sign) best = item;
         }

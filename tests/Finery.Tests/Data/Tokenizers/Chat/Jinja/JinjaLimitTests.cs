@@ -131,7 +131,7 @@ public class JinjaLimitTests
     [Fact]
     public void Errors_say_where()
     {
-        Assert.StartsWith("Chat template, line 2, column 4:", Outcome("a\n{{ x.y }}"));
+        Assert.StartsWith("Chat template, line 2, column 5:", Outcome("a\n{{ x.y }}"));
         Assert.StartsWith("Chat template, line 3, column 4:", Outcome("\n\n{% nope %}"));
     }
 
