@@ -53,7 +53,7 @@ internal static class Members
         if (owner is Undefined missing) throw missing.Error();
         if (owner is Sequence { Kind: not SequenceKind.View } list)
             return new Sequence(Sliced(list.Items, start, stop, step, run), list.Kind == SequenceKind.Range ? SequenceKind.List : list.Kind);
-        if (Kinds.TextOf(owner) is not { } text) return Nothing(owner, "slice");
+        if (Kinds.TextOf(owner) is not { } text) throw new TemplateError($"'{Kinds.NameOf(owner)}' object cannot be sliced.");
         if (step is null && Characters.IsSimple(text))
         {
             (int from, int to) = (Bound(start, 0, text.Length, 0), Bound(stop, text.Length, text.Length, 0));

@@ -90,7 +90,7 @@ internal static class TextFilters
         bool first = Kinds.IsTrue(Arguments.Or(values[1], false)), blank = Kinds.IsTrue(Arguments.Or(values[2], false));
         var result = new StringBuilder();
         bool isFirst = true;
-        foreach (string line in TextMethods.Lines(Printing.Text(value, run) + "\n", keepEnds: false))
+        foreach (string line in TextMethods.Lines((value is Undefined ? "" : Arguments.Text(value, "indent")) + "\n", keepEnds: false))
         {
             if (!isFirst) result.Append('\n');
             if (isFirst ? first : blank || line.Length > 0) result.Append(indent);
