@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
@@ -24,9 +25,46 @@ internal abstract record Normalizer
             "Replace" => new ReplaceNormalizer(TextPattern.Read(json.Required("pattern")),
                 Encoding.UTF8.GetBytes(json.RequiredText("content"))),
             "Strip" => new StripNormalizer(json.Flag("strip_left", absent: true), json.Flag("strip_right", absent: true)),
+            "StripAccents" => new StripAccentsNormalizer(),
+            "Precompiled" => new PrecompiledNormalizer(new CharacterMap(Base64(json.RequiredText("precompiled_charsmap")))),
             "Sequence" => new SequenceNormalizer([.. json.Items("normalizers").Select(Read).OfType<Normalizer>()]),
             _ => throw JsonFields.Unsupported("normalizer", json),
         };
+    }
+
+    private static byte[] Base64(string text)
+    {
+        try
+        {
+            return Convert.FromBase64String(text);
+        }
+        catch (FormatException problem)
+        {
+            throw new InvalidDataException("precompiled_charsmap is not base64.", problem);
+        }
+    }
+}
+
+/// <summary>SentencePiece's compiled rules.</summary>
+internal sealed record PrecompiledNormalizer(CharacterMap Map) : Normalizer
+{
+    public override byte[]? Apply(ReadOnlySpan<byte> text) => Map.Apply(text);
+}
+
+/// <summary>Combining marks removed; after NFD or NFKD those are the accents.</summary>
+internal sealed record StripAccentsNormalizer : Normalizer
+{
+    public override byte[]? Apply(ReadOnlySpan<byte> text)
+    {
+        var output = new ArrayBufferWriter<byte>(text.Length);
+        for (int at = 0, length; at < text.Length; at += length)
+        {
+            Rune.DecodeFromUtf8(text[at..], out Rune rune, out length);
+            bool mark = Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
+                or UnicodeCategory.EnclosingMark;
+            if (!mark) output.Write(text.Slice(at, length));
+        }
+        return output.WrittenCount == text.Length ? null : output.WrittenSpan.ToArray();
     }
 }
 

@@ -128,7 +128,8 @@ public static class TokenizerFile
         foreach (var (name, value) in model.Layout.Model)
         {
             json.Key(name);
-            if (value.ValueKind != JsonValueKind.Undefined) json.Value(value);
+            if (name == "ignore_merges" && !value.IsNull()) json.Value(model.IgnoreMerges);
+            else if (value.ValueKind != JsonValueKind.Undefined) json.Value(value);
             else if (name == "vocab") PrintVocabulary(json, model);
             else
             {

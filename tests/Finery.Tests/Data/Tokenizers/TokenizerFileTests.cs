@@ -79,7 +79,7 @@ public class TokenizerFileTests
     [Theory]
     [InlineData("\"version\": \"1.0\"", "\"version\": \"2.0\"", "2.0")]
     [InlineData("\"type\": \"BPE\"", "\"type\": \"WordPiece\"", "WordPiece")]
-    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"Precompiled\"}", "Precompiled")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"BertNormalizer\"}", "BertNormalizer")]
     [InlineData("\"type\": \"Split\"", "\"type\": \"BertPreTokenizer\"", "BertPreTokenizer")]
     [InlineData("\"behavior\": \"Isolated\"", "\"behavior\": \"Doubled\"", "Doubled")]
     [InlineData("{1,3}", "{1,3}(a)\\\\1", "pattern")]
