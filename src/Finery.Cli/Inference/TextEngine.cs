@@ -40,9 +40,9 @@ public sealed class TextEngine : IDisposable
         try
         {
             _template = new ChatTemplate(tokenizer);
-            stops.Add(_template.EndId);
+            stops.UnionWith(_template.EndIds);
         }
-        catch (NotSupportedException reason)
+        catch (Exception reason) when (reason is NotSupportedException or InvalidDataException)
         {
             _noChatReason = reason.Message;
         }
@@ -91,8 +91,9 @@ public sealed class TextEngine : IDisposable
 
     /// <summary>A conversation as the prompt of the assistant's next turn.</summary>
     /// <exception cref="NotSupportedException">The model has no chat template; the message says what to do.</exception>
-    public int[] EncodeChat(IReadOnlyList<ChatMessage> messages) =>
-        (_template ?? throw new NotSupportedException(_noChatReason)).Encode(messages, addGenerationPrompt: true).Ids;
+    /// <exception cref="InvalidDataException">The chat template refuses the conversation.</exception>
+    public int[] EncodeChat(IReadOnlyList<ChatMessage> messages, ChatOptions? options = null) =>
+        (_template ?? throw new NotSupportedException(_noChatReason)).EncodePrompt(messages, options);
 
     /// <summary>A text to be continued: the begin token, if the tokenizer has one, and the text.</summary>
     /// <exception cref="ArgumentException">The text is empty and there is no begin token.</exception>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Finery.Cli.Inference;
 using Finery.Data.Tokenizers;
 using Finery.Models.Generation;
@@ -55,7 +56,16 @@ public sealed record CompletionRequest
             logProbabilities = logProbabilities is null ? null : (int)alternatives;
         }
         fields.Accept("parallel_tool_calls", "reasoning_effort", "verbosity");
-        int[] prompt = engine.EncodeChat(messages);
+        var options = TemplateOptions(fields);
+        int[] prompt;
+        try
+        {
+            prompt = engine.EncodeChat(messages, options);
+        }
+        catch (InvalidDataException problem)
+        {
+            throw ApiException.Invalid("messages", problem.Message);
+        }
         return Close(fields, engine, [prompt], [], newer ?? most ?? engine.ContextLength, logProbabilities, "messages");
     }
 
@@ -164,6 +174,14 @@ public sealed record CompletionRequest
         }
         if (messages.Count == 0) throw ApiException.Invalid("messages", "'messages' is empty; give at least one message.");
         return messages;
+    }
+
+    /// <summary>Variables for the chat template, such as <c>{"enable_thinking": false}</c>.</summary>
+    private static ChatOptions? TemplateOptions(RequestFields fields)
+    {
+        if (fields.Find("chat_template_kwargs") is not { } value) return null;
+        if (value.ValueKind != JsonValueKind.Object) throw RequestFields.Wrong("chat_template_kwargs", "an object", value);
+        return new ChatOptions { Variables = JsonObject.Create(value) };
     }
 
     private static string Content(JsonElement? content, string name)

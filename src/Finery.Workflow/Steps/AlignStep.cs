@@ -84,21 +84,26 @@ public sealed record AlignStep : Step, ITrainingStep
 
     private IEnumerable<PreferenceExample> Load(Tokenizer tokenizer, int maxTokens, StepContext context)
     {
-        var template = new ChatTemplate(tokenizer);
+        var template = ModelFolder.Template(tokenizer);
+        int inexact = 0;
         foreach (var row in JsonLinesFile.Read(Preferences.Path))
         {
             context.Stop.ThrowIfCancellationRequested();
-            int[] prompt = template.Encode(row.Messages("prompt"), addGenerationPrompt: true).Ids;
-            int[] chosen = Reply(row, "chosen", template), rejected = Reply(row, "rejected", template);
-            if (prompt.Length + Math.Max(chosen.Length, rejected.Length) <= maxTokens) yield return new(prompt, chosen, rejected);
+            var pair = row.With(() => template.EncodeReplies(
+                row.Messages("prompt"), [Reply(row, "chosen"), Reply(row, "rejected")], row.ChatOptions()));
+            if (!pair.IsExact && inexact++ == 0)
+                context.Warn($"{row.Where}: the prompt's tokens are not those the answers follow; answers begin where both agree");
+            if (pair.Prompt.Length + pair.Replies.Max(reply => reply.Length) <= maxTokens)
+                yield return new(pair.Prompt, pair.Replies[0], pair.Replies[1]);
         }
+        if (inexact > 1) context.Warn($"{inexact:N0} pairs have a prompt whose tokens the answers do not follow");
     }
 
-    private static int[] Reply(JsonRow row, string key, ChatTemplate template)
+    private static ChatMessage Reply(JsonRow row, string key)
     {
         var messages = row.Messages(key);
         return messages is [{ Role: "assistant" } reply]
-            ? template.EncodeReply(reply.Content)
+            ? reply
             : throw new RecipeException($"{row.Where}: '{key}' must be one assistant message.");
     }
 }

@@ -77,7 +77,7 @@ public sealed record EvaluateStep : Step
                 using var model = LlamaModel.Load(artifact.Path, trainable: false);
                 using var scored = new NeuralModel(model, kernels, name: name);
                 // Only a finetuned model carries a chat template.
-                var template = own.Config.ChatTemplate is null ? null : new ChatTemplate(own);
+                var template = own.Config.ChatTemplate is null ? null : ModelFolder.Template(own);
                 var choices = questions.Count == 0 || template is null ? asText
                     : new MultipleChoice([.. questions.Select(q => q.AsReply(template))], [bos]);
                 rows.Add(Row(name, task.Score(scored), choices?.Score(scored), context));

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Finery.Data.Batches;
-using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training.Losses;
@@ -52,13 +51,14 @@ public sealed record FinetuneStep : Step, ITrainingStep
     {
         var plan = Plan is null ? null : TrainingPlan.Load(Plan);
         var tokenizer = ModelFolder.ChatTokenizer(Model.Path);
-        var template = new ChatTemplate(tokenizer);
+        var template = ModelFolder.Template(tokenizer);
+        foreach (var finding in template.Check().Where(finding => finding.IsProblem)) context.Warn($"chat template: {finding.Message}");
         using var kernels = new CpuKernels(context.Threads);
         using var model = LlamaModel.Load(Model.Path, trainable: true);
         var examples = JsonLinesFile.Read(Conversations.Path).Select(row =>
         {
             context.Stop.ThrowIfCancellationRequested();
-            var chat = template.Encode(row.Messages("messages"));
+            var chat = row.With(() => template.Encode(row.Messages("messages"), row.ChatOptions()));
             return new TrainingExample(chat.Ids, chat.Trained);
         }).ToList();
         var source = new PackedExamples(

@@ -14,16 +14,27 @@ internal static class ModelFolder
         var config = tokenizer.Config with
         {
             ModelMaxLength = model.Config.SequenceLength,
-            ChatTemplate = stage == "pretrain" ? null : ChatTemplate.Jinja,
+            ChatTemplate = stage == "pretrain" ? null : tokenizer.Config.ChatTemplate ?? ChatTemplate.Jinja,
         };
         TokenizerFile.Save(tokenizer.WithConfig(config), folder);
         model.Save(folder, new Dictionary<string, string> { ["format"] = "pt", [StageKey] = stage });
     }
 
-    /// <summary>The tokenizer of a model that is about to learn the chat template.</summary>
+    /// <summary>The chat template of a step. Its day is fixed, so that results do not depend on when a step runs or resumes: some
+    /// templates print the date. It is the one Llama 3.1's template prints when it is given none.</summary>
+    public static ChatTemplate Template(Tokenizer tokenizer) => new(tokenizer, new FixedDay(new DateTimeOffset(2024, 7, 26, 0, 0, 0, TimeSpan.Zero)));
+
+    private sealed class FixedDay(DateTimeOffset day) : TimeProvider
+    {
+        public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
+
+        public override DateTimeOffset GetUtcNow() => day;
+    }
+
+    /// <summary>The tokenizer of a model that is about to learn a chat template: its own, or Finery's.</summary>
     public static Tokenizer ChatTokenizer(string folder)
     {
         var tokenizer = TokenizerFile.Load(folder);
-        return tokenizer.WithConfig(tokenizer.Config with { ChatTemplate = ChatTemplate.Jinja });
+        return tokenizer.WithConfig(tokenizer.Config with { ChatTemplate = tokenizer.Config.ChatTemplate ?? ChatTemplate.Jinja });
     }
 }

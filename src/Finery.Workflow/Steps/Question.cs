@@ -23,8 +23,8 @@ internal sealed record Question(string Context, string Text, IReadOnlyList<strin
     /// <summary>The choices as replies to the question in the chat template.</summary>
     public MultipleChoiceItem AsReply(ChatTemplate template)
     {
-        int[] context = template.Encode([new("user", Text)], addGenerationPrompt: true).Ids;
-        return new(context, [.. Choices.Select(choice => ToChoice(choice, template.EncodeReply(choice)))], Answer);
+        var (context, replies, _) = template.EncodeReplies([new("user", Text)], [.. Choices.Select(choice => new ChatMessage("assistant", choice))]);
+        return new(context, [.. Choices.Zip(replies, ToChoice)], Answer);
     }
 
     private static Choice ToChoice(string text, int[] tokens) => new(tokens, text.Length, Encoding.UTF8.GetByteCount(text));
@@ -65,8 +65,57 @@ internal sealed record JsonRow(JsonObject Json, string Where)
     public IReadOnlyList<string> Texts(string key) => [.. Array(key).Select(item => Get<string>(item, key))];
 
     /// <summary>Chat messages, as <c>[{"role": ..., "content": ...}]</c>.</summary>
-    public IReadOnlyList<ChatMessage> Messages(string key) =>
-        [.. Array(key).Select(item => new ChatMessage(Get<string>((item as JsonObject)?["role"], key), Get<string>((item as JsonObject)?["content"], key)))];
+    public IReadOnlyList<ChatMessage> Messages(string key) => With(() =>
+    {
+        var messages = Array(key).Select(ChatMessage.FromJson).ToList();
+        return messages.Find(message => !Roles.Contains(message.Role)) is { } stranger
+            ? throw new RecipeException($"{Where}: '{key}' has the unknown role \"{stranger.Role}\"; known are {string.Join(", ", Roles)}.")
+            : messages;
+    });
+
+    /// <summary>What a row gives the chat template beside messages: <c>tools</c> (a list, or JSON text of one), <c>documents</c>,
+    /// <c>chat_template_kwargs</c>.</summary>
+    public ChatOptions? ChatOptions()
+    {
+        if (Json["tools"] is null && Json["documents"] is null && Json["chat_template_kwargs"] is null) return null;
+        JsonNode? tools = Json["tools"] is JsonValue text && text.TryGetValue(out string? json) ? Parsed(json, "tools") : Json["tools"];
+        return new ChatOptions
+        {
+            Tools = OrNull<JsonArray>(tools, "tools"),
+            Documents = OrNull<JsonArray>(Json["documents"], "documents"),
+            Variables = OrNull<JsonObject>(Json["chat_template_kwargs"], "chat_template_kwargs"),
+        };
+    }
+
+    /// <summary>Runs something on this row; what is wrong with its messages is told with file and line.</summary>
+    public T With<T>(Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (InvalidDataException problem)
+        {
+            throw new RecipeException($"{Where}: {problem.Message}");
+        }
+    }
+
+    private static readonly string[] Roles = ["system", "developer", "user", "assistant", "tool", "function", "ipython"];
+
+    private T? OrNull<T>(JsonNode? node, string key) where T : JsonNode => node is null ? null
+        : node as T ?? throw new RecipeException($"{Where}: '{key}' has the wrong type.");
+
+    private JsonNode? Parsed(string json, string key)
+    {
+        try
+        {
+            return json.Length == 0 ? null : JsonNode.Parse(json);
+        }
+        catch (JsonException problem)
+        {
+            throw new RecipeException($"{Where}: '{key}' is not valid JSON: {problem.Message}");
+        }
+    }
 
     private JsonArray Array(string key) => Json[key] as JsonArray ?? throw new RecipeException($"{Where}: '{key}' must be a list.");
 

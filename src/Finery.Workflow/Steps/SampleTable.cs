@@ -22,9 +22,9 @@ internal sealed class SampleTable(IReadOnlyList<Question> questions, int count)
         {
             int[] prompt = template is null
                 ? [tokenizer.BosId!.Value, .. tokenizer.Encode(question.Context)]
-                : template.Encode([new("user", question.Text)], addGenerationPrompt: true).Ids;
-            int end = template?.EndId ?? tokenizer.EosId ?? -1;
-            int[] answer = [.. generator.Generate(prompt, settings, [end], stop)];
+                : template.EncodePrompt([new("user", question.Text)]);
+            IReadOnlyList<int> ends = template?.EndIds ?? [tokenizer.EosId ?? -1];
+            int[] answer = [.. generator.Generate(prompt, settings, ends, stop)];
             return tokenizer.Decode(answer).Trim();
         })]));
     }
