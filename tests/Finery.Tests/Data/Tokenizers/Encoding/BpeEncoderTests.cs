@@ -56,7 +56,7 @@ public class BpeEncoderTests
     [InlineData(SplitPattern.Nanochat)]
     public void Chunks_of_every_pattern_are_merged_on_their_own(SplitPattern pattern)
     {
-        var tokenizer = new Tokenizer(Tokenizer.Model with { Pattern = pattern });
+        var tokenizer = new Tokenizer(Tokenizer.Model with { Layout = TokenizerLayout.Create(pattern, bos: null, bosId: 0) });
         var random = new Random(22);
         for (int round = 0; round < 1000; round++)
         {
