@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Finery.Data.Readers;
+
+namespace Finery.Tests.Data.Tokenizers;
+
+/// <summary>Ten megabytes of real text of every kind: technical prose, 39 languages, documentation, code, and random Unicode.
+/// Valid Unicode without control tokens.</summary>
+internal static class MixedText
+{
+    private static readonly Lazy<string[]> Ten = new(() =>
+    [
+        .. Some(4_000_000, Shared("text/peps.jsonl.gz")), .. Some(2_000_000, Shared("languages/tldr.jsonl.gz")),
+        .. Some(2_500_000, new DotNetDocumentationReader().Read(new()).Select(document => document.Text)),
+        .. Some(2_000_000, Code()), .. RandomUnicode(500_000), .. Edges(),
+    ]);
+
+    public static string[] Documents => Ten.Value;
+
+    /// <summary>Bytes of UTF-8.</summary>
+    public static long Size => Documents.Sum(text => (long)Encoding.UTF8.GetByteCount(text));
+
+    /// <summary>Every <paramref name="stride"/>th document: for vocabularies of which a sample is enough.</summary>
+    public static string[] Sample(int stride) => [.. Documents.Where((_, i) => i % stride == 0), .. Edges()];
+
+    private static IEnumerable<string> Shared(string name)
+    {
+        string path = Path.Combine(Root(), "..", "shared", "data", name);
+        return File.Exists(path) ? new JsonLinesReader { Paths = [path] }.Read(new()).Select(document => document.Text) : [];
+    }
+
+    private static IEnumerable<string> Code() => Directory
+        .EnumerateFiles(Path.Combine(Root(), "src"), "*.cs", SearchOption.AllDirectories)
+        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal).Select(File.ReadAllText);
+
+    private static IEnumerable<string> Some(int characters, IEnumerable<string> texts)
+    {
+        foreach (string text in texts)
+        {
+            if ((characters -= text.Length) < 0) yield break;
+            yield return text;
+        }
+    }
+
+    /// <summary>Pieces with a meaning to tokenizers, and code points of every plane that Unicode 15 had assigned by category in
+    /// this runtime's table: marks, digits, spaces, symbols and letters alike.</summary>
+    private static IEnumerable<string> RandomUnicode(int characters)
+    {
+        var random = new Random(11);
+        while (characters > 0)
+        {
+            var text = new StringBuilder();
+            int pieces = random.Next(1, 60);
+            for (int i = 0; i < pieces; i++)
+            {
+                if (random.Next(3) > 0) text.Append(RandomText.Next(random, 1));
+                else if (Rune.TryCreate(random.Next(4) > 0 ? random.Next(0x3000) : random.Next(0x110000), out Rune rune)) text.Append(rune);
+            }
+            string valid = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.ToString()));
+            characters -= valid.Length;
+            yield return valid;
+        }
+    }
+
+    private static IEnumerable<string> Edges() =>
+    [
+        "", " ", "\n", "a", "\uFFFD", new string('a', 3000), new string(' ', 1000) + "x", new string('\n', 500), new string('0', 999),
+        string.Concat(Enumerable.Repeat("ab", 2000)), string.Concat(Enumerable.Repeat("日本", 700)), "e\u0301 \u1100\u1161\u11A8 \uFB01 \u212B",
+    ];
+
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
+}
