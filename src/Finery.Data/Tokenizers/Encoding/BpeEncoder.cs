@@ -1,113 +1,197 @@
+using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Finery.Data.Tokenizers;
 
-/// <summary>Byte-level BPE with a split that has a scanner: buffers and a cache of chunks seen. Results never depend on
-/// them.</summary>
+/// <summary>Byte-level BPE with a split that has a scanner: most chunks are found in a cache, the others merged by rank. Results
+/// never depend on what is cached.</summary>
 internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : TextEncoder
 {
-    private const int CacheSlots = 1 << 14, LongestCached = 64, LongestScanned = 96;
+    private const int BufferIds = 4096, LongestScanned = 256;
 
-    private readonly Cached[] _cache = new Cached[CacheSlots];
+    private readonly ChunkCache _cache = new();
+    private readonly int[] _buffer = new int[BufferIds];
+
+    // Of the chunk being merged: ranks[i] is that of the pair that begins at i; next and previous skip the gaps.
+    private readonly int[] _ids = new int[LongestScanned], _ranks = new int[LongestScanned + Vector256<int>.Count];
+    private readonly byte[] _next = new byte[LongestScanned], _previous = new byte[LongestScanned];
 
     /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<byte> utf8, List<int> destination)
     {
-        for (int start = 0, end; start < utf8.Length; start = end)
+        switch (pattern)
         {
-            end = PreTokenizer.ChunkEnd(utf8, start, pattern);
-            EncodeChunk(utf8[start..end], destination);
+            case SplitPattern.Gpt2: Encode(utf8, new Gpt2Scanner(singleNumbers: false), destination); break;
+            case SplitPattern.SmolLm: Encode(utf8, new Gpt2Scanner(singleNumbers: true), destination); break;
+            case SplitPattern.Qwen2: Encode(utf8, new Llama3Scanner(mostDigits: 1), destination); break;
+            case SplitPattern.Nanochat: Encode(utf8, new Llama3Scanner(mostDigits: 2), destination); break;
+            default: Encode(utf8, new Llama3Scanner(mostDigits: 3), destination); break;
         }
     }
 
-    /// <summary>Appends the ids of one chunk.</summary>
+    /// <summary>Appends the ids of one chunk, however it was cut.</summary>
     public void EncodeChunk(ReadOnlySpan<byte> chunk, List<int> destination)
     {
-        if (chunk.Length == 1)
+        if (chunk.IsEmpty) return;
+        if (chunk.Length > ChunkCache.LongestChunk)
         {
-            destination.Add(merges.TryGetWhole(chunk, out int byteId) ? byteId : merges.ByteIds[chunk[0]]);
+            EncodeLong(chunk, destination);
             return;
         }
-        if (chunk.Length > LongestCached)
-        {
-            if (merges.TryGetWhole(chunk, out int whole)) destination.Add(whole);
-            else if (chunk.Length <= LongestScanned) MergeByScanning(chunk, destination);
-            else MergeByHeap(chunk, destination);
-            return;
-        }
-        ref Cached slot = ref _cache[(uint)ByteComparer.Instance.GetHashCode(chunk) % CacheSlots];
-        if (slot.Chunk is null || !chunk.SequenceEqual(slot.Chunk))
-        {
-            int before = destination.Count;
-            if (merges.TryGetWhole(chunk, out int whole)) destination.Add(whole);
-            else MergeByScanning(chunk, destination);
-            slot = new Cached(chunk.ToArray(), CollectionsMarshal.AsSpan(destination)[before..].ToArray());
-            return;
-        }
-        destination.AddRange(slot.Ids.AsSpan());
+        int count = EncodeShort(chunk, 0, chunk.Length, ref _buffer[0]);
+        destination.AddRange(_buffer.AsSpan(0, count));
     }
 
-    /// <summary>Merges the lowest rank, leftmost first, by looking at all pairs each time: best for short chunks.</summary>
-    private void MergeByScanning(ReadOnlySpan<byte> chunk, List<int> destination)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Encode<TScanner>(ReadOnlySpan<byte> utf8, TScanner scanner, List<int> destination)
+        where TScanner : struct, IScanner
+    {
+        const int Full = BufferIds - ChunkCache.LongestChunk - ChunkCache.Slack;
+        ref int buffer = ref MemoryMarshal.GetArrayDataReference(_buffer);
+        int filled = 0;
+        for (int start = 0, end; start < utf8.Length; start = end)
+        {
+            end = scanner.ChunkEnd(utf8, start);
+            int length = end - start;
+            if (filled >= Full || length > ChunkCache.LongestChunk)
+            {
+                destination.AddRange(_buffer.AsSpan(0, filled));
+                filled = 0;
+                if (length > ChunkCache.LongestChunk)
+                {
+                    EncodeLong(utf8.Slice(start, length), destination);
+                    continue;
+                }
+            }
+            ref int to = ref Unsafe.Add(ref buffer, filled);
+            int count = _cache.TryGet(utf8, start, length, ref to);
+            filled += count > 0 ? count : EncodeMissed(utf8, start, length, ref to);
+        }
+        destination.AddRange(_buffer.AsSpan(0, filled));
+    }
+
+    private int EncodeShort(ReadOnlySpan<byte> text, int start, int length, ref int ids)
+    {
+        int count = _cache.TryGet(text, start, length, ref ids);
+        return count > 0 ? count : EncodeMissed(text, start, length, ref ids);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int EncodeMissed(ReadOnlySpan<byte> text, int start, int length, ref int ids)
+    {
+        var chunk = text.Slice(start, length);
+        var destination = MemoryMarshal.CreateSpan(ref ids, length);
+        int count = 1;
+        if (merges.TryGetWhole(chunk, out int whole)) ids = whole;
+        else count = MergeByScanning(chunk, destination);
+        _cache.Add(text, start, length, destination[..count]);
+        return count;
+    }
+
+    private void EncodeLong(ReadOnlySpan<byte> chunk, List<int> destination)
+    {
+        if (merges.TryGetWhole(chunk, out int whole)) destination.Add(whole);
+        else if (chunk.Length > LongestScanned) MergeByHeap(chunk, destination);
+        else destination.AddRange(_buffer.AsSpan(0, MergeByScanning(chunk, _buffer)));
+    }
+
+    /// <summary>Merges the lowest rank, leftmost first, by looking at the ranks of all pairs each time, eight at once: best for
+    /// short chunks. Merged symbols leave a gap rather than move the others.</summary>
+    private int MergeByScanning(ReadOnlySpan<byte> chunk, Span<int> destination)
     {
         int count = chunk.Length;
-        Span<int> ids = stackalloc int[count];
-        Span<MergeTable.Merge> pairs = stackalloc MergeTable.Merge[count]; // pairs[i] is (ids[i], ids[i + 1])
-        for (int i = 0; i < count; i++) ids[i] = merges.ByteIds[chunk[i]];
-        for (int i = 0; i + 1 < count; i++) pairs[i] = PairOf(ids[i], ids[i + 1]);
-        while (count > 1)
+        Span<int> ids = _ids, ranks = _ranks;
+        Span<byte> next = _next, previous = _previous;
+        for (int i = 0; i < count; i++)
         {
-            int best = 0;
-            for (int i = 1; i + 1 < count; i++)
-            {
-                if (pairs[i].Rank < pairs[best].Rank) best = i;
-            }
-            if (pairs[best].Rank == int.MaxValue) break;
-
-            ids[best] = pairs[best].Id;
-            ids[(best + 2)..count].CopyTo(ids[(best + 1)..]);
-            pairs[(best + 1)..(count - 1)].CopyTo(pairs[best..]);
-            count--;
-            if (best + 1 < count) pairs[best] = PairOf(ids[best], ids[best + 1]);
-            if (best > 0) pairs[best - 1] = PairOf(ids[best - 1], ids[best]);
+            ids[i] = merges.ByteIds[chunk[i]];
+            (next[i], previous[i]) = ((byte)(i + 1), (byte)(i - 1));
+            if (i > 0) ranks[i - 1] = merges.RankOf(ids[i - 1], ids[i]);
         }
-        destination.AddRange(ids[..count]);
+        ranks.Slice(count - 1, Vector256<int>.Count).Fill(PairTable.None);
+
+        while (true)
+        {
+            int at = LowestRank(ranks, count, out int rank);
+            if (rank == PairTable.None) break;
+            int right = next[at];
+            ids[at] = merges.Merged(rank);
+            ids[right] = -1;
+            ranks[right] = PairTable.None;
+            int after = next[right];
+            next[at] = (byte)after;
+            bool last = right == count - 1 || after == 0; // 256 wraps to 0
+            if (last) (ranks[at], next[at]) = (PairTable.None, 0);
+            else
+            {
+                previous[after] = (byte)at;
+                ranks[at] = merges.RankOf(ids[at], ids[after]);
+            }
+            if (at > 0) ranks[previous[at]] = merges.RankOf(ids[previous[at]], ids[at]);
+        }
+
+        int written = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (ids[i] >= 0) destination[written++] = ids[i];
+        }
+        return written;
+    }
+
+    /// <summary>Index of the first lowest of <paramref name="count"/> ranks; those after them are <see cref="PairTable.None"/>.</summary>
+    private static int LowestRank(ReadOnlySpan<int> ranks, int count, out int rank)
+    {
+        var lowest = Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(ranks));
+        for (int i = Vector256<int>.Count; i < count; i += Vector256<int>.Count)
+            lowest = Vector256.Min(lowest, Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(ranks), (nuint)i));
+        var half = Vector128.Min(lowest.GetLower(), lowest.GetUpper());
+        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(1, 0, 3, 2)));
+        rank = half.ToScalar();
+        var wanted = Vector256.Create(rank);
+        for (int i = 0; ; i += Vector256<int>.Count)
+        {
+            uint found = Vector256.Equals(wanted, Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(ranks), (nuint)i))
+                .ExtractMostSignificantBits();
+            if (found != 0) return i + BitOperations.TrailingZeroCount(found);
+        }
     }
 
     /// <summary>The same result with a heap of (rank, position) over a linked list: n log n for chunks of any length.</summary>
     private void MergeByHeap(ReadOnlySpan<byte> chunk, List<int> destination)
     {
         int count = chunk.Length;
-        var ids = new int[count]; // -1 where merged into an earlier position
-        var next = new int[count];
-        var previous = new int[count];
-        var queue = new PriorityQueue<(int At, int Left, int Right), long>();
+        int[] ids = ArrayPool<int>.Shared.Rent(count); // -1 where merged into an earlier position
+        int[] next = ArrayPool<int>.Shared.Rent(count), previous = ArrayPool<int>.Shared.Rent(count);
+        var queue = new PriorityQueue<int, ulong>(count);
         for (int i = 0; i < count; i++) (ids[i], previous[i], next[i]) = (merges.ByteIds[chunk[i]], i - 1, i + 1);
         for (int i = 0; i + 1 < count; i++) Push(i);
 
-        while (queue.TryDequeue(out var top, out _))
+        while (queue.TryDequeue(out int at, out ulong key))
         {
-            int right = ids[top.At] == top.Left ? next[top.At] : count;
-            if (right >= count || ids[right] != top.Right) continue; // one of the two has merged since
-            merges.TryGet(top.Left, top.Right, out var merge);
-            ids[top.At] = merge.Id;
+            int rank = (int)(key >> 32);
+            // one of the two may have merged since, or made another pair
+            if (ids[at] < 0 || next[at] >= count || merges.RankOf(ids[at], ids[next[at]]) != rank) continue;
+            int right = next[at];
+            ids[at] = merges.Merged(rank);
             ids[right] = -1;
-            next[top.At] = next[right];
-            if (next[right] < count) previous[next[right]] = top.At;
-            if (previous[top.At] >= 0) Push(previous[top.At]);
-            Push(top.At);
+            next[at] = next[right];
+            if (next[at] < count) previous[next[at]] = at;
+            if (previous[at] >= 0) Push(previous[at]);
+            Push(at);
         }
         for (int i = 0; i < count; i = next[i]) destination.Add(ids[i]);
+        ArrayPool<int>.Shared.Return(ids);
+        ArrayPool<int>.Shared.Return(next);
+        ArrayPool<int>.Shared.Return(previous);
 
         void Push(int at)
         {
-            if (next[at] < count && merges.TryGet(ids[at], ids[next[at]], out var merge))
-                queue.Enqueue((at, ids[at], ids[next[at]]), ((long)merge.Rank << 32) | (uint)at);
+            if (next[at] < count && merges.RankOf(ids[at], ids[next[at]]) is not PairTable.None and var rank)
+                queue.Enqueue(at, ((ulong)(uint)rank << 32) | (uint)at);
         }
     }
-
-    private MergeTable.Merge PairOf(int left, int right) =>
-        merges.TryGet(left, right, out var merge) ? merge : new MergeTable.Merge(int.MaxValue, 0);
-
-    private readonly record struct Cached(byte[]? Chunk, int[]? Ids);
 }

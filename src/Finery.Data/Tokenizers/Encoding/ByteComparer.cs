@@ -11,12 +11,7 @@ internal sealed class ByteComparer : IEqualityComparer<byte[]>, IAlternateEquali
 
     public int GetHashCode(byte[] bytes) => GetHashCode(bytes.AsSpan());
 
-    public int GetHashCode(ReadOnlySpan<byte> bytes)
-    {
-        HashCode hash = default;
-        hash.AddBytes(bytes);
-        return hash.ToHashCode();
-    }
+    public int GetHashCode(ReadOnlySpan<byte> bytes) => (int)ByteHash.Of(bytes);
 
     public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
 }

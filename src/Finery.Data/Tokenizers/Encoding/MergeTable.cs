@@ -1,47 +1,44 @@
 namespace Finery.Data.Tokenizers;
 
-/// <summary>The merges of a tokenizer, indexed for encoding.</summary>
+/// <summary>The merges of a tokenizer, indexed for encoding. Immutable.</summary>
 internal sealed class MergeTable
 {
-    private readonly Dictionary<ulong, Merge> _merges = [];
-    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>>? _wholeChunks;
+    private readonly Merge[] _merges; // by rank
+    private readonly PairTable _ranks;
+    private readonly TokenTable? _wholeChunks;
 
-    private MergeTable(TokenizerModel model, bool[] special)
-    {
-        if (!model.IgnoreMerges) return;
-        var chunks = new Dictionary<byte[], int>(model.Tokens.Length, ByteComparer.Instance);
-        for (int id = 0; id < model.Tokens.Length; id++)
-        {
-            if (!special[id]) chunks.TryAdd(ByteAlphabet.ToBytes(model.Tokens[id]), id);
-        }
-        _wholeChunks = chunks.GetAlternateLookup<ReadOnlySpan<byte>>();
-    }
+    private MergeTable(int[] byteIds, Merge[] merges, TokenTable? wholeChunks) =>
+        (ByteIds, _merges, _ranks, _wholeChunks) = (byteIds, merges, new PairTable(merges), wholeChunks);
 
     /// <summary>Id of each single byte.</summary>
-    public int[] ByteIds { get; } = new int[256];
+    public int[] ByteIds { get; }
 
-    public bool TryGet(int left, int right, out Merge merge) =>
-        _merges.TryGetValue(((ulong)(uint)left << 32) | (uint)right, out merge);
+    /// <summary>Rank of the merge of two ids, or <see cref="PairTable.None"/>.</summary>
+    public int RankOf(int left, int right) => _ranks.RankOf(left, right);
+
+    /// <summary>The id that a merge makes.</summary>
+    public int Merged(int rank) => _merges[rank].Merged;
 
     /// <summary>Id of a chunk that is a whole vocabulary entry, where the tokenizer takes such chunks without merging.</summary>
     public bool TryGetWhole(ReadOnlySpan<byte> chunk, out int id)
     {
         id = 0;
-        return _wholeChunks is { } chunks && chunks.TryGetValue(chunk, out id);
+        return _wholeChunks is not null && _wholeChunks.TryGet(chunk, out id);
     }
 
     /// <exception cref="InvalidDataException">A byte or the result of a merge is missing from the vocabulary.</exception>
     public static MergeTable Create(TokenizerModel model, Dictionary<string, int> ids, bool[] special)
     {
-        var table = new MergeTable(model, special);
+        var byteIds = new int[256];
         for (int b = 0; b < 256; b++)
         {
             string text = ByteAlphabet.ToChar((byte)b).ToString();
-            if (!ids.TryGetValue(text, out table.ByteIds[b]))
+            if (!ids.TryGetValue(text, out byteIds[b]))
                 throw new InvalidDataException(
                     $"The vocabulary lacks \"{text}\", the character of byte 0x{b:X2}: byte-level BPE needs all 256.");
         }
-        for (int rank = 0; rank < model.Merges.Length; rank++)
+        var merges = new Merge[model.Merges.Length];
+        for (int rank = 0; rank < merges.Length; rank++)
         {
             (int left, int right) = model.Merges[rank];
             string text = model.Tokens[left] + model.Tokens[right];
@@ -51,10 +48,11 @@ internal sealed class MergeTable
                     "which is not in the vocabulary.");
             if (special[merged])
                 throw new InvalidDataException($"Merge {rank} makes the control token \"{text}\" out of ordinary text.");
-            table._merges.TryAdd(((ulong)(uint)left << 32) | (uint)right, new Merge(rank, merged));
+            merges[rank] = new Merge(left, right, merged);
         }
-        return table;
+        TokenTable? wholeChunks = model.IgnoreMerges
+            ? new TokenTable([.. model.Tokens.Select((token, id) => special[id] ? null : ByteAlphabet.ToBytes(token))])
+            : null;
+        return new MergeTable(byteIds, merges, wholeChunks);
     }
-
-    internal readonly record struct Merge(int Rank, int Id);
 }

@@ -72,4 +72,39 @@ public class PreTokenizerTests
         Assert.Equal(2, PreTokenizer.Split(new string(' ', 1_000_000) + "x", SplitPattern.Llama3).Count);
         Assert.Single(PreTokenizer.Split(new string('\'', 1_000_000), SplitPattern.Llama3));
     }
+
+    [Fact]
+    public void SmolLm_isolates_every_number_and_then_splits_as_gpt2()
+    {
+        var random = new Random(12);
+        for (int round = 0; round < 5000; round++)
+        {
+            string text = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(RandomText.Next(random, random.Next(25))));
+            var pieces = new List<string> { "" };
+            foreach (var rune in text.EnumerateRunes())
+            {
+                if (PreTokenizer.ClassName(rune.Value) == 'N') pieces.AddRange([rune.ToString(), ""]);
+                else pieces[^1] += rune;
+            }
+            Assert.Equal(pieces.SelectMany(piece => PreTokenizer.Split(piece, SplitPattern.Gpt2)),
+                PreTokenizer.Split(text, SplitPattern.SmolLm));
+        }
+    }
+
+    [Theory]
+    [InlineData(SplitPattern.Qwen2, "1|2|3| |4|5")]
+    [InlineData(SplitPattern.Nanochat, "12|3| |45")]
+    [InlineData(SplitPattern.Llama3, "123| |45")]
+    [InlineData(SplitPattern.SmolLm, "1|2|3| |4|5")]
+    [InlineData(SplitPattern.Gpt2, "123| 45")]
+    public void Numbers_are_cut_as_each_pattern_says(SplitPattern pattern, string expected) =>
+        Assert.Equal(expected, string.Join('|', PreTokenizer.Split("123 45", pattern)));
+
+    [Fact]
+    public void Every_pattern_is_known_by_its_expression()
+    {
+        foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
+            Assert.Equal(pattern, PreTokenizer.PatternOf(PreTokenizer.Regex(pattern)));
+        Assert.Null(PreTokenizer.PatternOf(@"\p{L}+"));
+    }
 }
