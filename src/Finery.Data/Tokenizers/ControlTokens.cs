@@ -21,35 +21,3 @@ public static class ControlTokens
     /// <summary>All five, in id order.</summary>
     public static IReadOnlyList<string> All { get; } = [BeginOfText, EndOfText, TurnStart, TurnEnd, Pad];
 }
-
-/// <summary>A token matched in text before any merging: a control token (<paramref name="Special"/>), which is matched only
-/// where the caller allows it, or a plain addition to the vocabulary, which is always matched.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Content">The text it stands for.</param>
-/// <param name="Special">True for control tokens: they decode to nothing when special tokens are skipped and count 0
-/// bytes.</param>
-/// <param name="Normalized">HF's flag, kept as read; it changes nothing, as no normaliser is supported.</param>
-public sealed record AddedToken(int Id, string Content, bool Special = true, bool Normalized = false)
-{
-    /// <summary>Whether the file lists it in the model's vocabulary as well (as HF's trainer does).</summary>
-    internal bool InVocabulary { get; init; } = true;
-}
-
-/// <summary>What <c>tokenizer_config.json</c> adds to <c>tokenizer.json</c>.</summary>
-public sealed record TokenizerConfig
-{
-    /// <summary>Text of the token that begins a document, if any.</summary>
-    public string? BosToken { get; init; }
-
-    /// <summary>Text of the token that ends a document (or a reply, in a chat model), if any.</summary>
-    public string? EosToken { get; init; }
-
-    /// <summary>Text of the padding token, if any.</summary>
-    public string? PadToken { get; init; }
-
-    /// <summary>Longest input of the model, in tokens, if known.</summary>
-    public long? ModelMaxLength { get; init; }
-
-    /// <summary>Jinja text of the chat template, if any.</summary>
-    public string? ChatTemplate { get; init; }
-}

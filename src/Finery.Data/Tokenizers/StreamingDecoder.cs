@@ -6,20 +6,33 @@ namespace Finery.Data.Tokenizers;
 /// one wait for the rest. All outputs joined equal <see cref="Tokenizer.Decode"/> of all ids. Not thread-safe.</summary>
 public sealed class StreamingDecoder(Tokenizer tokenizer, bool skipSpecial = true)
 {
-    private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
-    private char[] _buffer = new char[64];
+    private readonly StringBuilder _settled = new();
+    private readonly Utf8Joiner _joiner = new();
+    private DecodingStep? _decoding;
 
     /// <summary>Text completed by <paramref name="id"/>; often empty.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public string Push(int id) => Convert(tokenizer.DecodedBytes(id, skipSpecial), flush: false);
-
-    /// <summary>What is left at the end: U+FFFD if a character was never finished, else nothing. Starts afresh.</summary>
-    public string Flush() => Convert([], flush: true);
-
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
+    public string Push(int id)
     {
-        int size = Encoding.UTF8.GetMaxCharCount(bytes.Length + 4);
-        if (size > _buffer.Length) _buffer = new char[size];
-        return new string(_buffer, 0, _decoder.GetChars(bytes, _buffer, flush));
+        if (tokenizer.DecodesByteLevel) return _joiner.Push(tokenizer.DecodedBytes(id, skipSpecial));
+        _decoding ??= tokenizer.StartDecoding(_settled);
+        if (!(skipSpecial && tokenizer.IsSpecial(id))) _decoding.Push(tokenizer.TokenText(id));
+        return Taken();
+    }
+
+    /// <summary>What is left at the end: U+FFFD if a character was never finished, else mostly nothing. Starts afresh.</summary>
+    public string Flush()
+    {
+        if (tokenizer.DecodesByteLevel) return _joiner.Flush();
+        _decoding?.Finish();
+        _decoding = null;
+        return Taken();
+    }
+
+    private string Taken()
+    {
+        string text = _settled.ToString();
+        _settled.Clear();
+        return text;
     }
 }

@@ -1,67 +1,48 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Finery.Data.Tokenizers;
 
 /// <summary>
-/// Byte-level BPE: text to ids and back, without loss for valid Unicode (a lone surrogate becomes U+FFFD). Immutable and
-/// safe to use from many threads. Encoding never adds a begin or end token by itself: the caller, or
+/// Text to ids and back. With byte-level BPE nothing is lost of valid Unicode (a lone surrogate becomes U+FFFD). Immutable and
+/// safe to use from many threads. Encoding adds no begin or end token unless asked: the caller, or
 /// <see cref="ChatTemplate"/>, writes them.
 /// </summary>
 public sealed class Tokenizer
 {
-    private readonly byte[][] _bytes; // by id
-    private readonly bool[] _special; // by id
-    private readonly Dictionary<string, int> _ids;
-    private readonly MergeTable _merges;
-    private readonly AddedToken[] _addedLongestFirst;
-    private readonly SearchValues<char> _plainStarts, _allStarts;
-    private readonly ConcurrentBag<TextEncoder> _encoders = [];
+    private readonly Vocabulary _vocabulary;
+    private readonly TextPipeline _pipeline;
+    private readonly TokenDecoder _decoder;
+    private readonly PostProcessor _postProcessor;
     private readonly Lazy<string> _fingerprint;
 
     internal Tokenizer(TokenizerModel model)
     {
-        Model = model;
-        int count = model.Tokens.Length;
-        _ids = new Dictionary<string, int>(count, StringComparer.Ordinal);
-        _bytes = new byte[count][];
-        _special = new bool[count];
-        for (int id = 0; id < count; id++)
-        {
-            if (!_ids.TryAdd(model.Tokens[id], id))
-                throw new InvalidDataException(
-                    $"The vocabulary has \"{model.Tokens[id]}\" twice: ids {_ids[model.Tokens[id]]} and {id}.");
-            _bytes[id] = ByteAlphabet.ToBytes(model.Tokens[id]);
-        }
-        foreach (AddedToken added in model.Added)
-        {
-            _bytes[added.Id] = Encoding.UTF8.GetBytes(added.Content);
-            _special[added.Id] = added.Special;
-        }
-        _merges = MergeTable.Create(model, _ids, _special);
-        _addedLongestFirst = [.. model.Added.OrderByDescending(added => added.Content.Length).ThenBy(added => added.Id)];
-        _plainStarts = Starts(_addedLongestFirst.Where(added => !added.Special));
-        _allStarts = Starts(_addedLongestFirst);
+        _decoder = TokenDecoder.Read(model.Layout.Component("decoder"));
+        _vocabulary = new Vocabulary(model, _decoder.Bytes);
+        _pipeline = TextPipeline.Create(model, _vocabulary);
+        _postProcessor = PostProcessor.Read(model.Layout.Component("post_processor"), _vocabulary);
+        Model = model with { Pattern = _pipeline.Pattern };
         // the file without tokenizer_config.json: what decides the ids
         _fingerprint = new(() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TokenizerFile.ToJson(this)))));
     }
 
     private Tokenizer(Tokenizer other, TokenizerConfig config)
     {
-        (_bytes, _special, _ids, _merges) = (other._bytes, other._special, other._ids, other._merges);
-        (_addedLongestFirst, _plainStarts, _allStarts) = (other._addedLongestFirst, other._plainStarts, other._allStarts);
-        (_fingerprint, Model) = (other._fingerprint, other.Model with { Config = config });
+        (_vocabulary, _pipeline, _decoder) = (other._vocabulary, other._pipeline, other._decoder);
+        (_postProcessor, _fingerprint) = (other._postProcessor, other._fingerprint);
+        Model = other.Model with { Config = config };
     }
 
     internal TokenizerModel Model { get; }
 
-    /// <summary>Number of ids; they run from 0 without a gap.</summary>
-    public int VocabSize => _bytes.Length;
+    /// <summary>One more than the largest id. Below it there may be ids without a token.</summary>
+    public int VocabSize => _vocabulary.Size;
 
-    /// <summary>How text is cut before merging.</summary>
-    public SplitPattern Pattern => Model.Pattern;
+    /// <summary>How text is cut before merging, if in one of the ways that have a scanner; else null.</summary>
+    public SplitPattern? Pattern => Model.Pattern;
 
     /// <summary>Whether a chunk that is itself a vocabulary entry is taken whole, without merging (Llama-3's file).</summary>
     public bool IgnoreMerges => Model.IgnoreMerges;
@@ -90,19 +71,22 @@ public sealed class Tokenizer
 
     /// <summary>Id of a vocabulary entry by its text in the file (mapped characters), or of an added token; null if
     /// none.</summary>
-    public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
+    public int? IdOf(string token) => _vocabulary.Ids.TryGetValue(token, out int id) ? id : null;
+
+    /// <summary>Whether there is a token with this id: ids may have holes.</summary>
+    public bool HasToken(int id) => _vocabulary.Has(id);
 
     /// <summary>Text of an id as in the file: mapped characters (a space is Ġ) for byte-level tokens.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public string TokenText(int id) => Model.Tokens[Checked(id)];
+    public string TokenText(int id) => Model.Tokens[_vocabulary.Checked(id)];
 
     /// <summary>Whether an id is a control token.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public bool IsSpecial(int id) => _special[Checked(id)];
+    public bool IsSpecial(int id) => _vocabulary.IsSpecial(id);
 
     /// <summary>Bytes of text an id stands for: empty for a control token.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public ReadOnlySpan<byte> TokenBytes(int id) => _special[Checked(id)] ? [] : _bytes[id];
+    public ReadOnlySpan<byte> TokenBytes(int id) => IsSpecial(id) ? [] : _vocabulary.Bytes(id);
 
     /// <summary>Number of bytes of text an id stands for: 0 for a control token, so that bits per byte count text only.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
@@ -117,76 +101,90 @@ public sealed class Tokenizer
         return ids.Count == 0 ? 0 : (double)Encoding.UTF8.GetByteCount(text) / ids.Count;
     }
 
+    /// <summary>Ids put before a text encoded with special tokens: those of the file's template, with or without the begin token
+    /// where the config says so.</summary>
+    private int[] Prefix => Adjusted(_postProcessor.Prefix, Config.AddBosToken, BosId, first: true);
+
+    /// <summary>Ids put behind it.</summary>
+    private int[] Suffix => Adjusted(_postProcessor.Suffix, Config.AddEosToken, EosId, first: false);
+
     /// <summary>Ids of <paramref name="text"/>. Text that looks like a control token is ordinary text unless
-    /// <paramref name="allowSpecial"/>: text of users must never become control.</summary>
-    public int[] Encode(ReadOnlySpan<char> text, bool allowSpecial = false)
+    /// <paramref name="allowSpecial"/>: text of users must never become control. With <paramref name="addSpecialTokens"/> the ids which
+    /// the file puts around a text by itself, such as a begin token, are added.</summary>
+    public int[] Encode(ReadOnlySpan<char> text, bool allowSpecial = false, bool addSpecialTokens = false)
     {
         var ids = new List<int>(text.Length / 3 + 8);
-        Encode(text, ids, allowSpecial);
+        Encode(text, ids, allowSpecial, addSpecialTokens);
         return [.. ids];
     }
 
     /// <summary>Appends the ids of <paramref name="text"/> to <paramref name="destination"/>: nothing is allocated once that
     /// list and this tokenizer's buffers have grown.</summary>
-    public void Encode(ReadOnlySpan<char> text, List<int> destination, bool allowSpecial = false)
+    public void Encode(ReadOnlySpan<char> text, List<int> destination, bool allowSpecial = false, bool addSpecialTokens = false)
     {
-        if (!_encoders.TryTake(out TextEncoder? encoder)) encoder = new BpeEncoder(_merges, Pattern);
-        SearchValues<char> starts = allowSpecial ? _allStarts : _plainStarts;
-        int from = 0, at = 0;
-        while (at < text.Length && text[at..].IndexOfAny(starts) is >= 0 and int offset)
-        {
-            at += offset;
-            AddedToken? added = AddedAt(text[at..], allowSpecial);
-            if (added is null)
-            {
-                at++;
-                continue;
-            }
-            EncodePlain(encoder, text[from..at], destination);
-            destination.Add(added.Id);
-            from = at += added.Content.Length;
-        }
-        EncodePlain(encoder, text[from..], destination);
-        _encoders.Add(encoder);
+        if (addSpecialTokens) destination.AddRange(Prefix);
+        Encode(text, destination, null, allowSpecial);
+        if (addSpecialTokens) destination.AddRange(Suffix);
     }
 
-    private static void EncodePlain(TextEncoder encoder, ReadOnlySpan<char> text, List<int> destination)
+    /// <summary>Appends the ids of UTF-8 text to <paramref name="destination"/>; bytes that are not UTF-8 count as
+    /// U+FFFD.</summary>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, bool allowSpecial = false)
     {
-        if (text.IsEmpty) return;
-        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
-        encoder.Encode(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), destination);
+        if (Utf8.IsValid(utf8)) _pipeline.Encode(utf8, destination, null, allowSpecial);
+        else Encode(Encoding.UTF8.GetString(utf8), destination, allowSpecial);
+    }
+
+    /// <summary>Appends ids and, for each, the range of bytes of the text (as UTF-8) that it covers; a control token covers
+    /// the white space it takes in, too.</summary>
+    /// <exception cref="NotSupportedException">The tokenizer rewrites the text, so that ranges are not known.</exception>
+    internal void Encode(ReadOnlySpan<char> text, List<int> ids, List<(int Start, int End)>? ranges, bool allowSpecial)
+    {
+        int size = text.Length < 1 << 20 ? Encoding.UTF8.GetMaxByteCount(text.Length) : Encoding.UTF8.GetByteCount(text);
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(size);
+        _pipeline.Encode(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), ids, ranges, allowSpecial);
         ArrayPool<byte>.Shared.Return(utf8);
     }
 
     /// <summary>Text of <paramref name="ids"/>; bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
-    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) =>
-        Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true)
+    {
+        if (DecodesByteLevel) return Encoding.UTF8.GetString(DecodeBytes(ids, skipSpecial));
+        var text = new StringBuilder();
+        DecodingStep decoding = StartDecoding(text);
+        foreach (int id in ids)
+        {
+            if (!(IsSpecial(id) && skipSpecial)) decoding.Push(TokenText(id));
+        }
+        decoding.Finish();
+        return text.ToString();
+    }
 
     /// <summary>Bytes of <paramref name="ids"/>, control tokens as their own text unless skipped.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
     public byte[] DecodeBytes(ReadOnlySpan<int> ids, bool skipSpecial = true)
     {
+        if (!DecodesByteLevel) return Encoding.UTF8.GetBytes(Decode(ids, skipSpecial));
         var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
         foreach (int id in ids) bytes.Write(DecodedBytes(id, skipSpecial));
         return bytes.WrittenSpan.ToArray();
     }
 
-    internal ReadOnlySpan<byte> DecodedBytes(int id, bool skipSpecial) => skipSpecial ? TokenBytes(id) : _bytes[Checked(id)];
+    /// <summary>Whether text is split and then merged from bytes.</summary>
+    internal bool IsByteLevelBpe => _pipeline.IsByteLevelBpe;
 
-    private AddedToken? AddedAt(ReadOnlySpan<char> text, bool allowSpecial)
+    /// <summary>Whether the bytes of a text are those of its tokens, one after the other.</summary>
+    internal bool DecodesByteLevel => _decoder.IsByteLevel;
+
+    internal DecodingStep StartDecoding(StringBuilder output) => _decoder.Start(output);
+
+    internal ReadOnlySpan<byte> DecodedBytes(int id, bool skipSpecial) => skipSpecial ? TokenBytes(id) : _vocabulary.Bytes(id);
+
+    private static int[] Adjusted(int[] ids, bool? adds, int? role, bool first) => (adds, role) switch
     {
-        foreach (AddedToken added in _addedLongestFirst)
-        {
-            if ((allowSpecial || !added.Special) && text.StartsWith(added.Content, StringComparison.Ordinal)) return added;
-        }
-        return null;
-    }
-
-    private int Checked(int id) => (uint)id < (uint)_bytes.Length
-        ? id
-        : throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has ids 0 to {_bytes.Length - 1}.");
-
-    private static SearchValues<char> Starts(IEnumerable<AddedToken> tokens) =>
-        SearchValues.Create([.. tokens.Select(added => added.Content[0]).Distinct()]);
+        (true, { } id) when !ids.Contains(id) => first ? [id, .. ids] : [.. ids, id],
+        (false, { } id) => [.. ids.Where(other => other != id)],
+        _ => ids,
+    };
 }

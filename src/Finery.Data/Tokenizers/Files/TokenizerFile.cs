@@ -1,12 +1,15 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
 namespace Finery.Data.Tokenizers;
 
 /// <summary>
-/// Reads and writes HF's <c>tokenizer.json</c> and <c>tokenizer_config.json</c>. Supported: byte-level BPE with the Llama-3 or
-/// GPT-2 split, without normaliser; anything else is refused by name, never skipped. Loading and saving a pretty-printed HF
-/// file gives the same bytes. A post-processor that adds a begin token is kept for HF, but not applied here.
+/// Reads and writes HF's <c>tokenizer.json</c> and the files beside it: <c>tokenizer_config.json</c>,
+/// <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>; reads GPT-2's older <c>vocab.json</c> and <c>merges.txt</c>.
+/// Models are BPE, of bytes or of characters, and Unigram. What is not supported is refused by name, never skipped. Loading and
+/// saving a pretty-printed file gives the same bytes, except that merges written as <c>"a b"</c> become pairs
+/// <c>["a", "b"]</c>, the form that HF writes now. Truncation and padding are kept for HF and not applied here.
 /// </summary>
 public static class TokenizerFile
 {
@@ -16,10 +19,16 @@ public static class TokenizerFile
     /// <summary>Name of the file with the roles of control tokens and the chat template.</summary>
     public const string ConfigFileName = "tokenizer_config.json";
 
+    /// <summary>Name of an older file with roles of control tokens; the config goes before it.</summary>
+    public const string SpecialTokensMapFileName = "special_tokens_map.json";
+
+    /// <summary>Name of a chat template in a file of its own; it goes before one in the config.</summary>
+    public const string TemplateFileName = "chat_template.jinja";
+
     private const long MaxFileBytes = 1 << 30;
 
-    /// <summary>Loads a tokenizer from a folder, or from a <c>tokenizer.json</c>; a <c>tokenizer_config.json</c> and a
-    /// <c>chat_template.jinja</c> beside it are read too, if there.</summary>
+    /// <summary>Loads a tokenizer from a folder, or from a <c>tokenizer.json</c>, with the files beside it. A folder without
+    /// one may have <c>vocab.json</c> and <c>merges.txt</c>.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or inconsistent; the message says where.</exception>
     /// <exception cref="NotSupportedException">The file uses a component that is not supported; the message names it.</exception>
@@ -27,20 +36,16 @@ public static class TokenizerFile
     {
         string file = Directory.Exists(path) ? Path.Combine(path, FileName) : path;
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
-        string config = Path.Combine(folder, ConfigFileName), template = Path.Combine(folder, "chat_template.jinja");
         try
         {
-            Tokenizer tokenizer = Parse(Read(file));
-            TokenizerConfig settings = File.Exists(config)
-                ? TokenizerConfigFile.Parse(Read(config))
-                : TokenizerConfigFile.Guess(tokenizer.SpecialTokens);
-            if (File.Exists(template)) settings = settings with { ChatTemplate = Read(template) };
-            foreach (string? role in new[] { settings.BosToken, settings.EosToken, settings.PadToken })
-            {
-                if (role is not null && tokenizer.IdOf(role) is null)
-                    throw new InvalidDataException(
-                        $"{ConfigFileName} names the token \"{role}\", which is not in the vocabulary.");
-            }
+            TokenizerConfig? settings = Beside(ConfigFileName) is { } config
+                ? TokenizerConfigFile.Parse(config, Beside(SpecialTokensMapFileName), Beside(TemplateFileName))
+                : null;
+            Tokenizer tokenizer = !File.Exists(file) && VocabularyFiles.AreIn(folder)
+                ? VocabularyFiles.Load(folder, settings)
+                : Parse(Read(file));
+            settings ??= tokenizer.Config with { ChatTemplate = Beside(TemplateFileName) };
+            Check(settings, tokenizer);
             return tokenizer.WithConfig(settings);
         }
         catch (InvalidDataException problem)
@@ -51,15 +56,23 @@ public static class TokenizerFile
         {
             throw new NotSupportedException($"Cannot load the tokenizer {file}: {problem.Message}", problem);
         }
+
+        string? Beside(string name) => File.Exists(Path.Combine(folder, name)) ? Read(Path.Combine(folder, name)) : null;
     }
 
-    /// <summary>Writes both files to <paramref name="folder"/>, which is made if need be: each to a temporary sibling,
-    /// flushed to disk, then renamed.</summary>
+    /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c> to <paramref name="folder"/>, which is made if need
+    /// be, and the other files if the tokenizer came with them: each to a temporary sibling, flushed to disk, then renamed. A
+    /// chat template there that is not this tokenizer's is removed.</summary>
     public static void Save(Tokenizer tokenizer, string folder)
     {
         Directory.CreateDirectory(folder);
+        TokenizerConfig config = tokenizer.Config;
         Write(Path.Combine(folder, FileName), ToJson(tokenizer));
-        Write(Path.Combine(folder, ConfigFileName), TokenizerConfigFile.ToJson(tokenizer.Config));
+        Write(Path.Combine(folder, ConfigFileName), TokenizerConfigFile.ToJson(config));
+        if (config.Source?.SpecialTokensMap is { } map) Write(Path.Combine(folder, SpecialTokensMapFileName), map);
+        string template = Path.Combine(folder, TemplateFileName);
+        if (config is { Source.HasTemplateFile: true, ChatTemplate: not null }) Write(template, config.ChatTemplate);
+        else File.Delete(template);
     }
 
     /// <summary>A tokenizer from the text of <c>tokenizer.json</c>; roles of control tokens are guessed from their
@@ -80,39 +93,85 @@ public static class TokenizerFile
         }
     }
 
-    /// <summary>The text of <c>tokenizer.json</c>: HF's key order, two spaces, no final line break.</summary>
+    /// <summary>The text of <c>tokenizer.json</c>: the fields it was read with, in their order (for one trained here HF's), two
+    /// spaces, no final line break.</summary>
     public static string ToJson(Tokenizer tokenizer)
     {
         TokenizerModel model = tokenizer.Model;
-        TokenizerLayout layout = model.Layout;
         var json = new JsonPrinter().Open('{');
-        json.Key("version").Value("1.0").Key("truncation").Value(null).Key("padding").Value(null);
-        json.Key("added_tokens").Open('[');
-        foreach (AddedToken added in model.Added)
+        foreach (var (name, value) in model.Layout.File)
         {
-            json.Item().Open('{').Key("id").Value(added.Id).Key("content").Value(added.Content);
-            json.Key("single_word").Value(false).Key("lstrip").Value(false).Key("rstrip").Value(false);
-            json.Key("normalized").Value(added.Normalized).Key("special").Value(added.Special).Close('}');
+            json.Key(name);
+            if (name == "added_tokens" && value.ValueKind == JsonValueKind.Undefined) PrintAdded(json, model.Added);
+            else if (name == "model" && value.ValueKind == JsonValueKind.Undefined) PrintModel(json, model);
+            else json.Value(value);
         }
-        json.Close(']').Key("normalizer").Value(null);
-        json.Key("pre_tokenizer").Value(layout.PreTokenizer).Key("post_processor").Value(layout.PostProcessor);
-        json.Key("decoder").Value(layout.Decoder).Key("model").Open('{');
-        json.Key("type").Value("BPE").Key("dropout").Value(null).Key("unk_token").Value(layout.UnknownToken);
-        json.Key("continuing_subword_prefix").Value(layout.SubwordPrefix).Key("end_of_word_suffix").Value(layout.WordSuffix);
-        json.Key("fuse_unk").Value(layout.FuseUnknown).Key("byte_fallback").Value(false);
-        json.Key("ignore_merges").Value(model.IgnoreMerges).Key("vocab").Open('{');
-        var outside = model.Added.Where(added => !added.InVocabulary).Select(added => added.Id).ToHashSet();
-        for (int id = 0; id < model.Tokens.Length; id++)
-        {
-            if (!outside.Contains(id)) json.Key(model.Tokens[id]).Value(id);
-        }
-        json.Close('}').Key("merges").Open('[');
-        foreach (var (left, right) in model.Merges)
-            json.Item().Open('[').Item().Value(model.Tokens[left]).Item().Value(model.Tokens[right]).Close(']');
-        return json.Close(']').Close('}').Close('}').ToString();
+        return json.Close('}').ToString();
     }
 
-    private static string Read(string path)
+    private static void PrintAdded(JsonPrinter json, AddedToken[] tokens)
+    {
+        json.Open('[');
+        foreach (AddedToken token in tokens)
+        {
+            json.Item().Open('{').Key("id").Value(token.Id).Key("content").Value(token.Content);
+            json.Key("single_word").Value(token.SingleWord).Key("lstrip").Value(token.StripsLeft);
+            json.Key("rstrip").Value(token.StripsRight).Key("normalized").Value(token.Normalized);
+            json.Key("special").Value(token.Special).Close('}');
+        }
+        json.Close(']');
+    }
+
+    private static void PrintModel(JsonPrinter json, TokenizerModel model)
+    {
+        json.Open('{');
+        foreach (var (name, value) in model.Layout.Model)
+        {
+            json.Key(name);
+            if (value.ValueKind != JsonValueKind.Undefined) json.Value(value);
+            else if (name == "vocab") PrintVocabulary(json, model);
+            else
+            {
+                json.Open('[');
+                foreach (var (left, right) in model.Merges)
+                    json.Item().Open('[').Item().Value(model.Tokens[left]).Item().Value(model.Tokens[right]).Close(']');
+                json.Close(']');
+            }
+        }
+        json.Close('}');
+    }
+
+    private static void PrintVocabulary(JsonPrinter json, TokenizerModel model)
+    {
+        var outside = model.Added.Where(added => !added.InVocabulary).Select(added => added.Id).ToHashSet();
+        json.Open('{');
+        for (int id = 0; id < model.Tokens.Length; id++)
+        {
+            if (!outside.Contains(id) && model.Holes?[id] != true) json.Key(model.Tokens[id]).Value(id);
+        }
+        json.Close('}');
+    }
+
+    private static void Check(TokenizerConfig config, Tokenizer tokenizer)
+    {
+        foreach (string? role in new[] { config.BosToken, config.EosToken, config.PadToken })
+        {
+            if (role is not null && tokenizer.IdOf(role) is null)
+                throw new InvalidDataException($"{ConfigFileName} names the token \"{role}\", which is not in the vocabulary.");
+        }
+        JsonElement added = config.Source?.Fields.LastOrDefault(field => field.Name == "added_tokens_decoder").Value ?? default;
+        if (added.ValueKind != JsonValueKind.Object) return;
+        foreach (JsonProperty token in added.EnumerateObject())
+        {
+            string content = token.Value.RequiredText("content");
+            if (!int.TryParse(token.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || !tokenizer.HasToken(id)
+                || tokenizer.TokenText(id) != content)
+                throw new InvalidDataException($"{ConfigFileName} gives the added token \"{content}\" the id {token.Name}; " +
+                    $"in {FileName} it has {(tokenizer.IdOf(content) is { } other ? $"id {other}" : "none")}.");
+        }
+    }
+
+    internal static string Read(string path)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no {Path.GetFileName(path)} at {path}.", path);
         if (new FileInfo(path).Length > MaxFileBytes)
@@ -127,7 +186,7 @@ public static class TokenizerFile
         }
     }
 
-    private static void Write(string path, string text)
+    internal static void Write(string path, string text)
     {
         string temporary = path + ".tmp";
         using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))

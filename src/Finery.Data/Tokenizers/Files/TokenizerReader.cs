@@ -2,74 +2,42 @@ using System.Text.Json;
 
 namespace Finery.Data.Tokenizers;
 
-/// <summary>Checks every component of a <c>tokenizer.json</c> and turns it into a <see cref="TokenizerModel"/>.</summary>
+/// <summary>Turns a <c>tokenizer.json</c> into a <see cref="TokenizerModel"/>; its components are checked when a
+/// <see cref="Tokenizer"/> is made of it.</summary>
 internal static class TokenizerReader
 {
-    private static readonly JsonElement Null = JsonDocument.Parse("null").RootElement.Clone();
+    /// <summary>Ids take memory up to the largest, whether or not there is a token.</summary>
+    public const int MaxId = (1 << 24) - 1, MaxHoles = 1 << 20;
 
     public static TokenizerModel Read(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object) throw new InvalidDataException("the file is not a JSON object");
-        if (Text(root, "version") is var version && version != "1.0")
+        if (root.Text("version") is var version && version != "1.0")
             throw new NotSupportedException($"version \"{version}\" is not supported; expected \"1.0\"");
-        foreach (string name in new[] { "truncation", "padding", "normalizer" })
-        {
-            if (Get(root, name) is { ValueKind: not JsonValueKind.Null } value)
-                throw new NotSupportedException($"{name} {Describe(value)} is not supported; expected null");
-        }
-        JsonElement model = Required(root, "model");
-        if (Text(model, "type") is { } type and not "BPE")
-            throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE");
-        RefuseUnless(model, "dropout", value => value.ValueKind == JsonValueKind.Null, "null");
-        RefuseUnless(model, "byte_fallback", value => value.ValueKind is JsonValueKind.Null or JsonValueKind.False, "false");
-        RefuseUnless(model, "continuing_subword_prefix", IsEmpty, "null");
-        RefuseUnless(model, "end_of_word_suffix", IsEmpty, "null");
+        JsonElement model = root.Required("model");
+        string type = model.Text("type") ?? "BPE"; // absent in old files
+        if (type is not ("BPE" or "Unigram"))
+            throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE or Unigram");
 
         AddedToken[] added = [.. ReadAdded(root).OrderBy(token => token.Id)];
-        string[] tokens = ReadVocabulary(Required(model, "vocab"), added);
-        return new TokenizerModel
+        var vocabulary = new Dictionary<int, string>();
+        double[]? scores = null;
+        if (type == "Unigram") scores = ReadPieces(model, vocabulary);
+        else ReadVocabulary(model.Required("vocab"), vocabulary);
+        (string, JsonElement)[] fields = [.. Fields(root, "model", "added_tokens")];
+        (string, JsonElement)[] options = [.. Fields(model, "merges", type == "BPE" ? "vocab" : "")];
+        return Assemble(vocabulary, added, new TokenizerLayout(fields, options)) with
         {
-            Tokens = tokens,
-            Added = added,
-            Merges = ReadMerges(Required(model, "merges"), tokens),
-            Pattern = ReadPattern(Required(root, "pre_tokenizer")),
-            IgnoreMerges = Flag(model, "ignore_merges", absent: false),
-            Layout = new TokenizerLayout(
-                Required(root, "pre_tokenizer").Clone(), CheckedPostProcessor(Get(root, "post_processor")).Clone(),
-                CheckedDecoder(Required(root, "decoder")).Clone(), Get(model, "unk_token").Clone(),
-                Get(model, "continuing_subword_prefix").Clone(), Get(model, "end_of_word_suffix").Clone(),
-                Flag(model, "fuse_unk", absent: false)),
+            Merges = type == "BPE" ? ReadMerges(model, vocabulary) : [],
+            Scores = scores,
+            IgnoreMerges = model.Flag("ignore_merges", absent: false),
         };
     }
 
-    private static IEnumerable<AddedToken> ReadAdded(JsonElement root)
+    /// <summary>Tokens in an array by id, with added tokens and holes; without merges.</summary>
+    public static TokenizerModel Assemble(Dictionary<int, string> vocabulary, AddedToken[] added, TokenizerLayout layout)
     {
-        if (Get(root, "added_tokens") is not { ValueKind: JsonValueKind.Array } list) yield break;
-        foreach (JsonElement item in list.EnumerateArray())
-        {
-            string content = Text(item, "content") is { Length: > 0 } text
-                ? text
-                : throw new InvalidDataException("an added token has no content");
-            foreach (string flag in new[] { "single_word", "lstrip", "rstrip" })
-            {
-                if (Flag(item, flag, absent: false))
-                    throw new NotSupportedException($"added token \"{content}\" has {flag}, which is not supported");
-            }
-            bool special = Flag(item, "special", absent: false);
-            yield return new AddedToken(Required(item, "id").GetInt32(), content, special,
-                Flag(item, "normalized", absent: !special));
-        }
-    }
-
-    private static string[] ReadVocabulary(JsonElement vocabulary, AddedToken[] added)
-    {
-        var byId = new Dictionary<int, string>();
-        foreach (JsonProperty entry in vocabulary.EnumerateObject())
-        {
-            int id = entry.Value.GetInt32();
-            if (!byId.TryAdd(id, entry.Name))
-                throw new InvalidDataException($"id {id} belongs to both \"{byId[id]}\" and \"{entry.Name}\"");
-        }
+        var byId = new Dictionary<int, string>(vocabulary);
         for (int i = 0; i < added.Length; i++)
         {
             AddedToken token = added[i];
@@ -78,32 +46,31 @@ internal static class TokenizerReader
             else if (byId[token.Id] != token.Content)
                 throw new InvalidDataException($"added token \"{token.Content}\" has id {token.Id} of \"{byId[token.Id]}\"");
         }
-        var tokens = new string[byId.Count];
-        for (int id = 0; id < tokens.Length; id++)
+        if (byId.Count == 0) throw new InvalidDataException("the vocabulary is empty");
+        int largest = byId.Keys.Max();
+        if (largest > MaxId || largest - byId.Count >= MaxHoles)
+            throw new InvalidDataException($"the largest id is {largest}, for {byId.Count} tokens; ids may go up to {MaxId}, " +
+                $"with at most {MaxHoles} left out");
+        var tokens = new string[largest + 1];
+        Array.Fill(tokens, "");
+        bool[]? holes = byId.Count <= largest ? new bool[largest + 1] : null;
+        holes?.AsSpan().Fill(true);
+        foreach (var (id, text) in byId)
         {
-            if (!byId.TryGetValue(id, out tokens[id]!))
-                throw new InvalidDataException($"the vocabulary has {tokens.Length} entries, but none with id {id}");
+            tokens[id] = text;
+            if (holes is not null) holes[id] = false;
         }
-        return tokens;
+        return new TokenizerModel { Tokens = tokens, Holes = holes, Added = added, Merges = [], Layout = layout };
     }
 
-    private static (int, int)[] ReadMerges(JsonElement list, string[] tokens)
+    /// <summary>Pairs of ids from pairs of texts.</summary>
+    public static (int, int)[] IndexMerges(IEnumerable<(string Left, string Right)> pairs, Dictionary<int, string> vocabulary)
     {
-        var ids = new Dictionary<string, int>(tokens.Length, StringComparer.Ordinal);
-        for (int id = 0; id < tokens.Length; id++) ids.TryAdd(tokens[id], id);
-        var merges = new List<(int, int)>(list.GetArrayLength());
-        foreach (JsonElement item in list.EnumerateArray())
+        var ids = new Dictionary<string, int>(vocabulary.Count, StringComparer.Ordinal);
+        foreach (var (id, text) in vocabulary) ids.TryAdd(text, id);
+        var merges = new List<(int, int)>();
+        foreach (var (left, right) in pairs)
         {
-            string?[] parts;
-            if (item.ValueKind == JsonValueKind.String)
-            {
-                string line = item.GetString()!;
-                if (line.StartsWith("#version", StringComparison.Ordinal)) continue;
-                parts = line.Split(' ');
-            }
-            else parts = [.. item.EnumerateArray().Select(part => part.GetString())];
-            if (parts is not [{ } left, { } right])
-                throw new InvalidDataException($"merge {merges.Count}, {item.GetRawText()}, is not a pair");
             merges.Add((IdOf(left), IdOf(right)));
 
             int IdOf(string part) => ids.TryGetValue(part, out int id) ? id : throw new InvalidDataException(
@@ -112,96 +79,84 @@ internal static class TokenizerReader
         return [.. merges];
     }
 
-    private static SplitPattern ReadPattern(JsonElement preTokenizer)
+    private static IEnumerable<(string, JsonElement)> Fields(JsonElement parent, params string[] written)
     {
-        if (Text(preTokenizer, "type") == "ByteLevel")
+        foreach (JsonProperty field in parent.EnumerateObject())
+            yield return (field.Name, written.Contains(field.Name) ? default : field.Value.Clone());
+    }
+
+    private static IEnumerable<AddedToken> ReadAdded(JsonElement root)
+    {
+        if (root.Field("added_tokens").IsNull()) yield break;
+        foreach (JsonElement item in root.Items("added_tokens"))
         {
-            CheckByteLevel(preTokenizer, useRegex: true);
-            return SplitPattern.Gpt2;
+            string content = item.Text("content") is { Length: > 0 } text
+                ? text
+                : throw new InvalidDataException("an added token has no content");
+            bool special = item.Flag("special", absent: false);
+            yield return new AddedToken(item.Number("id"), content, special, item.Flag("normalized", absent: !special))
+            {
+                SingleWord = item.Flag("single_word", absent: false),
+                StripsLeft = item.Flag("lstrip", absent: false),
+                StripsRight = item.Flag("rstrip", absent: false),
+            };
         }
-        if (Text(preTokenizer, "type") != "Sequence") throw Unsupported("pre_tokenizer", preTokenizer);
-        JsonElement[] parts = [.. Required(preTokenizer, "pretokenizers").EnumerateArray()];
-        foreach (JsonElement part in parts)
+    }
+
+    public static void ReadVocabulary(JsonElement json, Dictionary<int, string> vocabulary)
+    {
+        if (json.ValueKind != JsonValueKind.Object) throw new InvalidDataException("\"vocab\" is not an object");
+        foreach (JsonProperty entry in json.EnumerateObject())
         {
-            if (Text(part, "type") is not ("Split" or "ByteLevel")) throw Unsupported("pre_tokenizer", part);
+            int id = entry.Value.Number("an id of the vocabulary");
+            if (!vocabulary.TryAdd(id, entry.Name))
+                throw new InvalidDataException($"id {id} belongs to both \"{vocabulary[id]}\" and \"{entry.Name}\"");
         }
-        if (parts.Length != 2 || Text(parts[0], "type") != "Split" || Text(parts[1], "type") != "ByteLevel")
-            throw Unsupported("pre_tokenizer sequence", preTokenizer);
-        CheckByteLevel(parts[1], useRegex: false);
-        if (Text(parts[0], "behavior") != "Isolated" || Flag(parts[0], "invert", absent: false))
-            throw new NotSupportedException("pre_tokenizer Split is supported with behavior Isolated and invert false only");
-        string? regex = Text(Required(parts[0], "pattern"), "Regex");
-        foreach (SplitPattern pattern in Enum.GetValues<SplitPattern>())
+    }
+
+    private static double[] ReadPieces(JsonElement model, Dictionary<int, string> vocabulary)
+    {
+        var scores = new List<double>();
+        foreach (JsonElement item in model.Items("vocab"))
         {
-            if (regex == PreTokenizer.Regex(pattern)) return pattern;
+            if (item.ValueKind != JsonValueKind.Array || item.GetArrayLength() != 2 || item[0].ValueKind != JsonValueKind.String
+                || item[1].ValueKind != JsonValueKind.Number)
+                throw new InvalidDataException($"piece {scores.Count} of the vocabulary is not a text and a score");
+            vocabulary.Add(scores.Count, item[0].GetString()!);
+            scores.Add(item[1].GetDouble());
         }
-        throw new NotSupportedException(
-            $"pre_tokenizer Split pattern {regex ?? "that is no Regex"} is not supported; expected Llama-3's or GPT-2's");
+        return [.. scores];
     }
 
-    private static void CheckByteLevel(JsonElement part, bool useRegex)
+    private static (int, int)[] ReadMerges(JsonElement model, Dictionary<int, string> vocabulary)
     {
-        if (Flag(part, "add_prefix_space", absent: true))
-            throw new NotSupportedException("pre_tokenizer ByteLevel with add_prefix_space is not supported");
-        if (Flag(part, "use_regex", absent: true) != useRegex)
-            throw new NotSupportedException($"pre_tokenizer ByteLevel is supported here with use_regex {useRegex} only");
-    }
+        return IndexMerges(Pairs(), vocabulary);
 
-    private static JsonElement CheckedDecoder(JsonElement decoder) =>
-        Text(decoder, "type") == "ByteLevel" ? decoder : throw Unsupported("decoder", decoder);
-
-    private static JsonElement CheckedPostProcessor(JsonElement processor)
-    {
-        if (processor.ValueKind == JsonValueKind.Null) return processor;
-        if (Text(processor, "type") is "ByteLevel" or "TemplateProcessing") return processor;
-        if (Text(processor, "type") != "Sequence") throw Unsupported("post_processor", processor);
-        foreach (JsonElement part in Required(processor, "processors").EnumerateArray())
+        IEnumerable<(string, string)> Pairs()
         {
-            if (Text(part, "type") is not ("ByteLevel" or "TemplateProcessing")) throw Unsupported("post_processor", part);
+            int count = 0;
+            foreach (JsonElement item in model.Items("merges"))
+            {
+                if (item.ValueKind == JsonValueKind.String)
+                {
+                    string line = item.GetString()!;
+                    if (line.StartsWith("#version", StringComparison.Ordinal)) continue;
+                    yield return SplitMerge(line, count++);
+                }
+                else if (item.ValueKind == JsonValueKind.Array && item.GetArrayLength() == 2
+                    && item[0].ValueKind == JsonValueKind.String && item[1].ValueKind == JsonValueKind.String)
+                {
+                    count++;
+                    yield return (item[0].GetString()!, item[1].GetString()!);
+                }
+                else throw new InvalidDataException($"merge {count} is not a pair");
+            }
         }
-        return processor;
     }
 
-    private static void RefuseUnless(JsonElement model, string name, Func<JsonElement, bool> allowed, string expected)
-    {
-        if (Get(model, name) is var value && !allowed(value))
-            throw new NotSupportedException($"model {name} {value.GetRawText()} is not supported; expected {expected}");
-    }
-
-    private static bool IsEmpty(JsonElement value) =>
-        value.ValueKind == JsonValueKind.Null || (value.ValueKind == JsonValueKind.String && value.GetString() is "");
-
-    private static NotSupportedException Unsupported(string component, JsonElement value) =>
-        new($"{component} {Describe(value)} is not supported");
-
-    private static string Describe(JsonElement value)
-    {
-        if (value.ValueKind == JsonValueKind.Object && Text(value, "type") is { } type) return type;
-        string text = value.GetRawText();
-        return text[..Math.Min(text.Length, 80)];
-    }
-
-    private static JsonElement Get(JsonElement parent, string name) =>
-        parent.ValueKind != JsonValueKind.Object ? throw new InvalidDataException($"expected an object with \"{name}\"")
-        : parent.TryGetProperty(name, out JsonElement value) ? value : Null;
-
-    private static JsonElement Required(JsonElement parent, string name) =>
-        Get(parent, name) is { ValueKind: not JsonValueKind.Null } value
-            ? value
-            : throw new InvalidDataException($"\"{name}\" is missing");
-
-    private static string? Text(JsonElement parent, string name) => Get(parent, name) switch
-    {
-        { ValueKind: JsonValueKind.Null } => null,
-        { ValueKind: JsonValueKind.String } value => value.GetString(),
-        _ => throw new InvalidDataException($"\"{name}\" is not a string"),
-    };
-
-    private static bool Flag(JsonElement parent, string name, bool absent) => Get(parent, name).ValueKind switch
-    {
-        JsonValueKind.Null => absent,
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        _ => throw new InvalidDataException($"\"{name}\" is not true or false"),
-    };
+    /// <summary>The parts of a merge written as text: one space between them.</summary>
+    public static (string Left, string Right) SplitMerge(string line, int number) =>
+        line.IndexOf(' ') is > 0 and int space && space < line.Length - 1 && line.IndexOf(' ', space + 1) < 0
+            ? (line[..space], line[(space + 1)..])
+            : throw new InvalidDataException($"merge {number}, \"{line[..Math.Min(line.Length, 80)]}\", is not a pair");
 }

@@ -118,6 +118,36 @@ public class TokenizerTests
     }
 
     [Fact]
+    public void Ranges_are_the_bytes_each_token_covers()
+    {
+        var random = new Random(8);
+        for (int round = 0; round < 500; round++)
+        {
+            string text = RandomText.Next(random, random.Next(40));
+            byte[] utf8 = Encoding.UTF8.GetBytes(text);
+            var (ids, ranges) = (new List<int>(), new List<(int Start, int End)>());
+            Tokenizer.Encode(text, ids, ranges, allowSpecial: true);
+            Assert.Equal(Tokenizer.Encode(text, allowSpecial: true), ids);
+            Assert.Equal(ids.Select(id => Tokenizer.DecodedBytes(id, skipSpecial: false).ToArray()),
+                ranges.Select(range => utf8[range.Start..range.End]));
+        }
+    }
+
+    [Fact]
+    public void Bytes_encode_as_the_text_they_are()
+    {
+        var random = new Random(9);
+        for (int round = 0; round < 500; round++)
+        {
+            byte[] utf8 = Encoding.UTF8.GetBytes(RandomText.Next(random, random.Next(40)));
+            if (round % 2 == 1 && utf8.Length > 0) utf8[random.Next(utf8.Length)] = (byte)random.Next(256); // rarely valid still
+            var ids = new List<int>();
+            Tokenizer.Encode(utf8, ids, allowSpecial: true);
+            Assert.Equal(Tokenizer.Encode(Encoding.UTF8.GetString(utf8), allowSpecial: true), ids);
+        }
+    }
+
+    [Fact]
     public void Roles_and_sizes_are_known()
     {
         Assert.Equal((0, 1, 4), (Tokenizer.BosId, Tokenizer.EosId, Tokenizer.PadId));
