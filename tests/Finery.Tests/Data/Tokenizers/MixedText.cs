@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data.Readers;
@@ -43,8 +44,14 @@ internal static class MixedText
         }
     }
 
-    /// <summary>Pieces with a meaning to tokenizers, and code points of every plane that Unicode 15 had assigned by category in
-    /// this runtime's table: marks, digits, spaces, symbols and letters alike.</summary>
+    // Marks with a combining class or decomposition since Unicode 10: HF's normalizers keep Unicode 9's tables and leave them alone.
+    private static readonly (int First, int Last)[] NewMarks =
+    [
+        (0x7FD, 0x7FD), (0x897, 0x89F), (0x8CA, 0x8D3), (0x9FE, 0x9FE), (0xC3C, 0xC3C), (0xD3B, 0xD3C), (0xEBA, 0xEBA), (0x1715, 0x1715),
+        (0x1ABF, 0x1AEB), (0x1DF6, 0x1DFA), (0x32FF, 0x32FF), (0xA7F1, 0xA7F4), (0xA82C, 0xA82C), (0xAB69, 0xAB69),
+    ];
+
+    /// <summary>Pieces with a meaning to tokenizers, and code points of every plane.</summary>
     private static IEnumerable<string> RandomUnicode(int characters)
     {
         var random = new Random(11);
@@ -55,13 +62,19 @@ internal static class MixedText
             for (int i = 0; i < pieces; i++)
             {
                 if (random.Next(3) > 0) text.Append(RandomText.Next(random, 1));
-                else if (Rune.TryCreate(random.Next(4) > 0 ? random.Next(0x3000) : random.Next(0x110000), out Rune rune)) text.Append(rune);
+                else if (Rune.TryCreate(random.Next(4) > 0 ? random.Next(0x3000) : random.Next(0x110000), out Rune rune)
+                    && !IsNew(rune)) text.Append(rune);
             }
             string valid = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.ToString()));
             characters -= valid.Length;
             yield return valid;
         }
     }
+
+    /// <summary>Beyond the Basic Multilingual Plane: all that a normalizer would touch.</summary>
+    private static bool IsNew(Rune rune) => rune.IsBmp ? NewMarks.Any(range => rune.Value >= range.First && rune.Value <= range.Last)
+        : Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
+            || rune.ToString().Normalize(NormalizationForm.FormKD) != rune.ToString();
 
     private static IEnumerable<string> Edges() =>
     [

@@ -46,13 +46,13 @@ internal static class PeerTokenizer
         }
     }
 
-    /// <summary>The file that tiktoken's package makes of <c>ranks</c>, or HF's of <c>save</c>.</summary>
-    public static string WrittenBy(string peer, string vocabulary, string command)
+    /// <summary>tiktoken's rank file of one of its encodings.</summary>
+    public static string Ranks(string encoding)
     {
         string file = Path.GetTempFileName();
         try
         {
-            Ask(peer, vocabulary, $"{command}\t{file}", []);
+            Ask("tiktoken", encoding, $"ranks\t{file}", []);
             return File.ReadAllText(file);
         }
         finally
