@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Finery.Models.Weights;
+using static Finery.Models.JsonFields;
 
 namespace Finery.Models;
 
@@ -10,7 +11,15 @@ public sealed partial record ModelConfig
     private static readonly (string Key, string Only)[] OnlySupported =
     [
         ("attention_bias", "false"), ("mlp_bias", "false"), ("hidden_act", "silu"), ("use_sliding_window", "false"),
+        ("rope_interleaved", "false"),
     ];
+
+    // Constants that Finery writes into a new file but neither reads nor adds to one that does without.
+    private static readonly string[] Unread = ["attention_dropout", "initializer_range", "use_cache"];
+
+    // What a file said, to be kept when it is saved again.
+    private JsonText? _source;
+    private ModelConfig? _asRead;
 
     /// <summary>Parses the text of a <c>config.json</c>. Accepts <c>rope_theta</c> with <c>rope_scaling</c> or the newer nested
     /// <c>rope_parameters</c>, and one or several <c>eos_token_id</c>. Absent optional keys have the defaults of the Hugging Face
@@ -26,7 +35,7 @@ public sealed partial record ModelConfig
             var config = Read(document.RootElement);
             var errors = config.Validate();
             if (errors.Count > 0) throw new InvalidDataException(string.Join(" ", errors));
-            return config;
+            return config with { _source = new JsonText(json.Span), _asRead = config };
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -35,7 +44,8 @@ public sealed partial record ModelConfig
         }
     }
 
-    /// <summary>The text of <c>config.json</c>.</summary>
+    /// <summary>The text of <c>config.json</c> in Finery's own spelling, which identifies the configuration; <see cref="Save"/> keeps
+    /// the spelling of a file that was read.</summary>
     /// <param name="type">How the weights beside it are stored.</param>
     public string ToJson(SafeTensorType type = SafeTensorType.F32)
     {
@@ -60,31 +70,91 @@ public sealed partial record ModelConfig
             json.WriteNumber("max_position_embeddings", SequenceLength);
             json.WriteNumber("rms_norm_eps", RmsNormEpsilon);
             json.WriteNumber("rope_theta", RopeTheta);
-            WriteRopeScaling(json);
+            WriteScaling(json, "rope_scaling", withTheta: false);
             if (smol) WriteNoRopeLayers(json);
             json.WriteBoolean("attention_bias", false);
             json.WriteBoolean("mlp_bias", false);
             json.WriteNumber("attention_dropout", 0.0);
             json.WriteBoolean("tie_word_embeddings", TieEmbeddings);
-            WriteId(json, "bos_token_id", BosId);
-            WriteEos(json);
-            WriteId(json, "pad_token_id", PadId);
+            Write(json, "bos_token_id", BosId);
+            Write(json, "eos_token_id", EosIds);
+            Write(json, "pad_token_id", PadId);
             json.WriteNumber("initializer_range", 0.02);
             json.WriteBoolean("use_cache", true);
-            json.WriteString("torch_dtype", type == SafeTensorType.BF16 ? "bfloat16" : "float32");
+            json.WriteString("torch_dtype", TypeNames[type]);
             json.WriteEndObject();
         }
         return Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
     }
 
-    private void WriteRopeScaling(Utf8JsonWriter json)
+    /// <summary>What <see cref="Save"/> writes: the file as read where nothing has changed, byte for byte. Otherwise changed values are
+    /// replaced where they stand, in the spelling the file uses, and all else stays: order, keys not modelled, numbers as written.
+    /// Keys that were absent are appended.</summary>
+    private byte[] FileText(SafeTensorType? type)
+    {
+        type ??= StoredType ?? SafeTensorType.F32;
+        if (_source is null) return Encoding.UTF8.GetBytes(ToJson(type.Value));
+        string[] alternatives =
+        [
+            .. _source.Has("rope_parameters") ? (string[])["rope_theta", "rope_scaling"] : [],
+            .. _source.Has("dtype") ? (string[])["torch_dtype"] : [],
+        ];
+        return _source.Merged(
+            _asRead!.Spelled(StoredType ?? SafeTensorType.F32, _source), Spelled(type.Value, _source), [.. Unread, .. alternatives]);
+    }
+
+    /// <summary>Values by key, those of other spellings that a file uses among them.</summary>
+    private OrderedDictionary<string, string> Spelled(SafeTensorType type, JsonText file)
+    {
+        var values = JsonText.Values(ToJson(type));
+        if (file.Has("dtype")) values["dtype"] = values["torch_dtype"];
+        if (file.Has("rope_parameters"))
+        {
+            values["rope_parameters"] =
+                Value("rope_parameters", json => WriteScaling(json, "rope_parameters", withTheta: true));
+        }
+        if (file.Has("no_rope_layers")) values["no_rope_layers"] = Value("no_rope_layers", WriteNoRopeList);
+        if (file.Has("layer_types"))
+        {
+            values["layer_types"] = Value("layer_types", json =>
+            {
+                json.WriteStartArray("layer_types");
+                for (int layer = 0; layer < LayerCount; layer++) json.WriteStringValue("full_attention");
+                json.WriteEndArray();
+            });
+        }
+        return values;
+    }
+
+    private static string Value(string key, Action<Utf8JsonWriter> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        return JsonText.Values(Encoding.UTF8.GetString(buffer.ToArray()))[key];
+    }
+
+    private void WriteScaling(Utf8JsonWriter json, string key, bool withTheta)
     {
         if (RopeScaling is not { } scaling)
         {
-            json.WriteNull("rope_scaling");
+            if (!withTheta)
+            {
+                json.WriteNull(key);
+                return;
+            }
+            json.WriteStartObject(key);
+            json.WriteNumber("rope_theta", RopeTheta);
+            json.WriteString("rope_type", "default");
+            json.WriteEndObject();
             return;
         }
-        json.WriteStartObject("rope_scaling");
+        json.WriteStartObject(key);
+        if (withTheta) json.WriteNumber("rope_theta", RopeTheta);
         json.WriteString("rope_type", scaling is YarnScaling ? "yarn" : "llama3");
         json.WriteNumber("factor", scaling.Factor);
         if (scaling is Llama3Scaling llama)
@@ -105,45 +175,41 @@ public sealed partial record ModelConfig
     private void WriteNoRopeLayers(Utf8JsonWriter json)
     {
         json.WriteNumber("no_rope_layer_interval", NoRopeInterval);
-        json.WriteStartArray("no_rope_layers");
-        for (int layer = 0; layer < LayerCount; layer++) json.WriteNumberValue(UsesRope(layer) ? 1 : 0);
-        json.WriteEndArray();
+        WriteNoRopeList(json);
         json.WriteBoolean("use_sliding_window", false);
     }
 
-    private void WriteEos(Utf8JsonWriter json)
+    private void WriteNoRopeList(Utf8JsonWriter json)
     {
-        if (EosIds.Count <= 1)
-        {
-            WriteId(json, "eos_token_id", EosId);
-            return;
-        }
-        json.WriteStartArray("eos_token_id");
-        foreach (int id in EosIds) json.WriteNumberValue(id);
+        json.WriteStartArray("no_rope_layers");
+        for (int layer = 0; layer < LayerCount; layer++) json.WriteNumberValue(UsesRope(layer) ? 1 : 0);
         json.WriteEndArray();
-    }
-
-    private static void WriteId(Utf8JsonWriter json, string key, int? id)
-    {
-        if (id is { } value) json.WriteNumber(key, value);
-        else json.WriteNull(key);
     }
 
     private static ModelConfig Read(JsonElement json)
     {
         string type = Find(json, "model_type") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";
         if (type is not ("llama" or "smollm3"))
-            throw new InvalidDataException($"model_type '{type}' is not supported; expected 'llama' or 'smollm3'.");
+        {
+            throw new InvalidDataException(
+                $"model_type '{SafeTensorsHeader.Shown(type)}' is not supported; expected 'llama' or 'smollm3'.");
+        }
         bool smol = type == "smollm3";
         foreach (var (key, only) in OnlySupported)
         {
             if (Find(json, key) is { } value && !string.Equals(value.ToString(), only, StringComparison.OrdinalIgnoreCase))
-                throw new InvalidDataException($"{key} is {value}; only {only} is supported.");
+                throw new InvalidDataException($"{key} is {Shown(value)}; only {only} is supported.");
+        }
+        if (Find(json, "quantization_config") is not null)
+        {
+            throw new InvalidDataException(
+                "quantization_config: quantised weights are not supported; use the unquantised checkpoint.");
         }
         int heads = Integer(json, "num_attention_heads");
         int width = Integer(json, "hidden_size");
         int layers = Integer(json, "num_hidden_layers");
-        var nested = Find(json, "rope_parameters");
+        CheckLayerTypes(json, layers);
+        var (theta, scaling) = ReadRope(json, smol ? 2e6 : 1e4);
         return new ModelConfig
         {
             VocabSize = Integer(json, "vocab_size"),
@@ -151,18 +217,26 @@ public sealed partial record ModelConfig
             LayerCount = layers,
             HeadCount = heads,
             KvHeadCount = Integer(json, "num_key_value_heads", heads),
-            HeadSize = Find(json, "head_dim") is null ? DefaultHeadSize(width, heads) : Integer(json, "head_dim"),
+            HeadSize = IntegerOrNull(json, "head_dim") ?? DefaultHeadSize(width, heads),
             FeedForwardSize = Integer(json, "intermediate_size"),
             SequenceLength = Integer(json, "max_position_embeddings", smol ? 32768 : 2048),
             RmsNormEpsilon = (float)Number(json, "rms_norm_eps", 1e-6),
-            RopeTheta = Number(nested ?? json, "rope_theta", Number(json, "rope_theta", smol ? 2e6 : 1e4)),
-            RopeScaling = ReadScaling(Find(json, "rope_scaling") ?? nested, Find(json, "max_position_embeddings")),
+            RopeTheta = theta,
+            RopeScaling = scaling,
             NoRopeInterval = smol ? ReadNoRopeInterval(json, layers) : 0,
             TieEmbeddings = Flag(json, "tie_word_embeddings", smol),
-            BosId = Find(json, "bos_token_id") is null ? null : Integer(json, "bos_token_id"),
-            EosIds = ReadEos(json),
-            PadId = Find(json, "pad_token_id") is null ? null : Integer(json, "pad_token_id"),
+            BosId = IntegerOrNull(json, "bos_token_id"),
+            EosIds = Integers(json, "eos_token_id"),
+            PadId = IntegerOrNull(json, "pad_token_id"),
+            StoredType = ReadType(Find(json, "torch_dtype") ?? Find(json, "dtype")),
         };
+    }
+
+    private static SafeTensorType? ReadType(JsonElement? name)
+    {
+        foreach (var (type, spelling) in TypeNames)
+            if (name is { ValueKind: JsonValueKind.String } text && text.ValueEquals(spelling)) return type;
+        return null;
     }
 
     private static int DefaultHeadSize(int width, int heads)
@@ -173,19 +247,54 @@ public sealed partial record ModelConfig
         return width / heads;
     }
 
-    private static RopeScaling? ReadScaling(JsonElement? json, JsonElement? context)
+    /// <summary>Either spelling, or both where they agree.</summary>
+    private static (double Theta, RopeScaling? Scaling) ReadRope(JsonElement json, double defaultTheta)
     {
-        if (json is not { } scaling) return null;
-        if (scaling.ValueKind != JsonValueKind.Object) throw new InvalidDataException("rope_scaling is not an object.");
-        string type = (Find(scaling, "rope_type") ?? Find(scaling, "type"))?.ToString() ?? "default";
-        return type switch
+        CheckWhole(json);
+        var context = Find(json, "max_position_embeddings");
+        double? theta = NumberOrNull(json, "rope_theta");
+        var old = Find(json, "rope_scaling") is { } outer ? ReadScaling(outer, "rope_scaling", context) : null;
+        if (Find(json, "rope_parameters") is not { } nested) return (theta ?? defaultTheta, old);
+
+        var scaling = ReadScaling(nested, "rope_parameters", context);
+        if (NumberOrNull(nested, "rope_theta") is { } inner)
+        {
+            if (theta is { } other && other != inner)
+                throw new InvalidDataException($"rope_theta is {other}, but {inner} in rope_parameters: remove one of them.");
+            theta = inner;
+        }
+        if (Find(json, "rope_scaling") is not null && old != scaling)
+            throw new InvalidDataException("rope_scaling and rope_parameters contradict each other: remove one of them.");
+        return (theta ?? defaultTheta, scaling);
+    }
+
+    private static void CheckWhole(JsonElement json)
+    {
+        if (NumberOrNull(json, "partial_rotary_factor") is { } part and not 1)
+            throw new InvalidDataException($"partial_rotary_factor is {part}; only 1 is supported.");
+    }
+
+    private static RopeScaling? ReadScaling(JsonElement scaling, string key, JsonElement? context)
+    {
+        if (scaling.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{key} is not an object.");
+        foreach (var value in scaling.EnumerateObject().Where(value => value.Value.ValueKind == JsonValueKind.Object))
+        {
+            throw new InvalidDataException(
+                $"{key}.{SafeTensorsHeader.Shown(value.Name)}: settings per kind of layer are not supported.");
+        }
+        CheckWhole(scaling);
+        var (type, older) = (Find(scaling, "rope_type"), Find(scaling, "type"));
+        string name = SafeTensorsHeader.Shown((type ?? older)?.ToString() ?? "default");
+        if (type is not null && older is { } contradiction && contradiction.ToString() != type.ToString())
+            throw new InvalidDataException($"{key}: rope_type is '{name}' but type is '{Shown(contradiction)}': remove one of them.");
+        return name switch
         {
             "default" => null,
             "llama3" => new Llama3Scaling(
                 Number(scaling, "factor"), Number(scaling, "low_freq_factor"), Number(scaling, "high_freq_factor"),
                 Integer(scaling, "original_max_position_embeddings")),
             "yarn" => ReadYarn(scaling, context),
-            _ => throw new InvalidDataException($"rope_scaling of type '{type}' is not supported; only 'llama3' and 'yarn' are."),
+            _ => throw new InvalidDataException($"{key} of type '{name}' is not supported; only 'llama3' and 'yarn' are."),
         };
     }
 
@@ -193,7 +302,7 @@ public sealed partial record ModelConfig
     {
         foreach (string key in (string[])["mscale", "mscale_all_dim"])
         {
-            if (Find(scaling, key) is { } value) throw new InvalidDataException($"rope_scaling.{key} is {value}; not supported.");
+            if (Find(scaling, key) is { } value) throw new InvalidDataException($"rope_scaling.{key} is {Shown(value)}; not supported.");
         }
         if (!Flag(scaling, "truncate", true)) throw new InvalidDataException("rope_scaling.truncate is false; only true is supported.");
         // Without an original context Hugging Face takes the whole one.
@@ -202,64 +311,46 @@ public sealed partial record ModelConfig
         {
             FastTurns = Number(scaling, "beta_fast", 32),
             SlowTurns = Number(scaling, "beta_slow", 1),
-            AttentionFactor = Find(scaling, "attention_factor") is null ? null : Number(scaling, "attention_factor"),
+            AttentionFactor = NumberOrNull(scaling, "attention_factor"),
         };
     }
 
+    private static void CheckLayerTypes(JsonElement json, int layers)
+    {
+        if (Find(json, "layer_types") is not { } list) return;
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != layers)
+            throw new InvalidDataException($"layer_types must list {layers} values, one per layer.");
+        foreach (var type in list.EnumerateArray())
+        {
+            if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("full_attention"))
+                throw new InvalidDataException($"layer_types contains {Shown(type)}; only full_attention is supported.");
+        }
+    }
+
+    /// <summary>The list, in which 1 is a layer with rotary embedding and 0 one without, decides, as in HF's class; the interval is for
+    /// where it is absent.</summary>
     private static int ReadNoRopeInterval(JsonElement json, int layers)
     {
-        int interval = Integer(json, "no_rope_layer_interval", 4);
-        if (Find(json, "no_rope_layers") is not { } list) return interval;
+        int? stated = IntegerOrNull(json, "no_rope_layer_interval");
+        if (Find(json, "no_rope_layers") is not { } list) return stated ?? 4;
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != layers)
             throw new InvalidDataException($"no_rope_layers must list {layers} values, one per layer.");
-        // 1 means the layer uses rotary embedding, 0 that it does not.
-        bool[] rotates = [.. list.EnumerateArray().Select(value => value.ToString() is not ("0" or "False"))];
-        if (rotates.All(value => value)) return 0;
+        bool[] rotates = [.. list.EnumerateArray().Select(Rotates)];
+        int first = Array.IndexOf(rotates, false), interval = first + 1; // 0: all layers rotate
         for (int layer = 0; layer < layers; layer++)
         {
-            if (interval <= 0 || rotates[layer] != ((layer + 1) % interval != 0))
-                throw new InvalidDataException(
-                    $"no_rope_layers at layer {layer} does not follow no_rope_layer_interval {interval}; not supported.");
+            if (rotates[layer] == (interval == 0 || (layer + 1) % interval != 0)) continue;
+            throw new InvalidDataException(
+                $"no_rope_layers is {(rotates[layer] ? 1 : 0)} at layer {layer}, though layer {first} is the first that is 0 "
+                + "(1: rotary embedding, 0: none); other patterns than every n-th layer are not supported.");
         }
         return interval;
     }
 
-    private static int[] ReadEos(JsonElement json) => Find(json, "eos_token_id") switch
+    private static bool Rotates(JsonElement value) => value.ToString() switch
     {
-        null => [],
-        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(id => IntegerValue(id, "eos_token_id"))],
-        { } id => [IntegerValue(id, "eos_token_id")],
-    };
-
-    private static JsonElement? Find(JsonElement json, string key)
-    {
-        if (json.ValueKind != JsonValueKind.Object)
-            throw new InvalidDataException($"expected an object around {key}, found {json.ValueKind}.");
-        return json.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
-    }
-
-    private static int Integer(JsonElement json, string key, int? otherwise = null) =>
-        Find(json, key) is { } value
-            ? IntegerValue(value, key)
-            : otherwise ?? throw new InvalidDataException($"{key} is missing.");
-
-    private static int IntegerValue(JsonElement value, string key) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
-            ? number
-            : throw new InvalidDataException($"{key} is {value}; expected a 32-bit integer.");
-
-    private static double Number(JsonElement json, string key, double? otherwise = null) => Find(json, key) switch
-    {
-        null => otherwise ?? throw new InvalidDataException($"{key} is missing."),
-        { ValueKind: JsonValueKind.Number } value => value.GetDouble(),
-        { } value => throw new InvalidDataException($"{key} is {value}; expected a number."),
-    };
-
-    private static bool Flag(JsonElement json, string key, bool otherwise) => Find(json, key) switch
-    {
-        null => otherwise,
-        { ValueKind: JsonValueKind.True } => true,
-        { ValueKind: JsonValueKind.False } => false,
-        { } value => throw new InvalidDataException($"{key} is {value}; expected true or false."),
+        "1" or "True" => true,
+        "0" or "False" => false,
+        _ => throw new InvalidDataException($"no_rope_layers contains {Shown(value)}; expected 1 (rotary embedding) or 0 (none)."),
     };
 }

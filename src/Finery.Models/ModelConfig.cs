@@ -1,6 +1,6 @@
-using System.Text;
 using Finery.Models.Weights;
 using Finery.Tensors;
+using static Finery.Models.JsonFields;
 
 namespace Finery.Models;
 
@@ -15,6 +15,14 @@ public sealed partial record ModelConfig
 
     /// <summary>Longest context supported: the rotary tables have a row for each position.</summary>
     public const int MaxSequenceLength = 1 << 20;
+
+    /// <summary>Most layers supported: what lists a value per layer stays small.</summary>
+    public const int MaxLayers = 1 << 16;
+
+    private static readonly Dictionary<SafeTensorType, string> TypeNames = new()
+    {
+        [SafeTensorType.F32] = "float32", [SafeTensorType.BF16] = "bfloat16", [SafeTensorType.F16] = "float16",
+    };
 
     /// <summary><c>vocab_size</c>.</summary>
     public required int VocabSize { get; init; }
@@ -71,6 +79,10 @@ public sealed partial record ModelConfig
     /// <summary><c>pad_token_id</c>.</summary>
     public int? PadId { get; init; }
 
+    /// <summary><c>torch_dtype</c> or <c>dtype</c>: how the weights beside the file are stored; null where it does not say, or says
+    /// something else.</summary>
+    public SafeTensorType? StoredType { get; init; }
+
     /// <summary>Layout of a fused query/key/value row.</summary>
     public AttentionShape Attention => new(HeadCount, KvHeadCount, HeadSize);
 
@@ -91,6 +103,23 @@ public sealed partial record ModelConfig
     /// <param name="sequenceLength">S, tokens of a row.</param>
     public double TrainingFlopsPerToken(int sequenceLength) =>
         (6.0 * MatmulWeights) + (12.0 * LayerCount * HeadCount * HeadSize * sequenceLength);
+
+    /// <summary>Parameters by part; they add up to <see cref="ParameterCount"/>.</summary>
+    public ParameterParts ParameterParts => checked(new(
+        (long)VocabSize * EmbeddingSize,
+        LayerCount * ((2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize)),
+        LayerCount * 3L * EmbeddingSize * FeedForwardSize,
+        (2L * LayerCount + 1) * EmbeddingSize,
+        TieEmbeddings ? 0 : (long)VocabSize * EmbeddingSize));
+
+    /// <summary>Floating-point operations of training one token, causal convention: <c>6 N_mm + 6 L H hd S</c>, the mean over the row
+    /// of what each position attends to (pretraining reference 1.7).</summary>
+    /// <param name="sequenceLength">S, tokens of a row.</param>
+    public double CausalTrainingFlopsPerToken(int sequenceLength) =>
+        (6.0 * MatmulWeights) + (6.0 * LayerCount * HeadCount * HeadSize * sequenceLength);
+
+    /// <summary>Elements of keys and values cached for a token.</summary>
+    public long CacheElementsPerToken => checked(2L * LayerCount * KvHeadCount * HeadSize);
 
     /// <summary>Whether a layer (0-based) rotates its queries and keys.</summary>
     public bool UsesRope(int layer) => NoRopeInterval == 0 || (layer + 1) % NoRopeInterval != 0;
@@ -114,6 +143,7 @@ public sealed partial record ModelConfig
             errors.Add($"num_attention_heads {HeadCount} is not a multiple of num_key_value_heads {KvHeadCount}.");
         if (SequenceLength > MaxSequenceLength)
             errors.Add($"max_position_embeddings {SequenceLength} is above the {MaxSequenceLength} supported.");
+        if (LayerCount > MaxLayers) errors.Add($"num_hidden_layers {LayerCount} is above the {MaxLayers} supported.");
         if (HeadSize % 2 != 0) errors.Add($"head_dim {HeadSize} is odd; rotary embedding pairs its halves.");
         if (!(RmsNormEpsilon > 0 && float.IsFinite(RmsNormEpsilon)))
             errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
@@ -124,13 +154,12 @@ public sealed partial record ModelConfig
         {
             if (id < 0 || id >= VocabSize) errors.Add($"bos, eos or pad id {id} is outside the vocabulary of {VocabSize}.");
         }
-        // Spans, which address tensors, have 32-bit lengths. Products of three 31-bit factors fit 128 bits.
+        // Spans, which address tensors, have 32-bit lengths. Products of three 31-bit factors fit 128 bits, and 2^16 layers of
+        // such matrices 64.
         Int128 width = EmbeddingSize, heads = HeadCount + (2 * (Int128)KvHeadCount);
         if (width * VocabSize > int.MaxValue || width * heads * HeadSize > int.MaxValue
             || width * 2 * FeedForwardSize > int.MaxValue)
             errors.Add("A weight matrix has more than 2^31 elements; not supported.");
-        else if ((Int128)LayerCount * LayerMatmulWeights > long.MaxValue / 2)
-            errors.Add($"num_hidden_layers {LayerCount} is impossibly large.");
         return errors;
     }
 
@@ -152,7 +181,7 @@ public sealed partial record ModelConfig
         if (!File.Exists(path)) throw new FileNotFoundException($"No {FileName} in '{folder}': not a model folder.", path);
         try
         {
-            return Parse(File.ReadAllBytes(path));
+            return Parse(SmallFile.Read(path, MaxFileBytes));
         }
         catch (InvalidDataException exception)
         {
@@ -160,16 +189,17 @@ public sealed partial record ModelConfig
         }
     }
 
-    /// <summary>Writes <c>config.json</c> into a model folder, atomically.</summary>
+    /// <summary>Writes <c>config.json</c> into a model folder, atomically. One that was read keeps its keys, those not modelled here
+    /// included, their order and spelling; unchanged, it keeps every byte.</summary>
     /// <param name="folder">Created if absent.</param>
-    /// <param name="type">How the weights beside it are stored.</param>
-    public void Save(string folder, SafeTensorType type = SafeTensorType.F32)
+    /// <param name="type">How the weights beside it are stored; null for <see cref="StoredType"/>, or F32.</param>
+    public void Save(string folder, SafeTensorType? type = null)
     {
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson(type))));
+        AtomicFile.Write(Path.Combine(folder, FileName), stream => stream.Write(FileText(type)));
     }
 
-    /// <summary>Two configurations are equal when they write the same <c>config.json</c>.</summary>
+    /// <summary>Two configurations are equal when they describe the same model, however their files spell it.</summary>
     public bool Equals(ModelConfig? other) => other is not null && ToJson() == other.ToJson();
 
     /// <inheritdoc/>

@@ -16,17 +16,31 @@ public static class InspectCommand
     {
         var path = new Argument<string>("path")
         {
-            Description = "Run, step or model folder, documents, token shards, *.safetensors, tokenizer.json, *.jsonl.",
+            Description = "Run, step or model folder, documents, token shards, *.safetensors or their index, *.gguf, config.json, "
+                + "tokenizer.json, *.jsonl.",
         };
         var json = new Option<bool>("--json") { Description = "As JSON." };
-        var command = new Command("inspect", "Show what a file or folder holds.") { path, json };
+        var values = new Option<bool>("--values")
+        {
+            Description = "Look at every value of tensors: extremes, mean, deviation, non-finite ones.",
+        };
+        var length = new Option<int?>("--sequence-length")
+        {
+            Description = "Tokens to compute operations and memory for. Default: the model's context.",
+        };
+        length.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int given) || given < 1))
+                result.AddError("--sequence-length must be at least 1.");
+        });
+        var command = new Command("inspect", "Show what a file or folder holds.") { path, json, values, length };
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
-            var facts = Inspection.Of(parsed.GetRequiredValue(path));
+            var facts = Inspection.Of(parsed.GetRequiredValue(path), new(parsed.GetValue(values), parsed.GetValue(length)));
             if (parsed.GetValue(json)) streams.Data.WriteLine(facts.ToJsonString(Indented));
             else Inspection.Write(facts, streams);
-            return (int)ExitCode.Ok;
+            return (int)(facts.ContainsKey(Inspection.Problem) ? ExitCode.CheckFailed : ExitCode.Ok);
         });
         return command;
     }

@@ -10,33 +10,57 @@ using Finery.Workflow.Runs;
 
 namespace Finery.Cli.Commands;
 
+/// <summary>How to inspect.</summary>
+/// <param name="Values">Whether to look at every value of tensors.</param>
+/// <param name="SequenceLength">Tokens for which operations and memory of a model are computed; null for its context.</param>
+public sealed record InspectSettings(bool Values = false, int? SequenceLength = null);
+
 /// <summary>What a file or folder of Finery's is, as figures (JSON) that the command prints either way.</summary>
 public static class Inspection
 {
+    /// <summary>The figure that says what is wrong with an otherwise readable model.</summary>
+    public const string Problem = "problem";
+
     private const int Examples = 3, ExampleLetters = 300;
 
     /// <summary>Finds out what a path is and describes it.</summary>
     /// <exception cref="UsageException">There is nothing, or nothing known.</exception>
-    public static JsonObject Of(string path)
+    public static JsonObject Of(string path, InspectSettings settings)
     {
-        if (Directory.Exists(path)) return OfFolder(path);
+        if (Directory.Exists(path)) return OfFolder(path, settings);
         if (!File.Exists(path)) throw new UsageException($"there is no file or folder {Path.GetFullPath(path)}.");
         string name = Path.GetFileName(path);
-        if (name.EndsWith(".safetensors", StringComparison.Ordinal)) return OfSafeTensors(path);
+        if (name.EndsWith(".safetensors", StringComparison.Ordinal))
+            return OfWeights(path, () => SafeTensorsFolder.OpenFile(path), settings);
+        if (name.EndsWith(".safetensors.index.json", StringComparison.Ordinal))
+            return OfWeights(path, () => SafeTensorsFolder.OpenShards(path), settings);
+        if (name.EndsWith(".gguf", StringComparison.Ordinal)) return Described("gguf", path, ModelInspection.OfGguf(path, settings));
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (name == ModelConfig.FileName) return Described("config", path, ModelInspection.OfConfig(ModelConfig.Load(folder), settings));
+        if (name == GenerationConfig.FileName)
+            return Described("generation config", path, ModelInspection.OfGeneration(GenerationConfig.Load(folder)!));
         if (name.EndsWith(".jsonl", StringComparison.Ordinal)
             || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)) return OfDocuments(path, path);
         if (name == TokenizerFile.FileName) return OfTokenizer(path);
         throw new UsageException(
             $"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
-            $"or token shards, *.safetensors, {TokenizerFile.FileName}, *.jsonl, *.jsonl.gz.");
+            $"or token shards, *.safetensors and their index, *.gguf, {ModelConfig.FileName}, {GenerationConfig.FileName}, " +
+            $"{TokenizerFile.FileName}, *.jsonl, *.jsonl.gz.");
     }
 
-    private static JsonObject OfFolder(string path)
+    private static JsonObject OfWeights(string path, Func<SafeTensorsFolder> open, InspectSettings settings)
+    {
+        using var weights = open();
+        return Described("safetensors", path, ModelInspection.OfWeights(weights, settings));
+    }
+
+    private static JsonObject OfFolder(string path, InspectSettings settings)
     {
         bool Has(string name) => File.Exists(Path.Combine(path, name));
         if (Has("run.json")) return Described("run", path, RunsCommand.ToJson(RunFolder.Open(path)));
         if (Has("step.json")) return OfStep(path);
-        if (Has(ModelConfig.FileName)) return OfModel(path);
+        if (Has(ModelConfig.FileName)) return Described("model", path, ModelInspection.OfFolder(path, settings));
+        if (SafeTensorsFolder.IsIn(path)) return OfWeights(path, () => SafeTensorsFolder.Open(path), settings);
         if (Has(TokenShardManifest.FileName)) return OfTokens(path);
         if (Has(TokenizerFile.FileName)) return OfTokenizer(path);
         if (Directory.EnumerateFiles(path, "*.jsonl*").Any()) return OfDocuments(path, Path.Combine(path, "*.jsonl*"));
@@ -68,53 +92,6 @@ public static class Inspection
             })]),
             ["summary"] = step.Summary.DeepClone(),
         });
-    }
-
-    private static JsonObject OfModel(string path)
-    {
-        var config = ModelConfig.Load(path);
-        long cacheValues = 2L * config.LayerCount * config.KvHeadCount * config.HeadSize;
-        var facts = new JsonObject
-        {
-            ["parameters"] = config.ParameterCount,
-            ["layers"] = config.LayerCount,
-            ["embedding_size"] = config.EmbeddingSize,
-            ["heads"] = config.HeadCount,
-            ["kv_heads"] = config.KvHeadCount,
-            ["head_size"] = config.HeadSize,
-            ["feed_forward_size"] = config.FeedForwardSize,
-            ["vocab_size"] = config.VocabSize,
-            ["context"] = config.SequenceLength,
-            ["tied_embeddings"] = config.TieEmbeddings,
-            ["training_flops_per_token"] = config.TrainingFlopsPerToken(config.SequenceLength),
-            ["generation_flops_per_token"] = 2 * config.MatmulWeights,
-            ["weight_bytes"] = new JsonObject { ["f32"] = 4 * config.ParameterCount, ["bf16"] = 2 * config.ParameterCount },
-            ["cache_bytes_per_token_f32"] = 4 * cacheValues,
-        };
-        string weights = Path.Combine(path, SafeTensorsFolder.SingleFile);
-        if (File.Exists(weights)) facts["tensors"] = Tensors(weights);
-        return Described("model", path, facts);
-    }
-
-    private static JsonObject OfSafeTensors(string path)
-    {
-        using var file = SafeTensorsFile.Open(path);
-        var metadata = new JsonObject();
-        foreach (var (key, value) in file.Metadata) metadata[key] = value;
-        return Described("safetensors", path,
-            new JsonObject { ["bytes"] = new FileInfo(path).Length, ["metadata"] = metadata, ["tensors"] = Tensors(path) });
-    }
-
-    private static JsonArray Tensors(string path)
-    {
-        using var file = SafeTensorsFile.Open(path);
-        return new JsonArray([.. file.Entries.OrderBy(entry => entry.Value.Begin).Select(entry => new JsonObject
-        {
-            ["name"] = entry.Key,
-            ["type"] = entry.Value.Type,
-            ["shape"] = new JsonArray([.. entry.Value.Shape.Select(size => JsonValue.Create(size))]),
-            ["bytes"] = entry.Value.End - entry.Value.Begin,
-        })]);
     }
 
     private static JsonObject OfTokenizer(string path)
@@ -205,12 +182,12 @@ public static class Inspection
                     WriteTable([.. list.Cast<JsonObject>()], streams);
                     break;
                 case JsonArray list:
-                    streams.Data.WriteLine($"{indent}{name}: {string.Join(", ", list.Select(Plain))}");
+                    streams.Data.WriteLine($"{indent}{name}: {string.Join(", ", list.Select(item => Plain(item)))}");
                     break;
                 case null or JsonObject:
                     break;
                 default:
-                    streams.Data.WriteLine($"{indent}{name}: {Plain(value)}");
+                    streams.Data.WriteLine($"{indent}{name}: {Plain(value, name)}");
                     break;
             }
         }
@@ -220,18 +197,24 @@ public static class Inspection
     {
         string[] columns = [.. rows[0].Select(field => field.Key)];
         var table = new TextTable(columns);
-        foreach (var row in rows) table.Add([.. columns.Select(column => Plain(row[column]))]);
+        foreach (var row in rows) table.Add([.. columns.Select(column => Plain(row[column], column))]);
         table.Write(streams);
     }
 
-    private static string Plain(JsonNode? value) => value switch
+    private static string Plain(JsonNode? value, string name = "") => value switch
     {
         null => "",
-        JsonArray list => string.Join(" x ", list.Select(Plain)),
+        JsonArray list => string.Join(" x ", list.Select(item => Plain(item))),
+        JsonValue scalar when IsBytes(name) && scalar.TryGetValue(out long bytes) => Quantities.Bytes(bytes),
         JsonValue scalar when scalar.TryGetValue(out long number) =>
             number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
-        JsonValue scalar when scalar.TryGetValue(out double number) => Quantities.Count(number),
+        JsonValue scalar when scalar.TryGetValue(out int number) =>
+            number.ToString(number >= 10_000 ? "N0" : "0", CultureInfo.InvariantCulture),
+        JsonValue scalar when scalar.TryGetValue(out double number) => number.ToString(
+            double.IsInteger(number) && Math.Abs(number) < 1e9 ? "N0" : "G5", CultureInfo.InvariantCulture),
         JsonValue scalar when scalar.TryGetValue(out string? text) => text,
         _ => value.ToJsonString(),
     };
+
+    private static bool IsBytes(string name) => name.Split('_').Contains("bytes");
 }

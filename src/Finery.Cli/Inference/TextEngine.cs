@@ -35,7 +35,7 @@ public sealed class TextEngine : IDisposable
         }
         (_model, _kernels, Tokenizer, ModelId) = (model, kernels, tokenizer, modelId);
         _generator = new Generator(model, kernels, reusePrefix: true);
-        var stops = new HashSet<int>(model.Config.EosIds);
+        var stops = new HashSet<int>(model.StopIds);
         if (tokenizer.EosId is { } end) stops.Add(end);
         try
         {

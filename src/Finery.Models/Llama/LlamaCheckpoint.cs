@@ -3,7 +3,7 @@ using Finery.Models.Weights;
 namespace Finery.Models.Llama;
 
 /// <summary>The exact set of tensors a Hugging Face Llama checkpoint must have.</summary>
-internal static class LlamaCheckpoint
+public static class LlamaCheckpoint
 {
     private const int Named = 5;
 
@@ -31,12 +31,19 @@ internal static class LlamaCheckpoint
     }
 
     /// <summary>Fails unless the checkpoint has exactly these tensors in these shapes.</summary>
+    /// <param name="config">Says which.</param>
+    /// <param name="checkpoint">Of one file or of shards.</param>
+    /// <param name="folder">For errors.</param>
+    /// <exception cref="InvalidDataException">A tensor is missing, unknown or has another shape; it is named.</exception>
     public static void Check(ModelConfig config, SafeTensorsFolder checkpoint, string folder)
     {
         // Stops at the first few missing names, so that an absurd layer count ends at once.
         var missing = Tensors(config).Where(tensor => !checkpoint.Contains(tensor.Name)).Take(Named + 1).ToList();
         if (missing.Count > 0)
-            throw new InvalidDataException($"{folder}: missing tensors: {List([.. missing.Select(t => t.Name)])}.");
+        {
+            string hint = missing[0].Name == "lm_head.weight" ? " (tie_word_embeddings is false)" : "";
+            throw new InvalidDataException($"{folder}: missing tensors: {List([.. missing.Select(t => t.Name)])}{hint}.");
+        }
 
         var known = Tensors(config).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
         // Old exports store the rotary frequencies, which the configuration determines.

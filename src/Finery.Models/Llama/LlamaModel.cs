@@ -58,13 +58,22 @@ public sealed class LlamaModel : IDisposable
     /// <summary>Type of the matrices.</summary>
     public DType WeightType { get; }
 
+    /// <summary>How its makers would have it sampled, and the tokens that end a text: <c>generation_config.json</c>, saved with the
+    /// weights; null where there is none.</summary>
+    public GenerationConfig? Generation { get; set; }
+
+    /// <summary>Tokens that end a text, by either configuration.</summary>
+    public IReadOnlyList<int> StopIds => [.. Config.EosIds.Union(Generation?.EosIds ?? [])];
+
     /// <summary>Trainable tensors, in a fixed order.</summary>
     public IReadOnlyList<Parameter> Parameters => _weights.Parameters;
 
     /// <summary>Weights by their Hugging Face names; fused projections appear as row slices.</summary>
     public IReadOnlyList<NamedTensor> NamedWeights => _weights.Named;
 
-    /// <summary>Loads a Hugging Face folder: <c>config.json</c> and safetensors, whole or sharded.</summary>
+    /// <summary>Loads a Hugging Face folder: <c>config.json</c>, <c>generation_config.json</c> where there is one, and safetensors,
+    /// whole or sharded. F32, BF16 and F16 weights may be mixed. Widening is exact: saved again in the type it came in, every tensor has
+    /// its old bytes.</summary>
     /// <param name="folder">The model folder.</param>
     /// <param name="trainable">Whether parameters have gradients.</param>
     /// <param name="weightType">F32, or BF16, to which wider weights are rounded.</param>
@@ -73,13 +82,14 @@ public sealed class LlamaModel : IDisposable
     public static LlamaModel Load(string folder, bool trainable, DType weightType = DType.F32)
     {
         var config = ModelConfig.Load(folder);
+        var generation = GenerationConfig.Load(folder);
         using var checkpoint = SafeTensorsFolder.Open(folder);
         // The shapes are checked before anything is allocated: a hostile config.json costs nothing.
         LlamaCheckpoint.Check(config, checkpoint, folder);
-        var model = new LlamaModel(config, trainable, weightType, new Arena("model"));
+        var model = new LlamaModel(config, trainable, weightType, new Arena("model")) { Generation = generation };
         try
         {
-            foreach (var (name, tensor) in model._weights.Named) checkpoint.Read(name, tensor);
+            checkpoint.Read(model._weights.Named);
             return model;
         }
         catch
@@ -89,23 +99,27 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
-    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically and every weight to the bit.</summary>
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c> (or shards), each atomically and every weight to the bit.</summary>
     /// <param name="folder">Created if absent.</param>
     /// <param name="metadata">Added to the safetensors metadata.</param>
     public void Save(string folder, IReadOnlyDictionary<string, string>? metadata = null) =>
         Save(folder, type: null, metadata);
 
-    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, each atomically.</summary>
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c> (or shards), each atomically.</summary>
     /// <param name="folder">Created if absent.</param>
-    /// <param name="type">BF16 rounds to nearest even; null keeps each weight as it is.</param>
+    /// <param name="type">BF16 and F16 round to nearest even; null keeps each weight as it is.</param>
     /// <param name="metadata">Added to the safetensors metadata.</param>
-    public void Save(string folder, SafeTensorType? type, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <param name="maxShardBytes">Most bytes of weights in a file before they are split into shards with an index.</param>
+    public void Save(
+        string folder, SafeTensorType? type, IReadOnlyDictionary<string, string>? metadata = null,
+        long maxShardBytes = SafeTensorsFolder.DefaultShardBytes)
     {
         Directory.CreateDirectory(folder);
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
         foreach (var (key, value) in metadata ?? new Dictionary<string, string>()) all[key] = value;
-        SafeTensorsWriter.Write(Path.Combine(folder, SafeTensorsFolder.SingleFile), _weights.Named, type, all);
+        SafeTensorsFolder.Write(folder, [.. _weights.Named.Select(weight => TensorSource.Of(weight, type))], all, maxShardBytes);
         Config.Save(folder, type ?? (WeightType == DType.BF16 ? SafeTensorType.BF16 : SafeTensorType.F32));
+        Generation?.Save(folder);
     }
 
     /// <summary>Records the forward pass up to the final norm.</summary>

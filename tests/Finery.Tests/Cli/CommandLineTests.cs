@@ -10,7 +10,7 @@ namespace Finery.Tests.Cli;
 /// <summary>The built executable as a child process: streams, exit codes, messages.</summary>
 public class CommandLineTests
 {
-    private sealed record Outcome(int Code, string Out, string Error);
+    internal sealed record Outcome(int Code, string Out, string Error);
 
     [Fact]
     public void Help_lists_the_commands_on_stdout()
@@ -169,7 +169,7 @@ public class CommandLineTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
-    private static Outcome Run(string[] arguments, Dictionary<string, string>? environment = null, string input = "")
+    internal static Outcome Run(string[] arguments, Dictionary<string, string>? environment = null, string input = "")
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } path
             && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")

@@ -47,7 +47,7 @@ internal sealed record PostProcessor(int[] Prefix, int[] Suffix)
             string name = piece.Required("SpecialToken").RequiredText("id");
             foreach (JsonElement id in json.Required("special_tokens").Required(name).Items("ids"))
             {
-                int number = id.Number($"an id of \"{name}\" in post_processor");
+                int number = id.AsNumber($"an id of \"{name}\" in post_processor");
                 if (!vocabulary.Has(number))
                     throw new InvalidDataException($"post_processor adds \"{name}\" with id {number}, which has no token");
                 (seen ? suffix : prefix).Add(number);

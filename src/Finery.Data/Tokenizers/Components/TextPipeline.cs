@@ -88,7 +88,7 @@ internal sealed class TextPipeline
         ChunkModel chunks;
         if (model.Scores is { } scores)
         {
-            int? unknown = layout.Option("unk_id") is { ValueKind: not JsonValueKind.Null } id ? id.Number("model unk_id") : null;
+            int? unknown = layout.Option("unk_id") is { ValueKind: not JsonValueKind.Null } id ? id.AsNumber("model unk_id") : null;
             // A control token's piece is never found in text: only the matcher gives its id.
             chunks = new Unigram([.. scores.Select((score, i) => (vocabulary.IsSpecial(i) ? "" : model.Tokens[i], score))],
                 unknown, byteFallback);

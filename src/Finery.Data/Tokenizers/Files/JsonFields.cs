@@ -49,9 +49,9 @@ internal static class JsonFields
 
     public static bool Flag(this JsonElement parent, string name, bool absent) => parent.Flag(name) ?? absent;
 
-    public static int Number(this JsonElement parent, string name) => parent.Required(name).Number($"\"{name}\"");
+    public static int Number(this JsonElement parent, string name) => parent.Required(name).AsNumber($"\"{name}\"");
 
-    public static int Number(this JsonElement value, string what) =>
+    public static int AsNumber(this JsonElement value, string what) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= 0
             ? number
             : throw new InvalidDataException($"{what} is not a number from 0 to 2147483647: {value.Start()}");

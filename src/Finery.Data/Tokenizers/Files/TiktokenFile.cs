@@ -11,7 +11,7 @@ namespace Finery.Data.Tokenizers;
 /// </summary>
 public static class TiktokenFile
 {
-    private const int MaxFileBytes = 64 << 20, MaxTokenBytes = 1024;
+    private const int MaxFileBytes = 16 << 20, MaxTokenBytes = 512;
 
     /// <summary>Loads a rank file.</summary>
     /// <param name="path">The file.</param>
@@ -44,7 +44,7 @@ public static class TiktokenFile
         {
             if (!added.Contains(id) && tokenizer.HasToken(id)) ranks.Add((ByteAlphabet.ToBytes(model.Tokens[id]), id));
         }
-        if (!model.IgnoreMerges || !MergesOf(ranks).SequenceEqual(model.Merges))
+        if (!AreByRank(tokenizer, ranks))
             throw new NotSupportedException("This tokenizer does not merge as its ids alone would have it, so a rank file would " +
                 "give other tokens. Save it as tokenizer.json.");
         var text = new StringBuilder();
@@ -130,38 +130,50 @@ public static class TiktokenFile
         }
     }
 
-    /// <summary>The merge that makes each token, in order of rank. Merging by lower ranks leaves two parts of a token that can
-    /// be reached; one of which it leaves more is given only where it is a whole chunk. A chunk's pairs behave as inside the
-    /// token alone, so that one merge for each is enough.</summary>
+    /// <summary>The merge that makes each token, in order of rank. Inside a chunk, what becomes of a token's bytes is what
+    /// becomes of them alone, as long as nothing merges across their ends: so there is one pair that can make it, the last two
+    /// parts left of the token by itself; where more are left, it is given only as a whole chunk.</summary>
     private static List<(int Left, int Right)> MergesOf(List<(byte[] Bytes, int Rank)> ranks)
     {
-        var bytes = new int[256];
-        foreach (var (token, rank) in ranks)
-        {
-            if (token.Length == 1) bytes[token[0]] = rank;
-        }
-        var made = new Dictionary<(int, int), int>(ranks.Count); // the token that a pair makes: its id is its rank
-        var merges = new List<(int, int)>(ranks.Count);
-        var parts = new List<int>();
-        foreach (var (token, rank) in ranks)
+        var byBytes = new Dictionary<byte[], int>(ranks.Count, ByteComparer.Instance);
+        foreach (var (token, rank) in ranks) byBytes.Add(token, rank);
+        var lookup = byBytes.GetAlternateLookup<ReadOnlySpan<byte>>();
+        var merges = new List<(int Left, int Right)>(ranks.Count);
+        List<int> starts = [], pairs = []; // of the parts, and the rank of each part joined to the next
+        foreach (var (token, _) in ranks)
         {
             if (token.Length == 1) continue;
-            parts.Clear();
-            foreach (byte value in token) parts.Add(bytes[value]);
-            while (parts.Count > 2)
+            starts.Clear();
+            pairs.Clear();
+            for (int i = 0; i <= token.Length; i++) starts.Add(i);
+            for (int i = 0; i + 1 < token.Length; i++) pairs.Add(RankAt(i));
+            while (pairs.Count > 1 && pairs.Min() is < int.MaxValue and var lowest)
             {
-                int best = -1, lowest = int.MaxValue;
-                for (int i = 0; i + 1 < parts.Count; i++)
-                {
-                    if (made.TryGetValue((parts[i], parts[i + 1]), out int id) && id < lowest) (best, lowest) = (i, id);
-                }
-                if (best < 0) break;
-                parts[best] = lowest;
-                parts.RemoveAt(best + 1);
+                int best = pairs.IndexOf(lowest);
+                starts.RemoveAt(best + 1);
+                pairs.RemoveAt(best);
+                if (best < pairs.Count) pairs[best] = RankAt(best);
+                if (best > 0) pairs[best - 1] = RankAt(best - 1);
             }
-            if (parts.Count != 2 || !made.TryAdd((parts[0], parts[1]), rank)) continue;
-            merges.Add((parts[0], parts[1]));
+            if (pairs.Count == 1) merges.Add((lookup[token.AsSpan(0, starts[1])], lookup[token.AsSpan(starts[1])]));
+
+            int RankAt(int part) => lookup.TryGetValue(token.AsSpan(starts[part]..starts[part + 2]), out int rank) ? rank : int.MaxValue;
         }
         return merges;
+    }
+
+    /// <summary>Whether merges do what the ranks alone would: those that can be reached are there, in order of what they
+    /// make.</summary>
+    private static bool AreByRank(Tokenizer tokenizer, List<(byte[] Bytes, int Rank)> ranks)
+    {
+        TokenizerModel model = tokenizer.Model;
+        int last = 0;
+        foreach (var (left, right) in model.Merges)
+        {
+            int made = tokenizer.IdOf(model.Tokens[left] + model.Tokens[right])!.Value;
+            if (made < last) return false;
+            last = made;
+        }
+        return model.IgnoreMerges && model.Merges.ToHashSet().IsSupersetOf(MergesOf(ranks));
     }
 }

@@ -54,6 +54,7 @@ internal static class TokenizerConfigFile
             ? JsonFields.Parse("{}") : ParseObject(specialTokensMap, TokenizerFile.SpecialTokensMapFileName);
         try
         {
+            new JsonPrinter().Value(root); // text that cannot be written back is found now
             JsonElement length = root.Field("model_max_length");
             var values = new TokenizerConfig
             {

@@ -36,14 +36,14 @@ public static class TokenizerFile
     {
         string file = Directory.Exists(path) ? Path.Combine(path, FileName) : path;
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        bool isOlder = !File.Exists(file) && VocabularyFiles.AreIn(folder);
+        if (!isOlder && !File.Exists(file)) throw new FileNotFoundException($"There is no {FileName} at {file}.", file);
         try
         {
             TokenizerConfig? settings = Beside(ConfigFileName) is { } config
                 ? TokenizerConfigFile.Parse(config, Beside(SpecialTokensMapFileName), Beside(TemplateFileName))
                 : null;
-            Tokenizer tokenizer = !File.Exists(file) && VocabularyFiles.AreIn(folder)
-                ? VocabularyFiles.Load(folder, settings)
-                : Parse(Read(file));
+            Tokenizer tokenizer = isOlder ? VocabularyFiles.Load(folder, settings) : Parse(Read(file));
             settings ??= tokenizer.Config with { ChatTemplate = Beside(TemplateFileName) };
             Check(settings, tokenizer);
             return tokenizer.WithConfig(settings);
@@ -102,7 +102,7 @@ public static class TokenizerFile
         foreach (var (name, value) in model.Layout.File)
         {
             json.Key(name);
-            if (name == "added_tokens" && value.ValueKind == JsonValueKind.Undefined) PrintAdded(json, model.Added);
+            if (name == "added_tokens" && !TokenizerReader.IsListOf(model.Added, value)) PrintAdded(json, model.Added);
             else if (name == "model" && value.ValueKind == JsonValueKind.Undefined) PrintModel(json, model);
             else json.Value(value);
         }
@@ -145,7 +145,7 @@ public static class TokenizerFile
     {
         var outside = model.Added.Where(added => !added.InVocabulary).Select(added => added.Id).ToHashSet();
         json.Open('{');
-        for (int id = 0; id < model.Tokens.Length; id++)
+        foreach (int id in model.Order ?? Enumerable.Range(0, model.Tokens.Length))
         {
             if (!outside.Contains(id) && model.Holes?[id] != true) json.Key(model.Tokens[id]).Value(id);
         }
@@ -173,7 +173,6 @@ public static class TokenizerFile
 
     internal static string Read(string path)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"There is no {Path.GetFileName(path)} at {path}.", path);
         if (new FileInfo(path).Length > MaxFileBytes)
             throw new InvalidDataException($"{Path.GetFileName(path)} is larger than {MaxFileBytes >> 20} MiB.");
         try

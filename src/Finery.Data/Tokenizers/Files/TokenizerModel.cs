@@ -11,6 +11,9 @@ internal sealed record TokenizerModel
     /// <summary>By id: whether there is no token (its text is then empty); null where every id has one.</summary>
     public bool[]? Holes { get; init; }
 
+    /// <summary>Ids in the order in which the file lists them, where that is not ascending (HF's is).</summary>
+    public int[]? Order { get; init; }
+
     /// <summary>Merged pairs of ids by rank; none for a Unigram model.</summary>
     public required (int Left, int Right)[] Merges { get; init; }
 
@@ -31,7 +34,8 @@ internal sealed record TokenizerModel
 }
 
 /// <summary>The fields of a <c>tokenizer.json</c> in their order, to be written back as they were read. Undefined stands where
-/// what is written comes from the <see cref="TokenizerModel"/>: added tokens, vocabulary, merges.</summary>
+/// what is written comes from the <see cref="TokenizerModel"/>: vocabulary, merges, added tokens unless they are still those
+/// read.</summary>
 /// <param name="File">Fields of the file but for <c>model</c>.</param>
 /// <param name="Model">Fields of its <c>model</c>.</param>
 internal sealed record TokenizerLayout(
@@ -61,7 +65,7 @@ internal sealed record TokenizerLayout(
 
     /// <summary>The layout of Llama-3's file, or of GPT-2's: a decoder and pre-tokenizer HF loads, and, where there is a
     /// begin token, a post-processor that puts it before plain text (never used for chat: the template writes its own).</summary>
-    public static TokenizerLayout Create(SplitPattern pattern, string? bos, int bosId) => Create(pattern switch
+    public static TokenizerLayout Create(SplitPattern pattern, string? bos, int bosId) => With(pattern switch
     {
         SplitPattern.Gpt2 => WithRegex,
         SplitPattern.SmolLm => Steps("""{"type":"Digits","individual_digits":true}""", WithRegex),
@@ -69,7 +73,7 @@ internal sealed record TokenizerLayout(
     }, bos, bosId);
 
     /// <summary>The same for a split by any regular expression.</summary>
-    public static TokenizerLayout Create(string regex, string? bos, int bosId) => Create(SplitBy(regex), bos, bosId);
+    public static TokenizerLayout Create(string regex, string? bos, int bosId) => With(SplitBy(regex), bos, bosId);
 
     private const string ByteLevel = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""";
     private const string WithRegex = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""";
@@ -80,7 +84,7 @@ internal sealed record TokenizerLayout(
     private static string SplitBy(string regex) => Steps(
         $$$"""{"type":"Split","pattern":{"Regex":{{{JsonPrinter.Quote(regex)}}}},"behavior":"Isolated","invert":false}""", ByteLevel);
 
-    private static TokenizerLayout Create(string preTokenizer, string? bos, int bosId)
+    private static TokenizerLayout With(string preTokenizer, string? bos, int bosId)
     {
         string name = JsonPrinter.Quote(bos ?? "");
         string postProcessor = bos is null ? ByteLevel : $$$"""

@@ -19,17 +19,18 @@ internal static class TokenizerReader
         if (type is not ("BPE" or "Unigram"))
             throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE or Unigram");
 
-        AddedToken[] added = [.. ReadAdded(root).OrderBy(token => token.Id)];
+        AddedToken[] added = [.. ReadAdded(root.Field("added_tokens")).OrderBy(token => token.Id)];
         var vocabulary = new Dictionary<int, string>();
         double[]? scores = null;
         if (type == "Unigram") scores = ReadPieces(model, vocabulary);
         else ReadVocabulary(model.Required("vocab"), vocabulary);
-        (string, JsonElement)[] fields = [.. Fields(root, "model", "added_tokens")];
+        (string, JsonElement)[] fields = [.. Fields(root, "model")];
         (string, JsonElement)[] options = [.. Fields(model, "merges", type == "BPE" ? "vocab" : "")];
         return Assemble(vocabulary, added, new TokenizerLayout(fields, options)) with
         {
             Merges = type == "BPE" ? ReadMerges(model, vocabulary) : [],
             Scores = scores,
+            Order = IsAscending(vocabulary.Keys) ? null : [.. vocabulary.Keys],
             IgnoreMerges = model.Flag("ignore_merges", absent: false),
         };
     }
@@ -79,16 +80,36 @@ internal static class TokenizerReader
         return [.. merges];
     }
 
+    private static bool IsAscending(IEnumerable<int> ids)
+    {
+        int last = -1;
+        foreach (int id in ids)
+        {
+            if (id <= last) return false;
+            last = id;
+        }
+        return true;
+    }
+
     private static IEnumerable<(string, JsonElement)> Fields(JsonElement parent, params string[] written)
     {
         foreach (JsonProperty field in parent.EnumerateObject())
-            yield return (field.Name, written.Contains(field.Name) ? default : field.Value.Clone());
+        {
+            bool isKept = !written.Contains(field.Name);
+            if (isKept) new JsonPrinter().Value(field.Value); // text that cannot be written back is found now
+            yield return (field.Name, isKept ? field.Value.Clone() : default);
+        }
     }
 
-    private static IEnumerable<AddedToken> ReadAdded(JsonElement root)
+    /// <summary>Whether a JSON list says of added tokens what these do.</summary>
+    public static bool IsListOf(AddedToken[] added, JsonElement json) => json.ValueKind != JsonValueKind.Undefined
+        && ReadAdded(json).OrderBy(token => token.Id).SequenceEqual(added.Select(token => token with { InVocabulary = true }));
+
+    private static IEnumerable<AddedToken> ReadAdded(JsonElement list)
     {
-        if (root.Field("added_tokens").IsNull()) yield break;
-        foreach (JsonElement item in root.Items("added_tokens"))
+        if (list.IsNull()) yield break;
+        if (list.ValueKind != JsonValueKind.Array) throw new InvalidDataException("\"added_tokens\" is not an array");
+        foreach (JsonElement item in list.EnumerateArray())
         {
             string content = item.Text("content") is { Length: > 0 } text
                 ? text
@@ -108,7 +129,7 @@ internal static class TokenizerReader
         if (json.ValueKind != JsonValueKind.Object) throw new InvalidDataException("\"vocab\" is not an object");
         foreach (JsonProperty entry in json.EnumerateObject())
         {
-            int id = entry.Value.Number("an id of the vocabulary");
+            int id = entry.Value.AsNumber("an id of the vocabulary");
             if (!vocabulary.TryAdd(id, entry.Name))
                 throw new InvalidDataException($"id {id} belongs to both \"{vocabulary[id]}\" and \"{entry.Name}\"");
         }

@@ -33,6 +33,9 @@ internal sealed class CharacterBpe : ChunkModel
 {
     private const int None = -1;
 
+    /// <summary>Bytes in a prefix or suffix at most: the prefix is put before every character.</summary>
+    private const int LongestAffix = 256;
+
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _ids;
     private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges = [];
     private readonly CharacterBpeOptions _options;
@@ -42,7 +45,8 @@ internal sealed class CharacterBpe : ChunkModel
     /// <param name="tokens">The tokens by id; null where an id is not in use.</param>
     /// <param name="merges">Pairs of ids, lowest rank first.</param>
     /// <param name="options">What else the model does.</param>
-    /// <exception cref="InvalidDataException">An id is not in the vocabulary, or neither is what a merge makes.</exception>
+    /// <exception cref="InvalidDataException">An id, or what a merge makes, is not in the vocabulary.</exception>
+    /// <exception cref="NotSupportedException">The prefix or suffix is longer than 256 bytes.</exception>
     public CharacterBpe(string?[] tokens, (int Left, int Right)[] merges, CharacterBpeOptions options)
     {
         if (options.UnknownId is { } unknown && (unknown < 0 || unknown >= tokens.Length))
@@ -50,13 +54,17 @@ internal sealed class CharacterBpe : ChunkModel
         _options = options;
         _prefix = Encoding.UTF8.GetBytes(options.ContinuingSubwordPrefix ?? "");
         _suffix = Encoding.UTF8.GetBytes(options.EndOfWordSuffix ?? "");
+        if (Math.Max(_prefix.Length, _suffix.Length) is > LongestAffix and var length)
+            throw new NotSupportedException(
+                $"A continuing prefix or end-of-word suffix of {length:N0} bytes; the most is {LongestAffix}.");
         var ids = new Dictionary<byte[], int>(tokens.Length, ByteComparer.Instance);
         for (int id = 0; id < tokens.Length; id++)
         {
             if (tokens[id] is { } token) ids[Encoding.UTF8.GetBytes(token)] = id;
         }
         _ids = ids.GetAlternateLookup<ReadOnlySpan<byte>>();
-        for (int b = 0; b < 256; b++) _byteIds[b] = _ids.TryGetValue(Encoding.ASCII.GetBytes($"<0x{b:X2}>"), out int id) ? id : None;
+        for (int b = 0; b < 256; b++)
+            _byteIds[b] = _ids.TryGetValue(Encoding.ASCII.GetBytes($"<0x{b:X2}>"), out int id) ? id : None;
         for (int rank = 0; rank < merges.Length; rank++) _merges[merges[rank]] = (rank, Merged(tokens, merges[rank], rank));
     }
 
@@ -94,7 +102,8 @@ internal sealed class CharacterBpe : ChunkModel
         return _ids.TryGetValue(text, out int id)
             ? id
             : throw new InvalidDataException(
-                $"Merge {rank}, \"{left}\" + \"{right}\", makes \"{Encoding.UTF8.GetString(text)}\", which is not in the vocabulary.");
+                $"Merge {rank}, \"{left}\" + \"{right}\", makes \"{Encoding.UTF8.GetString(text)}\", " +
+                "which is not in the vocabulary.");
     }
 
     /// <summary>The ids of the chunk's characters before any merge.</summary>
@@ -105,7 +114,8 @@ internal sealed class CharacterBpe : ChunkModel
         for (int at = 0, length; at < chunk.Length; at += length)
         {
             Rune.DecodeFromUtf8(chunk[at..], out _, out length);
-            ReadOnlySpan<byte> text = Spell(chunk.Slice(at, length), isFirst: at == 0, isLast: at + length == chunk.Length, spelling);
+            bool isLast = at + length == chunk.Length;
+            ReadOnlySpan<byte> text = Spell(chunk.Slice(at, length), isFirst: at == 0, isLast, spelling);
             if (_ids.TryGetValue(text, out int id))
             {
                 if (pendingUnknown) symbols.Add(_options.UnknownId!.Value);
@@ -145,7 +155,7 @@ internal sealed class CharacterBpe : ChunkModel
         return true;
     }
 
-    /// <summary>A heap of (rank, position) over a linked list; an entry whose pair has another rank by now is passed over.</summary>
+    /// <summary>A heap of (rank, position) over a linked list; an entry whose pair has changed is passed over.</summary>
     private void Merge(List<int> ids, List<int> destination)
     {
         int count = ids.Count;
@@ -160,7 +170,7 @@ internal sealed class CharacterBpe : ChunkModel
                 ref Symbol left = ref symbols[at];
                 if (left.Id == None || left.Next >= count) continue;
                 ref Symbol right = ref symbols[left.Next];
-                if (!_merges.TryGetValue((left.Id, right.Id), out var merge) || merge.Rank != (int)(priority >> 32)) continue;
+                if (!_merges.TryGetValue((left.Id, right.Id), out var merge) || merge.Rank != priority >> 32) continue;
                 left.Id = merge.Id;
                 right.Id = None;
                 left.Next = right.Next;

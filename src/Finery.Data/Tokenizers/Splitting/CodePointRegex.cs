@@ -40,7 +40,10 @@ internal sealed partial class CodePointRegex
     public bool TryMatch(ReadOnlySpan<byte> utf8, int from, out int start, out int end)
     {
         long steps = StepsFor(utf8.Length - from);
-        return TryMatch(utf8, from, ref steps, out start, out end);
+        Backtracking stack = Backtracking.Rent(_registers);
+        bool found = TryMatch(utf8, from, stack, ref steps, out start, out end);
+        stack.Return();
+        return found;
     }
 
     /// <summary>All matches, as byte positions, leftmost first and without overlap. An empty match right after another match is
@@ -50,8 +53,9 @@ internal sealed partial class CodePointRegex
     {
         var matches = new List<(int Start, int End)>();
         long steps = StepsFor(utf8.Length);
+        Backtracking stack = Backtracking.Rent(_registers);
         int from = 0, lastEnd = -1;
-        while (from <= utf8.Length && TryMatch(utf8, from, ref steps, out int start, out int end))
+        while (from <= utf8.Length && TryMatch(utf8, from, stack, ref steps, out int start, out int end))
         {
             if (start == end && end == lastEnd)
             {
@@ -61,6 +65,7 @@ internal sealed partial class CodePointRegex
             matches.Add((start, end));
             from = lastEnd = end;
         }
+        stack.Return();
         return matches;
     }
 
@@ -75,7 +80,7 @@ internal sealed partial class CodePointRegex
         return length;
     }
 
-    private bool TryMatch(ReadOnlySpan<byte> utf8, int from, ref long steps, out int start, out int end)
+    private bool TryMatch(ReadOnlySpan<byte> utf8, int from, Backtracking stack, ref long steps, out int start, out int end)
     {
         for (start = from; start <= utf8.Length; start += LengthAt(utf8, start))
         {
@@ -84,7 +89,7 @@ internal sealed partial class CodePointRegex
                 if (--steps < 0) throw TooLong();
                 continue;
             }
-            end = MatchAt(utf8, start, ref steps);
+            end = MatchAt(utf8, start, stack, ref steps);
             if (end >= 0) return true;
         }
         start = end = -1;
@@ -94,5 +99,6 @@ internal sealed partial class CodePointRegex
     private InvalidDataException TooLong() => new($"The pattern \"{_pattern}\" takes too long on this text: simplify its repeats.");
 
     private InvalidDataException TooDeep() =>
-        new($"The pattern \"{_pattern}\" needs more than {Backtracking.MostEntries:N0} places to return to on this text: simplify its repeats.");
+        new($"The pattern \"{_pattern}\" needs more than {Backtracking.MostEntries:N0} places to return to on this text: " +
+            "simplify its repeats.");
 }

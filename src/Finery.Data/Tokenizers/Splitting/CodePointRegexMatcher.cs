@@ -21,9 +21,9 @@ internal sealed partial class CodePointRegex
     }
 
     /// <summary>End of the match that begins at <paramref name="start"/>, or -1.</summary>
-    private int MatchAt(ReadOnlySpan<byte> text, int start, ref long steps)
+    private int MatchAt(ReadOnlySpan<byte> text, int start, Backtracking stack, ref long steps)
     {
-        Backtracking stack = Backtracking.ForThread(_registers);
+        stack.Count = 0;
         int[] registers = stack.Registers;
         int pc = 0, at = start;
         while (true)
@@ -53,7 +53,8 @@ internal sealed partial class CodePointRegex
                     break;
                 case RegexOp.LazyRepeat:
                     matched = step.Set!.TakeRun(text, ref at, step.Least) == step.Least;
-                    if (matched && step.Most > step.Least && !stack.Push(Return.Grow, pc, at, step.Most - step.Least)) throw TooDeep();
+                    if (!matched || step.Most == step.Least) break;
+                    if (!stack.Push(Return.Grow, pc, at, step.Most - step.Least)) throw TooDeep();
                     break;
                 case RegexOp.Branch:
                     if (step.Set is not null && !step.Set.IsAt(text, at))
@@ -186,7 +187,7 @@ internal sealed partial class CodePointRegex
         return before != UnicodeSets.WordCharacters.IsAt(text, at);
     }
 
-    /// <summary>A thread's stack of places to return to, kept between matches while it is small.</summary>
+    /// <summary>A stack of places to return to; one is kept for each thread.</summary>
     private sealed class Backtracking
     {
         /// <summary>128 MiB of places.</summary>
@@ -205,13 +206,16 @@ internal sealed partial class CodePointRegex
 
         public ref Entry Top => ref _entries[Count - 1];
 
-        public static Backtracking ForThread(int registers)
+        public static Backtracking Rent(int registers)
         {
-            Backtracking stack = t_kept is { } kept && kept._entries.Length <= MostKept ? kept : t_kept = new Backtracking();
-            stack.Count = 0;
+            Backtracking stack = t_kept ?? new Backtracking();
+            t_kept = null;
             if (stack.Registers.Length < registers) stack.Registers = new int[registers];
             return stack;
         }
+
+        /// <summary>Gives the stack to the thread's next user, unless a hard text has made it large.</summary>
+        public void Return() => t_kept = _entries.Length <= MostKept ? this : null;
 
         /// <summary>False where the stack would grow too large.</summary>
         public bool Push(Return kind, int where, int at, int limit)

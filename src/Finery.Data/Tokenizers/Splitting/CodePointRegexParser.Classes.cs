@@ -27,8 +27,10 @@ internal sealed partial class CodePointRegexParser
                 sets = CodePointSet.Empty;
                 continue;
             }
-            if (!first && (StartsWith("--") || StartsWith("~~"))) throw Unsupported($"the class operator {_pattern[_at]}{_pattern[_at]}", _at);
-            if (StartsWith("[:") && _pattern.IndexOf(":]", _at, StringComparison.Ordinal) > 0) throw Unsupported("a POSIX class", _at);
+            if (!first && (StartsWith("--") || StartsWith("~~")))
+                throw Unsupported($"the class operator {_pattern.AsSpan(_at, 2)}", _at);
+            if (StartsWith("[:") && _pattern.IndexOf(":]", _at, StringComparison.Ordinal) > 0)
+                throw Unsupported("a POSIX class", _at);
             if (_pattern[_at] == '[') sets = sets.Union(ParseClass(flags));
             else if (_pattern[_at] == '\\' && ReadNamedSet() is { } named) sets = sets.Union(named);
             else ranges.Add(ReadRange());
@@ -158,8 +160,9 @@ internal sealed partial class CodePointRegexParser
 
     private int ReadHex(int digits, int start, int closing = 0)
     {
+        const NumberStyles Hex = NumberStyles.AllowHexSpecifier;
         if (digits is < 1 or > 8 || _at + digits + closing > _pattern.Length
-            || !int.TryParse(_pattern.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
+            || !int.TryParse(_pattern.AsSpan(_at, digits), Hex, CultureInfo.InvariantCulture, out int value)
             || !Rune.IsValid(value))
         {
             throw Malformed("an escape that is no code point", start);

@@ -46,7 +46,7 @@ internal sealed partial class CodePointRegexParser
                 if (ParseQuantified(flags) is { } item) items.Add(item);
             }
             if (!AtEnd && _pattern[_at] == '|' && flagsInside >= 0)
-                throw Unsupported("flags set between the alternatives of a group, whose reach engines do not agree on,", flagsInside);
+                throw Unsupported("flags set between alternatives, whose reach engines do not agree on,", flagsInside);
             alternatives.Add(items is [var only] ? only : new SequenceNode(items));
         }
         while (TryTake('|'));
@@ -101,7 +101,7 @@ internal sealed partial class CodePointRegexParser
         return new SetNode(flags.IgnoreCase ? UnicodeSets.IgnoreCase(one) : one);
     }
 
-    /// <summary>From an opening parenthesis to its closing one. Groups capture nothing: no use of a pattern here asks for it.</summary>
+    /// <summary>From an opening parenthesis to its closing one. Groups capture nothing: no one asks for it.</summary>
     private RegexNode? ParseGroup(Flags flags)
     {
         int start = _at++;

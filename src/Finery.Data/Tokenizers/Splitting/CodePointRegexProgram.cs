@@ -104,7 +104,8 @@ internal sealed class CodePointRegexProgram
         for (int i = 0; i < items.Count; i++)
         {
             var text = new StringBuilder(); // neighbouring letters are one comparison
-            for (; i < items.Count && items[i] is SetNode { Set.Single: { } codePoint }; i++) text.Append(char.ConvertFromUtf32(codePoint));
+            for (; i < items.Count && items[i] is SetNode { Set.Single: { } codePoint }; i++)
+                text.Append(char.ConvertFromUtf32(codePoint));
             if (text.Length > 0) Emit(new(RegexOp.Text) { Text = Encoding.UTF8.GetBytes(text.ToString()) });
             if (i < items.Count) Add(items[i]);
         }

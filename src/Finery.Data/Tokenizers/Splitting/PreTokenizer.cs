@@ -32,11 +32,10 @@ public static class PreTokenizer
 
     private const string Gpt2Regex = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-    // Other spellings of the same splits: tiktoken's own (possessive quantifiers change no match here), rustbpe's.
+    // Other spellings of the same splits: tiktoken's own (possessive quantifiers change no match here), rustbpe's. Not tiktoken's
+    // newer cl100k, whose \s++$ makes one chunk of "\n  " at the end of text where the Llama-3 form makes two.
     private static readonly Dictionary<string, SplitPattern> Spellings = new(StringComparer.Ordinal)
     {
-        [@"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"] =
-            SplitPattern.Llama3,
         [@"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"] =
             SplitPattern.Llama3,
         [@"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"] =

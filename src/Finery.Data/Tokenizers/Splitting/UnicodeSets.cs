@@ -66,7 +66,7 @@ internal static class UnicodeSets
         };
     }
 
-    /// <summary>The set with all that differs from a member in case only, by simple folding: k, K and the Kelvin sign are one.</summary>
+    /// <summary>The set with all that differs from a member in case only (simple folding): k, K and the Kelvin sign are one.</summary>
     public static CodePointSet IgnoreCase(CodePointSet set)
     {
         List<(int, int)>? added = null;

@@ -8,7 +8,7 @@ namespace Finery.Tests.Data.Tokenizers;
 internal static class RandomUnicode
 {
     private static readonly string[] Contractions =
-        ["'s", "'S", "'ſ", "'t", "'re", "'RE", "'Re", "'ve", "'vE", "'m", "'ll", "'Ll", "'lL", "'d", "'D", "'", "''", "'l", "'r", "'K"];
+        [.. "'s 'S 'ſ 't 're 'RE 'Re 've 'vE 'm 'll 'Ll 'lL 'd 'D ' '' 'l 'r 'K".Split(' ')];
 
     private static readonly string[] WhiteSpace =
         [.. Enumerable.Range(0, 0x10000).Where(c => char.IsWhiteSpace((char)c)).Select(c => ((char)c).ToString())];

@@ -78,20 +78,20 @@ public class TokenizerFileTests
 
     [Theory]
     [InlineData("\"version\": \"1.0\"", "\"version\": \"2.0\"", "2.0")]
-    [InlineData("\"type\": \"BPE\"", "\"type\": \"Unigram\"", "Unigram")]
-    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "NFC")]
-    [InlineData("\"type\": \"Split\"", "\"type\": \"Metaspace\"", "Metaspace")]
-    [InlineData("{1,3}", "{1,5}", "pattern")]
-    [InlineData("\"dropout\": null", "\"dropout\": 0.1", "dropout")]
-    [InlineData("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback")]
-    [InlineData("\"lstrip\": false", "\"lstrip\": true", "lstrip")]
-    [InlineData("\"truncation\": null", "\"truncation\": {\"max_length\": 5}", "truncation")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"WordPiece\"", "WordPiece")]
+    [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"Precompiled\"}", "Precompiled")]
+    [InlineData("\"type\": \"Split\"", "\"type\": \"BertPreTokenizer\"", "BertPreTokenizer")]
+    [InlineData("\"behavior\": \"Isolated\"", "\"behavior\": \"Doubled\"", "Doubled")]
+    [InlineData("{1,3}", "{1,3}(a)\\\\1", "pattern")]
+    [InlineData("\"continuing_subword_prefix\": null", "\"continuing_subword_prefix\": \"##\"", "##")]
     [InlineData("\"type\": \"TemplateProcessing\"", "\"type\": \"BertProcessing\"", "BertProcessing")]
     [InlineData("\"decoder\": {\n    \"type\": \"ByteLevel\"", "\"decoder\": {\n    \"type\": \"WordPiece\"", "WordPiece")]
     public void What_is_not_supported_is_named(string from, string to, string named)
     {
         Assert.Contains(from, Json);
-        Assert.Contains(named, Assert.Throws<NotSupportedException>(() => TokenizerFile.Parse(Json.Replace(from, to))).Message);
+        Assert.Contains(
+            named, Assert.Throws<NotSupportedException>(() => TokenizerFile.Parse(Json.Replace(from, to))).Message,
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -105,10 +105,12 @@ public class TokenizerFileTests
         Refused(Small("\"a b c\""), "not a pair");
         Refused(Small("", "\"a\": 256"), "twice");
         Refused(Small("", "\"q!\": 7"), "id 7");
-        Refused(Small("", "\"q!\": 300"), "none with id 256");
+        Refused(Small("", "\"q!\": 2147483647"), "largest id is 2147483647");
+        Refused(Small("", "\"q!\": 2000000"), "largest id is 2000000");
+        Refused(Small("", "\"q!\": -1"), "-1");
         Refused(Small("").Replace("\"Ġ\": 220,", "\"QQ\": 220,"), "0x20");
         Refused(Small("").Replace("\"merges\"", "\"emerges\""), "merges");
-        Refused(Json.Replace("\"id\": 3,", "\"id\": 30000,"), "none with id");
+        Refused(Json.Replace("\"id\": 3,", "\"id\": 30000,"), "twice");
         Refused("{\"version\":\"1.0\",\"model\":" + new string('[', 5000), "not valid");
     }
 

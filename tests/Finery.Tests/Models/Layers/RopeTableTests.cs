@@ -33,14 +33,19 @@ public class RopeTableTests
         Close(expected, RopeTable.Frequencies(Llama with { RopeScaling = new Llama3Scaling(8, 1, 4, 8192) })[index]);
 
     [Theory]
-    [InlineData(14, 1)]
-    [InlineData(15, 1.651329)]
-    [InlineData(17, 9.666729)]
-    [InlineData(18, 32)]
-    public void Llama3_scaling_by_32_divides_by_the_golden_ratios(int index, double expected)
+    [InlineData(128, 8, 28, 1)]
+    [InlineData(128, 8, 29, 1.207484)]
+    [InlineData(128, 8, 34, 5.257327)]
+    [InlineData(128, 8, 35, 8)]
+    [InlineData(128, 8, 63, 8)]
+    [InlineData(64, 32, 14, 1)]
+    [InlineData(64, 32, 15, 1.651329)]
+    [InlineData(64, 32, 17, 9.666729)]
+    [InlineData(64, 32, 18, 32)]
+    public void Llama3_scaling_divides_by_the_golden_ratios(int headSize, double factor, int index, double expected)
     {
-        var config = Llama with { HeadSize = 64 };
-        double scaled = RopeTable.Frequencies(config with { RopeScaling = new Llama3Scaling(32, 1, 4, 8192) })[index];
+        var config = Llama with { HeadSize = headSize };
+        double scaled = RopeTable.Frequencies(config with { RopeScaling = new Llama3Scaling(factor, 1, 4, 8192) })[index];
         Assert.Equal(expected, RopeTable.Frequencies(config)[index] / scaled, 1e-6 * expected);
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Finery.Models;
@@ -81,35 +80,54 @@ public sealed class CheckpointTests : IDisposable
         Assert.Throws<ArgumentException>(() => new LlamaModel(TinyModels.Config, 1, false, DType.I32));
     }
 
-    [Fact]
-    public void Shards_and_a_single_file_agree()
+    // Every value a 16-bit type can hold survives widening: saved in the type it came in, a file has its old bytes, norms included.
+    [Theory]
+    [InlineData(SafeTensorType.BF16, DType.F32)]
+    [InlineData(SafeTensorType.BF16, DType.BF16)]
+    [InlineData(SafeTensorType.F16, DType.F32)]
+    [InlineData(SafeTensorType.F32, DType.F32)]
+    public void A_checkpoint_saved_in_its_own_type_keeps_every_byte(SafeTensorType stored, DType loaded)
     {
         using var model = TinyModels.Create();
-        WriteShards(model, weight => weight.Name.Contains("layers.1", StringComparison.Ordinal) ? 2 : 1);
-        using var loaded = LlamaModel.Load(_folder.Path, trainable: false);
-        foreach (var (a, b) in model.Parameters.Zip(loaded.Parameters)) Assert.Equal(a.Weight.Floats, b.Weight.Floats);
+        model.Save(_folder["first"], stored, maxShardBytes: 4_000);
+        using var read = LlamaModel.Load(_folder["first"], trainable: false, loaded);
+        Assert.Equal(stored, read.Config.StoredType);
+        read.Save(_folder["second"], stored, maxShardBytes: 4_000);
+        string[] names = [.. Directory.GetFiles(_folder["first"]).Select(path => Path.GetFileName(path)).Order()];
+        Assert.InRange(names.Length, 4, 20);
+        Assert.Equal(names, Directory.GetFiles(_folder["second"]).Select(path => Path.GetFileName(path)).Order());
+        foreach (string name in names)
+            Assert.Equal(File.ReadAllBytes(Path.Combine(_folder["first"], name)), File.ReadAllBytes(Path.Combine(_folder["second"], name)));
     }
 
     [Fact]
-    public void A_broken_index_is_refused()
+    public void Shards_and_a_single_file_give_the_same_model()
+    {
+        using var model = TinyModels.Create(TinyModels.Config with { TieEmbeddings = false });
+        model.Save(_folder["one"], type: null);
+        model.Save(_folder["many"], type: null, maxShardBytes: 4_000);
+        using LlamaModel one = LlamaModel.Load(_folder["one"], false), many = LlamaModel.Load(_folder["many"], false);
+        foreach (var (a, b) in one.Parameters.Zip(many.Parameters)) Assert.Equal(a.Weight.Bytes, b.Weight.Bytes);
+        using var kernels = new CpuKernels(1);
+        int[] ids = TinyModels.Ids(20);
+        Assert.Equal(LlamaModelTests.Losses(one, kernels, ids), LlamaModelTests.Losses(many, kernels, ids));
+    }
+
+    [Fact]
+    public void The_generation_config_travels_with_the_model()
     {
         using var model = TinyModels.Create();
-        WriteShards(model, _ => 1);
-        string index = _folder[SafeTensorsFolder.IndexFile], text = File.ReadAllText(index);
-        foreach (var (broken, message) in new (string, string)[]
-        {
-            ("{", "JSON"), ("{}", "weight_map"), ("[]", "weight_map"),
-            (text.Replace("model-00001-of-00002", "../model-00001-of-00002", StringComparison.Ordinal), "not a file name"),
-            (text.Replace("model.norm.weight", "model.other.weight", StringComparison.Ordinal), "model.other.weight"),
-        })
-        {
-            File.WriteAllText(index, broken);
-            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, false)).Message,
-                StringComparison.Ordinal);
-        }
-        File.WriteAllText(index, text.Replace("model-00001-of-00002", "absent", StringComparison.Ordinal));
-        Assert.Contains("absent", Assert.Throws<FileNotFoundException>(() => LlamaModel.Load(_folder.Path, false)).Message,
-            StringComparison.Ordinal);
+        model.Save(_folder.Path);
+        Assert.Equal([2], model.StopIds);
+        const string Text = "{\n  \"eos_token_id\": [2, 7],\n  \"temperature\": 0.6\n}\n";
+        File.WriteAllText(_folder["generation_config.json"], Text);
+        using var loaded = LlamaModel.Load(_folder.Path, trainable: false);
+        Assert.Equal([2, 7], loaded.StopIds);
+        loaded.Save(_folder["again"]);
+        Assert.Equal(Text, File.ReadAllText(_folder["again/generation_config.json"]));
+        Assert.Equal(File.ReadAllText(_folder["config.json"]), File.ReadAllText(_folder["again/config.json"]));
+        File.WriteAllText(_folder["generation_config.json"], "{\"top_p\": 2}");
+        Assert.Contains("top_p", Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, false)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -126,7 +144,9 @@ public sealed class CheckpointTests : IDisposable
         Refused("another shape",
             [.. model.NamedWeights.Where(weight => weight.Name != "model.norm.weight"), new("model.norm.weight", extra)],
             "[61, 20]; the configuration says [20]");
-        (model.Config with { LayerCount = int.MaxValue }).Save(_folder.Path);
+        (model.Config with { TieEmbeddings = false }).Save(_folder.Path);
+        Refused("no head", model.NamedWeights, "missing tensors: lm_head.weight (tie_word_embeddings is false)");
+        (model.Config with { LayerCount = ModelConfig.MaxLayers }).Save(_folder.Path);
         Refused("absurd depth", model.NamedWeights, "and more");
 
         model.Config.Save(_folder.Path);
@@ -187,20 +207,6 @@ public sealed class CheckpointTests : IDisposable
         SafeTensorsWriter.Write(_folder["model.safetensors"], tensors);
         string actual = Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, trainable: false)).Message;
         Assert.True(actual.Contains(message, StringComparison.Ordinal), $"{what}: {actual}");
-    }
-
-    private void WriteShards(LlamaModel model, Func<NamedTensor, int> shardOf)
-    {
-        model.Config.Save(_folder.Path);
-        var map = new Dictionary<string, string>();
-        foreach (var shard in model.NamedWeights.GroupBy(shardOf))
-        {
-            string name = string.Create(CultureInfo.InvariantCulture, $"model-{shard.Key:00000}-of-00002.safetensors");
-            SafeTensorsWriter.Write(_folder[name], shard);
-            foreach (var weight in shard) map[weight.Name] = name;
-        }
-        File.WriteAllText(_folder[SafeTensorsFolder.IndexFile],
-            JsonSerializer.Serialize(new { metadata = new { total_size = 0 }, weight_map = map }));
     }
 
     private static string Root([CallerFilePath] string here = "") =>

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Finery.Models.Weights;
 using Finery.Tensors;
@@ -114,6 +116,9 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"I32","shape":[2,0],"data_offsets":[0,0]}}""", 0)]
     [InlineData("""{"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}""", 4)]
     [InlineData("""{"a":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}}""", 2)]
+    [InlineData("""{"a":{"dtype":"F6_E2M3","shape":[2,2],"data_offsets":[0,3]}}""", 3)]
+    [InlineData("""{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}""", 1)]
+    [InlineData("""{"__metadata__":{},"a":{"data_offsets":[0,1],"shape":[1],"later":{"x":[1]},"dtype":"U8"}}""", 1)]
     public void Legal_files_are_accepted(string header, int data) => SafeTensorsFile.Open(Raw(header, new byte[data])).Dispose();
 
     [Theory]
@@ -136,7 +141,21 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 3, "trailing")]
     [InlineData("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 2, "truncated")]
     [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""",
-        1, "JSON")]
+        1, "two tensors are named a")]
+    [InlineData("""{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1, "two dtype")]
+    [InlineData("""{"a":{"dtype":["U8"],"shape":[1],"data_offsets":[0,1]}}""", 1, "dtype")]
+    [InlineData("""{"a":{"shape":[1],"data_offsets":[0,1]}}""", 1, "no dtype")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1]}}""", 1, "ascending")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}}""", 1, "ascending")]
+    [InlineData("""{"a":{"dtype":"U8","shape":["1"],"data_offsets":[0,1]}}""", 1, "shape")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[[1]],"data_offsets":[0,1]}}""", 1, "shape")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}} x""", 1, "JSON")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}{}""", 1, "JSON")]
+    [InlineData("""{"__metadata__":{},"__metadata__":{}}""", 0, "two __metadata__")]
+    [InlineData("""{"__metadata__":{"a":"1","a":"2"}}""", 0, "twice")]
+    [InlineData("""{"__metadata__":null}""", 0, "not an object")]
+    [InlineData("""{"a":{"dtype":"F64","shape":[9223372036854775807],"data_offsets":[0,8]}}""", 8, "overflows")]
+    [InlineData("""{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}""", 5, "trailing")]
     [InlineData("""{"__metadata__":{"a":1}}""", 0, "not a string")]
     [InlineData("""{"__metadata__":"a"}""", 0, "not an object")]
     [InlineData("""{"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}""", 4, "dtype")]
@@ -160,30 +179,140 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void A_damaged_file_is_read_or_refused_but_never_crashes()
+    public void Ten_tensors_in_one_place_are_refused() => Assert.Contains("overlap", Refused(Raw(
+        $"{{{string.Join(",", Enumerable.Range(0, 10).Select(i => $"\"t{i}\":{{\"dtype\":\"I32\",\"shape\":[4],\"data_offsets\":[0,16]}}"))}}}",
+        new byte[16])), StringComparison.Ordinal);
+
+    [Fact]
+    public void Every_type_of_the_format_is_read_and_written_in_its_order()
     {
-        SafeTensorsWriter.Write(_folder["whole"], [new("a", Tensor("a", 2, 3)), new("b", Tensor("b", 5))],
-            metadata: new Dictionary<string, string> { ["format"] = "pt" });
-        byte[] whole = System.IO.File.ReadAllBytes(_folder["whole"]);
-        var random = new Random(2);
-        int refused = 0;
-        for (int round = 0; round < 600; round++)
+        string[] types =
+        [
+            "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I16", "U16",
+            "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64",
+        ];
+        int Bits(string type) => type switch
         {
-            byte[] damaged = round % 3 == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
-            for (int i = 0; i <= round % 4 && damaged.Length > 0; i++)
-                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
-            System.IO.File.WriteAllBytes(_folder["damaged"], damaged);
-            try
-            {
-                using var file = SafeTensorsFile.Open(_folder["damaged"]);
-                if (file.Entries.TryGetValue("a", out var entry) && entry.Type == "F32") file.ReadFloats("a", new float[6]);
-            }
-            catch (InvalidDataException)
-            {
-                refused++;
-            }
+            "BOOL" => 8, ['F', var n, '_', ..] => n == '6' ? 6 : 8, "BF16" => 16, _ => int.Parse(type[1..], null),
+        };
+        var sources = types.Index().Select(type => new TensorSource($"t{type.Index}", type.Item, [4],
+            stream => stream.Write([.. Enumerable.Repeat((byte)type.Index, Bits(type.Item) / 2)]))).ToList();
+        SafeTensorsWriter.WriteStreamed(_folder["types"], sources);
+        using var file = SafeTensorsFile.Open(_folder["types"]);
+        Assert.Equal(types.Reverse(), file.Entries.OrderBy(entry => entry.Value.Begin).Select(entry => entry.Value.Type));
+        foreach (var source in sources)
+        {
+            byte value = byte.Parse(source.Name[1..], null);
+            Assert.Equal(Enumerable.Repeat(value, Bits(source.Type) / 2), file.Map(source.Name).Span.ToArray());
         }
-        Assert.InRange(refused, 200, 600);
+    }
+
+    [Fact]
+    public void Nothing_is_allocated_for_a_header_that_is_only_claimed()
+    {
+        // A hundred megabytes of holes: on disk, not in memory.
+        using (var stream = new FileStream(_folder["holes"], FileMode.Create))
+        {
+            stream.Write([0x00, 0xE1, 0xF5, 0x05, 0, 0, 0, 0]);
+            stream.SetLength(8 + 100_000_000);
+        }
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("'{'", Refused(_folder["holes"]), StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Deep_and_wide_headers_are_refused()
+    {
+        string deep = new('[', 100_000);
+        Assert.Contains("depth", Refused(Raw($$"""{"a":{"dtype":"U8","later":{{deep}}""", [])), StringComparison.Ordinal);
+        Assert.Contains("JSON", Refused(Raw("{\"__metadata__\":" + new string('{', 1000), [])), StringComparison.Ordinal);
+        string wide = string.Join(",", Enumerable.Repeat("1", 65));
+        Assert.Contains("more than 64", Refused(Raw("""{"a":{"dtype":"U8","shape":[W],"data_offsets":[0,1]}}""".Replace("W", wide, StringComparison.Ordinal), [0])),
+            StringComparison.Ordinal);
+        Assert.InRange(Refused(Raw($$"""{"{{new string('n', 100_000)}}":1}""", [])).Length, 1, 1000);
+    }
+
+    [Fact]
+    public void A_header_of_many_tensors_takes_no_longer_than_its_bytes()
+    {
+        const int Tensors = 100_000;
+        var header = new StringBuilder("{");
+        for (int i = 0; i < Tensors; i++)
+            header.Append(CultureInfo.InvariantCulture, $"{(i > 0 ? "," : "")}\"t{i}\":{{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[{i},{i + 1}]}}");
+        string path = Raw(header.Append('}').ToString(), new byte[Tensors]);
+        var clock = Stopwatch.StartNew();
+        using var file = SafeTensorsFile.Open(path);
+        Assert.Equal(Tensors, file.Entries.Count);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 5);
+    }
+
+    [Fact]
+    public void Tensors_are_mapped_in_place_at_any_address()
+    {
+        // The tensor of four-byte elements begins at an odd address.
+        string path = Raw("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""",
+            [7, 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0]);
+        using var file = SafeTensorsFile.Open(path);
+        Assert.Equal([0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0], file.Map("f").Span.ToArray());
+        var floats = new float[2];
+        file.ReadFloats("f", floats);
+        Assert.Equal([1, -2], floats);
+        var statistics = TensorStatistics.Of("F32", file.Map("f"))!;
+        Assert.Equal((-2.0, 1.0, -0.5, 1.5, 0L),
+            (statistics.Min, statistics.Max, statistics.Mean, statistics.Deviation, statistics.NonFinite));
+    }
+
+    [Fact]
+    public void A_tensor_beyond_a_span_is_mapped_in_slices()
+    {
+        // Holes but for the header and the last byte.
+        const long Length = 3L << 30;
+        Raw("""{"a":{"dtype":"U8","shape":[3221225472],"data_offsets":[0,3221225472]}}""", []);
+        using (var handle = System.IO.File.OpenHandle(_folder["raw"], FileMode.Open, FileAccess.Write))
+            RandomAccess.Write(handle, [7], RandomAccess.GetLength(handle) + Length - 1);
+        using var file = SafeTensorsFile.Open(_folder["raw"]);
+        var bytes = file.Map("a");
+        Assert.Equal(Length, bytes.Length);
+        Assert.Throws<NotSupportedException>(() => bytes.Span.Length);
+        Assert.Equal([0, 7], bytes.Slice(Length - 2, 2).ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => bytes.Slice(Length - 1, 2).Length);
+    }
+
+    [Fact]
+    public void A_writer_asks_for_one_tensor_at_a_time_and_holds_it_to_its_size()
+    {
+        int alive = 0, most = 0;
+        TensorSource Source(int i, int bytes) => new($"t{i}", "U8", [1000], stream =>
+        {
+            most = Math.Max(most, ++alive);
+            stream.Write(new byte[bytes]);
+            alive--;
+        });
+        SafeTensorsWriter.WriteStreamed(_folder["stream"], Enumerable.Range(0, 20).Select(i => Source(i, 1000)));
+        Assert.Equal(1, most);
+        using (var file = SafeTensorsFile.Open(_folder["stream"]))
+        {
+            Assert.Equal(20, file.Entries.Count);
+            SafeTensorsWriter.WriteStreamed(_folder["copy"], file.Entries.Keys.Select(file.Source), file.Metadata.Count > 0 ? file.Metadata : null);
+        }
+        Assert.Equal(System.IO.File.ReadAllBytes(_folder["stream"]), System.IO.File.ReadAllBytes(_folder["copy"]));
+        Assert.Throws<InvalidOperationException>(() => SafeTensorsWriter.WriteStreamed(_folder["stream"], [Source(0, 999)]));
+        Assert.Equal(System.IO.File.ReadAllBytes(_folder["stream"]), System.IO.File.ReadAllBytes(_folder["copy"]));
+        Assert.Throws<ArgumentException>(() => SafeTensorsWriter.WriteStreamed(_folder["x"], [new TensorSource("a", "F33", [1], _ => { })]));
+        Assert.Throws<ArgumentException>(() => SafeTensorsWriter.WriteStreamed(_folder["x"], [new TensorSource("__metadata__", "U8", [1], _ => { })]));
+        Assert.Throws<ArgumentException>(() => SafeTensorsWriter.WriteStreamed(_folder["x"], [new TensorSource("a", "U8", [-1], _ => { })]));
+    }
+
+    [Fact]
+    public void A_file_cut_short_after_opening_is_noticed()
+    {
+        Raw("""{"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}}""", new byte[100]);
+        using var file = SafeTensorsFile.Open(_folder["raw"]);
+        using (var handle = System.IO.File.OpenHandle(_folder["raw"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            RandomAccess.SetLength(handle, 80);
+        Assert.Contains("when it was opened", Assert.Throws<InvalidDataException>(() => file.Map("a")).Message, StringComparison.Ordinal);
+        Assert.Contains("ended", Assert.Throws<InvalidDataException>(() => file.ReadBytes("a", _ => { })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public class CharacterBpeTests
     [Fact]
     public void Falls_back_to_bytes_where_all_of_a_character_are_there()
     {
-        var model = new CharacterBpe(["<unk>", "<0x61>", "<0x0A>", "<0xC3>", "<0xA9>"], [], new() { UnknownId = 0, ByteFallback = true });
+        string[] tokens = ["<unk>", "<0x61>", "<0x0A>", "<0xC3>", "<0xA9>"];
+        var model = new CharacterBpe(tokens, [], new() { UnknownId = 0, ByteFallback = true });
         Assert.Equal("0", Encode(model, "c"));
         Assert.Equal("1", Encode(model, "a"));
         Assert.Equal("2", Encode(model, "\n"));
@@ -120,6 +121,7 @@ public class CharacterBpeTests
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(UnkAB, [(1, 3)], new()));
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(["a", null, "b"], [(0, 1)], new()));
         Assert.Throws<InvalidDataException>(() => new CharacterBpe(UnkAB, [], new() { UnknownId = 3 }));
+        Assert.Throws<NotSupportedException>(() => new CharacterBpe(UnkAB, [], new() { EndOfWordSuffix = new string('w', 257) }));
     }
 
     private static CharacterBpe Model(string tokens, string merges, CharacterBpeOptions options)

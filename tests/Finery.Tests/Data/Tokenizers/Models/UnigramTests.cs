@@ -93,8 +93,11 @@ public class UnigramTests
         double unknown = pieces.Min(piece => piece.Score) - 10;
         var cuts = new List<(double Score, List<(int Start, int Id, string Text)> Steps)>();
         Extend(0, 0, []);
-        var best = cuts.OrderByDescending(cut => cut.Score).ThenBy(cut => cut.Steps.AsEnumerable().Reverse().Select(step => step.Start),
-            Comparer<IEnumerable<int>>.Create((a, b) => a.Zip(b, (x, y) => x.CompareTo(y)).FirstOrDefault(sign => sign != 0))).First();
+        var startsFromTheEnd = Comparer<IEnumerable<int>>.Create(
+            (a, b) => a.Reverse().Zip(b.Reverse(), (x, y) => x.CompareTo(y)).FirstOrDefault(sign => sign != 0));
+        var best = cuts.OrderByDescending(cut => cut.Score)
+            .ThenBy(cut => cut.Steps.Select(step => step.Start), startsFromTheEnd)
+            .First();
         var ids = new List<int>();
         string run = "";
         foreach ((_, int id, string piece) in best.Steps.Append((0, -1, "")))

@@ -39,8 +39,9 @@ public class ScannerMeaningTests
             byte[] utf8 = Encoding.UTF8.GetBytes(text);
             string expected = string.Join('|', meaning.Matches(utf8).Select(match => $"{match.Start}-{match.End}"));
             int at = 0;
-            string actual = string.Join('|', PreTokenizer.Split(text, pattern).Select(chunk => $"{at}-{at += Encoding.UTF8.GetByteCount(chunk)}"));
-            Assert.True(expected == actual, $"{Escaped(text)}: expected {expected}, got {actual}");
+            string actual = string.Join('|',
+                PreTokenizer.Split(text, pattern).Select(chunk => $"{at}-{at += Encoding.UTF8.GetByteCount(chunk)}"));
+            if (expected != actual) Assert.Fail($"{Escaped(text)}: expected {expected}, got {actual}");
         }
     }
 
@@ -48,7 +49,8 @@ public class ScannerMeaningTests
     public void The_newer_cl100k_spelling_has_no_scanner_since_it_joins_white_space_at_the_end_of_text()
     {
         const string Spelling =
-            @"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+            @"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|" +
+            @"\s++$|\s*[\r\n]|\s+(?!\S)|\s";
         Assert.Null(PreTokenizer.PatternOf(Spelling));
         Assert.Equal([(0, 1), (1, 4)], CodePointRegex.Parse(Spelling).Matches("a\n  "u8));
         Assert.Equal([(0, 1), (1, 2), (2, 4)], CodePointRegex.Parse(PreTokenizer.Regex(SplitPattern.Llama3)).Matches("a\n  "u8));
