@@ -44,11 +44,12 @@ internal static class MixedText
         }
     }
 
-    // Marks with a combining class or decomposition since Unicode 10: HF's normalizers keep Unicode 9's tables and leave them alone.
-    private static readonly (int First, int Last)[] NewMarks =
+    // Characters with a combining class or decomposition since Unicode 10: HF's normalizers keep Unicode 9's tables and leave them alone.
+    private static readonly (int First, int Last)[] SinceUnicode10 =
     [
         (0x7FD, 0x7FD), (0x897, 0x89F), (0x8CA, 0x8D3), (0x9FE, 0x9FE), (0xC3C, 0xC3C), (0xD3B, 0xD3C), (0xEBA, 0xEBA), (0x1715, 0x1715),
         (0x1ABF, 0x1AEB), (0x1DF6, 0x1DFA), (0x32FF, 0x32FF), (0xA7F1, 0xA7F4), (0xA82C, 0xA82C), (0xAB69, 0xAB69),
+        (0x105C9, 0x105E4), (0x10781, 0x107BA), (0x1CCD6, 0x1CCF9), (0x1E030, 0x1E06D), (0x1F16C, 0x1F16C), (0x1FBF0, 0x1FBF9),
     ];
 
     /// <summary>Pieces with a meaning to tokenizers, and code points of every plane.</summary>
@@ -71,10 +72,8 @@ internal static class MixedText
         }
     }
 
-    /// <summary>Beyond the Basic Multilingual Plane: all that a normalizer would touch.</summary>
-    private static bool IsNew(Rune rune) => rune.IsBmp ? NewMarks.Any(range => rune.Value >= range.First && rune.Value <= range.Last)
-        : Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
-            || rune.ToString().Normalize(NormalizationForm.FormKD) != rune.ToString();
+    private static bool IsNew(Rune rune) => SinceUnicode10.Any(range => rune.Value >= range.First && rune.Value <= range.Last)
+        || (!rune.IsBmp && Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark);
 
     private static IEnumerable<string> Edges() =>
     [

@@ -195,17 +195,11 @@ public class RealVocabularyTests
         }
     }
 
-    /// <summary>A file as HF prints it today: two spaces, an item a line, nothing escaped, added tokens by id, merges as pairs. Most
-    /// real files are so already; old ones write a merge as "a b", and a few are compact or edited by hand.</summary>
+    /// <summary>A file as HF prints it today: two spaces, an item a line, nothing escaped, merges as pairs. Most real files are so
+    /// already; old ones write a merge as "a b", and a few are compact or edited by hand.</summary>
     private static string Printed(string json)
     {
         var root = JsonNode.Parse(json)!;
-        if (root["added_tokens"] is JsonArray added)
-        {
-            string[] keys = ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"];
-            root["added_tokens"] = new JsonArray([.. added.OrderBy(token => token!["id"]!.GetValue<int>()).Select(
-                token => new JsonObject(keys.Select(key => KeyValuePair.Create(key, token![key]?.DeepClone()))))]);
-        }
         if (root["model"]?["merges"] is JsonArray merges)
         {
             root["model"]!["merges"] = new JsonArray([.. merges.Select(merge => merge is JsonArray ? merge.DeepClone()
@@ -228,8 +222,9 @@ public class RealVocabularyTests
         {
             return load();
         }
-        catch (NotSupportedException refusal)
+        catch (Exception refusal) when (refusal is NotSupportedException || refusal.Message.Contains("in tokenizer.json it has none"))
         {
+            // The second: control tokens that stand in tokenizer_config.json alone (InternLM2, ChatGLM3).
             Assert.Skip($"refused: {refusal.Message}");
             throw;
         }
