@@ -3,8 +3,9 @@ using Finery.Benchmarks;
 // dotnet run -c Release --project benchmarks/Finery.Benchmarks -- NAME [--threads 1,2]
 // One line of JSON per case. Another benchmark is a class with a Run and a line here.
 // compare [--only TEXT] [--threads 1,2] [--pytorch SCRIPT]; decoding and profile [--only TEXT] [--threads 1,2];
-// scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2]
-// tokenizer-training [FILE...] [--gigabytes 1] [--vocab 32768] [--threads 2]
+// scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2];
+// tokenizer-training [FILE...] [--gigabytes 1] [--vocab 32768] [--threads 2];
+// tokenizers [--tokenizer FILE] [--npm FOLDER] [--threads 1,2] [--only TEXT] [--data FOLDER] [--code FOLDER] [--megabytes 16] [--rounds 5]
 var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
 {
     ["compare"] = arguments => CompareBenchmark.Run(Options.Parse(arguments)),
@@ -12,6 +13,7 @@ var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal
     ["profile"] = arguments => ProfileBenchmark.Run(Options.Parse(arguments)),
     ["scaling"] = ScalingBenchmark.Run,
     ["tokenizer-training"] = TokenizerTrainingBenchmark.Run,
+    ["tokenizers"] = TokenizerBenchmark.Run,
 };
 
 if (args.Length == 0 || !benchmarks.TryGetValue(args[0], out var run))

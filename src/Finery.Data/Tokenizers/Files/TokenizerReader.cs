@@ -15,7 +15,7 @@ internal static class TokenizerReader
         if (root.Text("version") is var version && version != "1.0")
             throw new NotSupportedException($"version \"{version}\" is not supported; expected \"1.0\"");
         JsonElement model = root.Required("model");
-        string type = model.Text("type") ?? "BPE"; // absent in old files
+        string type = model.Text("type") ?? (model.Field("merges").IsNull() ? "of WordPiece or WordLevel" : "BPE"); // absent in old files
         if (type is not ("BPE" or "Unigram"))
             throw new NotSupportedException($"model type \"{type}\" is not supported; expected BPE or Unigram");
 

@@ -163,4 +163,14 @@ public class TokenizerFileTests
             "vocab": { {{string.Join(", ", vocabulary)}}, {{entries}} }, "merges": [{{merges.Trim()}}]} }
             """;
     }
+
+    [Fact]
+    public void An_old_file_without_a_model_type_is_not_taken_for_BPE()
+    {
+        const string WordPiece = """
+            {"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"}, "decoder": null,
+             "model": {"unk_token": "[UNK]", "continuing_subword_prefix": "##", "vocab": {"[UNK]": 0, "a": 1, "##b": 2}}}
+            """;
+        Assert.Contains("WordPiece", Assert.Throws<NotSupportedException>(() => TokenizerFile.Parse(WordPiece)).Message);
+    }
 }
