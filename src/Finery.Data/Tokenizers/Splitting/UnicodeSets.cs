@@ -46,11 +46,11 @@ internal static class UnicodeSets
     /// <summary><c>\d</c>: decimal digits.</summary>
     public static CodePointSet Digits => Named("Nd")!;
 
-    /// <summary><c>\w</c> of Unicode's annex 18: alphabetic, marks, digits, connectors, joiners; and as Oniguruma, which HF uses, has
-    /// it, the other numbers as well (½). The hexadecimal ranges are the joiners and the circled letters, which are alphabetic without
-    /// being letters.</summary>
-    public static CodePointSet WordCharacters { get; } = new[] { "L", "M", "N", "Pc" }
-        .Aggregate(Hex("200C-200D 24B6-24E9 1F130-1F149 1F150-1F169 1F170-1F189"), (set, name) => set.Union(Named(name)!));
+    /// <summary><c>\w</c> of Unicode's annex 18: alphabetic, marks, decimal digits, connectors, joiners; and as Oniguruma, which HF
+    /// uses, has it, the superscripts and fractions of Latin-1 (found by comparing). The hexadecimal ranges are those, the joiners and
+    /// the circled letters, which are alphabetic without being letters.</summary>
+    public static CodePointSet WordCharacters { get; } = new[] { "L", "M", "Nd", "Nl", "Pc" }
+        .Aggregate(Hex("B2-B3 B9 BC-BE 200C-200D 24B6-24E9 1F130-1F149 1F150-1F169 1F170-1F189"), (set, name) => set.Union(Named(name)!));
 
     /// <summary>The set of <c>\p{name}</c>, or null where the name is not known here.</summary>
     public static CodePointSet? Named(string name)
