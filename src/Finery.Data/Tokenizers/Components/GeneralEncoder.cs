@@ -32,6 +32,7 @@ internal sealed class GeneralEncoder : TextEncoder
         _destination = destination;
         _first(_buffer.AsMemory(0, utf8.Length), beginsInput);
         _destination = [];
+        if (_buffer.Length > 1 << 24) _buffer = []; // one huge document must not pin its size for ever
     }
 }
 
