@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Finery.Workflow.Runs.Report;
 
 /// <summary>Builds one self-contained page. Everything but <see cref="Raw"/> is escaped: documents and samples are untrusted text.</summary>
-internal sealed class HtmlWriter
+internal sealed partial class HtmlWriter
 {
     private readonly StringBuilder _html = new();
 
@@ -43,5 +44,9 @@ internal sealed class HtmlWriter
 
     public override string ToString() => _html.ToString();
 
-    private static bool IsFigure(string cell) => cell.Length > 0 && (char.IsAsciiDigit(cell[0]) || (cell.Length > 1 && cell[0] == '-' && char.IsAsciiDigit(cell[1])));
+    private static bool IsFigure(string cell) => Figure().IsMatch(cell);
+
+    /// <summary>A number with perhaps a unit or an error behind it; not a key or a name that begins with a digit.</summary>
+    [GeneratedRegex("^-?[0-9][0-9.,]*(%|[A-Za-z]{1,2})?($| )", RegexOptions.CultureInvariant)]
+    private static partial Regex Figure();
 }
