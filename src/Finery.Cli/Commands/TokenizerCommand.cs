@@ -30,7 +30,7 @@ public static class TokenizerCommand
     }
 
     private static Argument<string> TokenizerArgument(string name = "tokenizer") =>
-        new(name) { Description = "tokenizer.json, or a folder that has one (a model folder does)." };
+        new(name) { Description = "tokenizer.json, a folder that has one (a model folder does), or a published .tiktoken file." };
 
     private static Option<string[]> InputOption(string description) =>
         new("--input")

@@ -38,6 +38,7 @@ internal static class TokenizerFacts
             ["unk"] = Role(tokenizer, config.UnkToken),
             ["model_max_length"] = config.ModelMaxLength,
             ["chat_template"] = config.ChatTemplate is not null,
+            ["chat_template_findings"] = Findings(tokenizer),
             ["special_tokens"] = new JsonArray([.. tokenizer.SpecialTokens.Select(token => new JsonObject
             {
                 ["id"] = token.Id, ["text"] = token.Content, ["special"] = token.Special, ["normalized"] = token.Normalized,
@@ -57,6 +58,23 @@ internal static class TokenizerFacts
     public static Tokenizer Load(string path) => File.Exists(path) || Directory.Exists(path)
         ? TokenizerFile.Load(path)
         : throw new UsageException($"there is no tokenizer at {Path.GetFullPath(path)}.");
+
+    /// <summary>What the checks before training say of the template; null without one.</summary>
+    private static JsonArray? Findings(Tokenizer tokenizer)
+    {
+        if (tokenizer.Config.ChatTemplate is null) return null;
+        try
+        {
+            return new JsonArray([.. new ChatTemplate(tokenizer).Check().Select(finding => new JsonObject
+            {
+                ["check"] = finding.Name, ["problem"] = finding.IsProblem, ["finding"] = finding.Message,
+            })]);
+        }
+        catch (Exception problem) when (problem is InvalidDataException or NotSupportedException)
+        {
+            return [new JsonObject { ["check"] = "template", ["problem"] = true, ["finding"] = problem.Message }];
+        }
+    }
 
     private static string? Role(Tokenizer tokenizer, string? token) => token is null ? null
         : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{token} ({tokenizer.IdOf(token)})");

@@ -11,7 +11,23 @@ namespace Finery.Data.Tokenizers;
 /// </summary>
 public static class TiktokenFile
 {
+    /// <summary>Of published rank files.</summary>
+    public const string Extension = ".tiktoken";
+
     private const int MaxFileBytes = 16 << 20, MaxTokenBytes = 512;
+
+    /// <summary>Loads a rank file under the name it was published with (<c>gpt2</c>, <c>r50k_base</c>, <c>p50k_base</c>, <c>cl100k_base</c>,
+    /// <c>o200k_base</c>), which decides its split and its control tokens.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged; the message says where.</exception>
+    /// <exception cref="NotSupportedException">Its name is another.</exception>
+    public static Tokenizer Load(string path)
+    {
+        TiktokenEncoding encoding = TiktokenEncoding.Named(path);
+        return PreTokenizer.PatternOf(encoding.Regex) is { } pattern
+            ? Load(path, pattern, encoding.SpecialTokens)
+            : Load(path, encoding.Regex, encoding.SpecialTokens);
+    }
 
     /// <summary>Loads a rank file.</summary>
     /// <param name="path">The file.</param>

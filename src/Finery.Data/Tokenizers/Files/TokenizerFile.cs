@@ -34,6 +34,7 @@ public static class TokenizerFile
     /// <exception cref="NotSupportedException">The file uses a component that is not supported; the message names it.</exception>
     public static Tokenizer Load(string path)
     {
+        if (path.EndsWith(TiktokenFile.Extension, StringComparison.Ordinal)) return TiktokenFile.Load(path);
         string file = Directory.Exists(path) ? Path.Combine(path, FileName) : path;
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         bool isOlder = !File.Exists(file) && VocabularyFiles.AreIn(folder);

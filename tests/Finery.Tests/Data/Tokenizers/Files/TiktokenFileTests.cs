@@ -30,6 +30,22 @@ public sealed class TiktokenFileTests : IDisposable
         Assert.Equal(text, TiktokenFile.ToText(again));
     }
 
+    [Theory]
+    [InlineData("gpt2", SplitPattern.Gpt2, 50256)]
+    [InlineData("cl100k_base", SplitPattern.Llama3, 100257)]
+    [InlineData("o200k_base", null, 199999)]
+    public void A_published_name_decides_split_and_control_tokens(string name, SplitPattern? pattern, int endOfText)
+    {
+        string path = _folder[name + ".tiktoken"];
+        System.IO.File.WriteAllText(path, File(Tokens()));
+        Tokenizer tokenizer = TokenizerFile.Load(path);
+        Assert.Equal(pattern, tokenizer.Pattern);
+        Assert.Equal([endOfText], tokenizer.Encode("<|endoftext|>", allowSpecial: true));
+        Assert.Equal("camelCase ids", tokenizer.Decode(tokenizer.Encode("camelCase ids")));
+        System.IO.File.Copy(path, _folder["mine.tiktoken"]);
+        Assert.Contains("cl100k_base", Assert.Throws<NotSupportedException>(() => TokenizerFile.Load(_folder["mine.tiktoken"])).Message);
+    }
+
     [Fact]
     public void Ids_are_those_of_merging_by_rank()
     {
