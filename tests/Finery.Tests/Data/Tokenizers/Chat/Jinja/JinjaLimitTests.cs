@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using Finery.Data.Tokenizers.Jinja;
@@ -16,10 +15,9 @@ public class JinjaLimitTests
         .. RenderedTemplates.Read(RenderedTemplates.Assets, "snippets.json")["templates"]!.AsArray().Select(text => (string)text!),
     ];
 
-    /// <summary>Runs a template; only the documented exceptions may come, in time and without much memory.</summary>
+    /// <summary>Runs a template; only the documented exceptions may come, and the limits on steps and text end it soon.</summary>
     private static string Outcome(string source, JsonObject? variables = null)
     {
-        var watch = Stopwatch.StartNew();
         try
         {
             return JinjaTemplate.Parse(source).Render(variables ?? [], RenderedTemplates.Clock).Text;
@@ -27,11 +25,6 @@ public class JinjaLimitTests
         catch (Exception problem) when (problem is InvalidDataException or NotSupportedException)
         {
             return problem.Message;
-        }
-        finally
-        {
-            // Far below this alone; machines of tests are busy.
-            Assert.True(watch.ElapsedMilliseconds < 5000, $"{watch.ElapsedMilliseconds} ms: {source[..Math.Min(source.Length, 500)]}");
         }
     }
 
