@@ -15,7 +15,8 @@ internal sealed class ChatChecks(ChatTemplate template, Tokenizer tokenizer)
         Try("stop token trained", CheckStop);
         Try("prefix preserved", CheckPrefix);
         if (!template.HasGeneration)
-            _findings.Add(new("generation blocks", false, "The chat template has no generation blocks: what to train follows from rendering prefixes."));
+            _findings.Add(new("generation blocks", false,
+                "The chat template has no generation blocks: what to train follows from rendering prefixes."));
         Try("one begin token", CheckBegin);
         return _findings;
     }
@@ -72,7 +73,8 @@ internal sealed class ChatChecks(ChatTemplate template, Tokenizer tokenizer)
         int[] ids = template.EncodePrompt(Talk[..1]);
         if (ids.Count(id => id == begin) > 1) Problem(name, "The chat template prints the begin token more than once.");
         else if (ids is [var first, ..] && first == begin && tokenizer.Encode("a", addSpecialTokens: true).Contains(begin))
-            _findings.Add(new(name, false, "Both the chat template and tokenizer.json put the begin token first: encode rendered text without adding special tokens."));
+            _findings.Add(new(name, false,
+                "Both the chat template and tokenizer.json put the begin token first: encode rendered text without adding special tokens."));
     }
 
     private bool IsSpace(int id) => tokenizer.Decode([id]).All(Characters.IsSpace);

@@ -108,11 +108,13 @@ internal sealed class Call(int at, Expression target, Expression[] positional, (
 
     public static Arguments Passed(Expression[] positional, (string Name, Expression Value)[] named, Interpreter run) =>
         positional.Length + named.Length == 0 ? Arguments.None
-        : new Arguments(Array.ConvertAll(positional, value => value.Evaluate(run)), Array.ConvertAll(named, pair => (pair.Name, pair.Value.Evaluate(run))));
+        : new Arguments(Array.ConvertAll(positional, value => value.Evaluate(run)),
+            Array.ConvertAll(named, pair => (pair.Name, pair.Value.Evaluate(run))));
 }
 
 /// <summary><c>value | name(arguments)</c>; inside a filter block the value is what the block printed.</summary>
-internal sealed class Filtered(int at, Expression? value, string name, Expression[] positional, (string Name, Expression Value)[] named) : Expression(at)
+internal sealed class Filtered(
+    int at, Expression? value, string name, Expression[] positional, (string Name, Expression Value)[] named) : Expression(at)
 {
     private readonly Filter? _filter = Filters.Find(name);
 

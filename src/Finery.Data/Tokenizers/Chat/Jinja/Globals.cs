@@ -13,7 +13,8 @@ internal static class Globals
     {
         new("range", Range),
         new("namespace", MakeNamespace),
-        new("dict", (_, given) => Mapping.OfDistinct([.. Only(given, "dict").Named.Select(pair => (object)pair.Name)], [.. given.Named.Select(pair => pair.Value)])),
+        new("dict", (_, given) => Mapping.OfDistinct(
+            [.. Only(given, "dict").Named.Select(pair => (object)pair.Name)], [.. given.Named.Select(pair => pair.Value)])),
         new("raise_exception", (run, given) => throw new TemplateError(
             Printing.Text(Arguments.Required(given.Bind("raise_exception", "message")[0], "raise_exception", "message"), run), TemplateErrorKind.Raised)),
         new("strftime_now", (run, given) => Time(run.Clock.GetLocalNow(), Arguments.Text(given.Bind("strftime_now", "format")[0], "strftime_now"))),
@@ -78,7 +79,8 @@ internal static class Globals
             'F' => "yyyy-MM-dd", 'T' or 'X' => "HH:mm:ss", 'R' => "HH:mm", 'D' or 'x' => "MM/dd/yy", 'c' => "ddd MMM d HH:mm:ss yyyy",
             _ => null,
         };
-        if (code == 'c') return now.ToString("ddd MMM ", CultureInfo.InvariantCulture) + $"{now.Day,2}" + now.ToString(" HH:mm:ss yyyy", CultureInfo.InvariantCulture);
+        if (code == 'c')
+            return now.ToString("ddd MMM ", CultureInfo.InvariantCulture) + $"{now.Day,2}" + now.ToString(" HH:mm:ss yyyy", CultureInfo.InvariantCulture);
         // A format of one letter would be a standard one; these all have two or more.
         if (net is not null) return now.ToString(net, CultureInfo.InvariantCulture);
         return code switch

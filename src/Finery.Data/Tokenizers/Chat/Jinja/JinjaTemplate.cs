@@ -173,7 +173,8 @@ public sealed class JinjaTemplate
         }
         return error.Kind switch
         {
-            TemplateErrorKind.Raised => new InvalidDataException($"The chat template refuses this conversation: {error.Message} (template{place})", error),
+            TemplateErrorKind.Raised => new InvalidDataException(
+                $"The chat template refuses this conversation: {error.Message} (template{place})", error),
             TemplateErrorKind.Unsupported => new NotSupportedException($"Chat template{place}: {error.Message}", error),
             _ => new InvalidDataException($"Chat template{place}: {error.Message}", error),
         };

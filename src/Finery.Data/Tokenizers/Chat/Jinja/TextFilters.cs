@@ -18,7 +18,8 @@ internal static class TextFilters
         ["trim"] = (run, value, given) =>
         {
             object? characters = Arguments.Or(given.Bind("trim", "chars")[0], null);
-            return Members.Like(value, TextMethods.Stripped(run.Checked(Printing.Text(value, run)), characters is null ? null : Arguments.Text(characters, "trim")));
+            return Members.Like(value,
+                TextMethods.Stripped(run.Checked(Printing.Text(value, run)), characters is null ? null : Arguments.Text(characters, "trim")));
         },
         ["upper"] = (run, value, _) => Members.Like(value, Characters.Upper(run.Checked(Printing.Text(value, run)))),
         ["lower"] = (run, value, _) => Members.Like(value, Characters.Lower(run.Checked(Printing.Text(value, run)))),
@@ -29,7 +30,8 @@ internal static class TextFilters
             object?[] values = given.Bind("replace", "old", "new", "count");
             object? count = Arguments.Or(values[2], null);
             return TextMethods.Replaced(run, Printing.Text(value, run),
-                Printing.Text(Arguments.Required(values[0], "replace", "old"), run), Printing.Text(Arguments.Required(values[1], "replace", "new"), run),
+                Printing.Text(Arguments.Required(values[0], "replace", "old"), run),
+                Printing.Text(Arguments.Required(values[1], "replace", "new"), run),
                 count is null ? -1 : Comparison.ToLong(count));
         },
         ["indent"] = Indent,
@@ -164,7 +166,8 @@ internal static class TextFilters
         long precision = Arguments.Whole(values[0], 0);
         string method = Arguments.Text(values[1], "round", "common");
         if (precision is < 0 or > 15) throw TemplateError.Unsupported($"round to {precision} places");
-        if (method == "common") return value is bool or long ? (object)Comparison.ToLong(value) : Math.Round(Number(value), (int)precision, MidpointRounding.ToEven);
+        if (method == "common")
+            return value is bool or long ? (object)Comparison.ToLong(value) : Math.Round(Number(value), (int)precision, MidpointRounding.ToEven);
         double scale = Math.Pow(10, precision), number = Number(value);
         return method switch
         {

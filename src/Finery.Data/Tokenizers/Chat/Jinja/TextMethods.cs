@@ -18,8 +18,10 @@ internal static class TextMethods
             [.. Lines(run.Checked(text), Kinds.IsTrue(Arguments.Or(given.Bind("splitlines", "keepends")[0], false)))]),
         ["startswith"] = (_, text, given) => Affix(text, given, "startswith", (whole, part) => whole.StartsWith(part, StringComparison.Ordinal)),
         ["endswith"] = (_, text, given) => Affix(text, given, "endswith", (whole, part) => whole.EndsWith(part, StringComparison.Ordinal)),
-        ["removeprefix"] = (_, text, given) => Single(given, "removeprefix") is var part && text.StartsWith(part, StringComparison.Ordinal) ? text[part.Length..] : text,
-        ["removesuffix"] = (_, text, given) => Single(given, "removesuffix") is var part && part.Length > 0 && text.EndsWith(part, StringComparison.Ordinal) ? text[..^part.Length] : text,
+        ["removeprefix"] = (_, text, given) =>
+            Single(given, "removeprefix") is var part && text.StartsWith(part, StringComparison.Ordinal) ? text[part.Length..] : text,
+        ["removesuffix"] = (_, text, given) =>
+            Single(given, "removesuffix") is var part && part.Length > 0 && text.EndsWith(part, StringComparison.Ordinal) ? text[..^part.Length] : text,
         ["upper"] = (run, text, given) => Plain(run, text, given, "upper", Characters.Upper),
         ["lower"] = (run, text, given) => Plain(run, text, given, "lower", Characters.Lower),
         ["casefold"] = (run, text, given) => Plain(run, text, given, "casefold", Characters.Lower),
