@@ -109,7 +109,7 @@ internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : Text
         {
             ids[i] = merges.ByteIds[chunk[i]];
             (next[i], previous[i]) = ((byte)(i + 1), (byte)(i - 1));
-            if (i > 0) ranks[i - 1] = merges.RankOf(ids[i - 1], ids[i]);
+            if (i > 0) ranks[i - 1] = merges.Pairs.RankOf(ids[i - 1], ids[i]);
         }
         ranks.Slice(count - 1, Vector256<int>.Count).Fill(PairTable.None);
 
@@ -118,7 +118,7 @@ internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : Text
             int at = LowestRank(ranks, count, out int rank);
             if (rank == PairTable.None) break;
             int right = next[at];
-            ids[at] = merges.Merged(rank);
+            ids[at] = merges.Pairs.Merged(rank);
             ids[right] = -1;
             ranks[right] = PairTable.None;
             int after = next[right];
@@ -128,9 +128,9 @@ internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : Text
             else
             {
                 previous[after] = (byte)at;
-                ranks[at] = merges.RankOf(ids[at], ids[after]);
+                ranks[at] = merges.Pairs.RankOf(ids[at], ids[after]);
             }
-            if (at > 0) ranks[previous[at]] = merges.RankOf(ids[previous[at]], ids[at]);
+            if (at > 0) ranks[previous[at]] = merges.Pairs.RankOf(ids[previous[at]], ids[at]);
         }
 
         int written = 0;
@@ -160,38 +160,11 @@ internal sealed class BpeEncoder(MergeTable merges, SplitPattern pattern) : Text
         }
     }
 
-    /// <summary>The same result with a heap of (rank, position) over a linked list: n log n for chunks of any length.</summary>
     private void MergeByHeap(ReadOnlySpan<byte> chunk, List<int> destination)
     {
-        int count = chunk.Length;
-        int[] ids = ArrayPool<int>.Shared.Rent(count); // -1 where merged into an earlier position
-        int[] next = ArrayPool<int>.Shared.Rent(count), previous = ArrayPool<int>.Shared.Rent(count);
-        var queue = new PriorityQueue<int, ulong>(count);
-        for (int i = 0; i < count; i++) (ids[i], previous[i], next[i]) = (merges.ByteIds[chunk[i]], i - 1, i + 1);
-        for (int i = 0; i + 1 < count; i++) Push(i);
-
-        while (queue.TryDequeue(out int at, out ulong key))
-        {
-            int rank = (int)(key >> 32);
-            // one of the two may have merged since, or made another pair
-            if (ids[at] < 0 || next[at] >= count || merges.RankOf(ids[at], ids[next[at]]) != rank) continue;
-            int right = next[at];
-            ids[at] = merges.Merged(rank);
-            ids[right] = -1;
-            next[at] = next[right];
-            if (next[at] < count) previous[next[at]] = at;
-            if (previous[at] >= 0) Push(previous[at]);
-            Push(at);
-        }
-        for (int i = 0; i < count; i = next[i]) destination.Add(ids[i]);
+        int[] ids = ArrayPool<int>.Shared.Rent(chunk.Length);
+        for (int i = 0; i < chunk.Length; i++) ids[i] = merges.ByteIds[chunk[i]];
+        destination.AddRange(ids.AsSpan(0, HeapMerge.Merge(ids.AsSpan(0, chunk.Length), merges.Pairs)));
         ArrayPool<int>.Shared.Return(ids);
-        ArrayPool<int>.Shared.Return(next);
-        ArrayPool<int>.Shared.Return(previous);
-
-        void Push(int at)
-        {
-            if (next[at] < count && merges.RankOf(ids[at], ids[next[at]]) is not PairTable.None and var rank)
-                queue.Enqueue(at, ((ulong)(uint)rank << 32) | (uint)at);
-        }
     }
 }

@@ -3,21 +3,16 @@ namespace Finery.Data.Tokenizers;
 /// <summary>The merges of a tokenizer, indexed for encoding. Immutable.</summary>
 internal sealed class MergeTable
 {
-    private readonly Merge[] _merges; // by rank
-    private readonly PairTable _ranks;
     private readonly TokenTable? _wholeChunks;
 
     private MergeTable(int[] byteIds, Merge[] merges, TokenTable? wholeChunks) =>
-        (ByteIds, _merges, _ranks, _wholeChunks) = (byteIds, merges, new PairTable(merges), wholeChunks);
+        (ByteIds, Pairs, _wholeChunks) = (byteIds, new PairTable(merges), wholeChunks);
 
     /// <summary>Id of each single byte.</summary>
     public int[] ByteIds { get; }
 
-    /// <summary>Rank of the merge of two ids, or <see cref="PairTable.None"/>.</summary>
-    public int RankOf(int left, int right) => _ranks.RankOf(left, right);
-
-    /// <summary>The id that a merge makes.</summary>
-    public int Merged(int rank) => _merges[rank].Merged;
+    /// <summary>The merges by their pairs.</summary>
+    public PairTable Pairs { get; }
 
     /// <summary>Id of a chunk that is a whole vocabulary entry, where the tokenizer takes such chunks without merging.</summary>
     public bool TryGetWhole(ReadOnlySpan<byte> chunk, out int id)

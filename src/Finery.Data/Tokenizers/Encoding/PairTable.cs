@@ -49,6 +49,9 @@ internal sealed class PairTable
         }
     }
 
+    /// <summary>The id that a merge makes.</summary>
+    public int Merged(int rank) => _merges[rank].Merged;
+
     /// <summary>The upper bits choose a slot, the lower half tells its pairs apart. Multipliers: of xxHash64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Hash(int left, int right)

@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Finery.Data.Tokenizers;
@@ -37,7 +37,7 @@ internal sealed class CharacterBpe : ChunkModel
     private const int LongestAffix = 256;
 
     private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _ids;
-    private readonly Dictionary<(int Left, int Right), (int Rank, int Id)> _merges = [];
+    private readonly PairTable _pairs;
     private readonly CharacterBpeOptions _options;
     private readonly byte[] _prefix, _suffix;
     private readonly int[] _byteIds = new int[256];
@@ -65,7 +65,16 @@ internal sealed class CharacterBpe : ChunkModel
         _ids = ids.GetAlternateLookup<ReadOnlySpan<byte>>();
         for (int b = 0; b < 256; b++)
             _byteIds[b] = _ids.TryGetValue(Encoding.ASCII.GetBytes($"<0x{b:X2}>"), out int id) ? id : None;
-        for (int rank = 0; rank < merges.Length; rank++) _merges[merges[rank]] = (rank, Merged(tokens, merges[rank], rank));
+        var table = new Merge[merges.Length];
+        var ranks = new Dictionary<(int Left, int Right), int>(merges.Length);
+        for (int rank = 0; rank < merges.Length; rank++)
+        {
+            // of a pair listed twice the later rank counts: the earlier one stands for no pair
+            if (ranks.TryGetValue(merges[rank], out int earlier)) table[earlier] = new Merge(None, None, None);
+            ranks[merges[rank]] = rank;
+            table[rank] = new Merge(merges[rank].Left, merges[rank].Right, Merged(tokens, merges[rank], rank));
+        }
+        _pairs = new PairTable(table);
     }
 
     /// <inheritdoc/>
@@ -80,8 +89,8 @@ internal sealed class CharacterBpe : ChunkModel
         // a character gives at most one symbol or, with byte fallback, one for each byte of it and what was put around it
         var symbols = new List<int>(Math.Min(chunk.Length, 1 << 20));
         AppendSymbols(chunk, symbols);
-        if (symbols.Count < 2) destination.AddRange(symbols);
-        else Merge(symbols, destination);
+        Span<int> ids = CollectionsMarshal.AsSpan(symbols);
+        destination.AddRange(ids[..HeapMerge.Merge(ids, _pairs)]);
     }
 
     /// <summary>Id of what a merge makes: the left token and the right one, of which as many bytes as the continuing prefix has
@@ -153,48 +162,5 @@ internal sealed class CharacterBpe : ChunkModel
             if (_byteIds[b] == None) return false;
         }
         return true;
-    }
-
-    /// <summary>A heap of (rank, position) over a linked list; an entry whose pair has changed is passed over.</summary>
-    private void Merge(List<int> ids, List<int> destination)
-    {
-        int count = ids.Count;
-        Symbol[] symbols = ArrayPool<Symbol>.Shared.Rent(count);
-        try
-        {
-            for (int i = 0; i < count; i++) symbols[i] = new Symbol { Id = ids[i], Previous = i - 1, Next = i + 1 };
-            var queue = new PriorityQueue<int, long>();
-            for (int i = 0; i + 1 < count; i++) Push(i);
-            while (queue.TryDequeue(out int at, out long priority))
-            {
-                ref Symbol left = ref symbols[at];
-                if (left.Id == None || left.Next >= count) continue;
-                ref Symbol right = ref symbols[left.Next];
-                if (!_merges.TryGetValue((left.Id, right.Id), out var merge) || merge.Rank != priority >> 32) continue;
-                left.Id = merge.Id;
-                right.Id = None;
-                left.Next = right.Next;
-                if (left.Next < count) symbols[left.Next].Previous = at;
-                if (left.Previous >= 0) Push(left.Previous);
-                Push(at);
-            }
-            for (int i = 0; i < count; i = symbols[i].Next) destination.Add(symbols[i].Id);
-
-            void Push(int at)
-            {
-                int next = symbols[at].Next;
-                if (next < count && _merges.TryGetValue((symbols[at].Id, symbols[next].Id), out var merge))
-                    queue.Enqueue(at, ((long)merge.Rank << 32) | (uint)at);
-            }
-        }
-        finally
-        {
-            ArrayPool<Symbol>.Shared.Return(symbols);
-        }
-    }
-
-    private struct Symbol
-    {
-        public int Id, Previous, Next; // Id is None where merged into an earlier symbol; Next is the count at the end
     }
 }
