@@ -9,7 +9,7 @@ public sealed record AlphabeticFilter : DocumentFilter
     public double MinLetters { get; init; } = 0.6;
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         int letters = 0, others = 0;
         foreach (var rune in document.Text.EnumerateRunes())
@@ -19,6 +19,6 @@ public sealed record AlphabeticFilter : DocumentFilter
             else if (!Rune.IsWhiteSpace(rune))
                 others++;
         }
-        return letters + others == 0 || (double)letters / (letters + others) < MinLetters ? "few_letters" : null;
+        document.RejectBelow("few_letters", letters + others == 0 ? -1 : (double)letters / (letters + others), MinLetters);
     }
 }

@@ -41,24 +41,28 @@ public sealed class FilterPipeline(IReadOnlyList<DocumentFilter> filters)
     /// <param name="documents">Read on the calling thread.</param>
     /// <param name="threads">How many documents may be judged at once.</param>
     /// <param name="report">Where to count; complete once the enumeration ends.</param>
-    /// <returns>Every document with the reason to drop it, or null to keep it.</returns>
+    /// <returns>Every document as the filters left it, with the reason to drop it, or null to keep it.</returns>
     public IEnumerable<(Document Document, string? Reason)> Run(
         IEnumerable<Document> documents, int threads, FilterReport? report = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        foreach (var (document, reason) in OrderedParallel.Map(
+        foreach (var (_, judged) in OrderedParallel.Map(
             documents, Judge, threads, BatchDocuments, BatchCharacters, d => d.Text.Length))
         {
-            report?.Count(document, reason);
-            yield return (document, reason);
+            report?.Count(judged.Document, judged.Reason);
+            yield return judged;
         }
     }
 
-    private string? Judge(Document document)
+    private (Document Document, string? Reason) Judge(Document document)
     {
+        var work = new WorkingDocument(document);
         foreach (var filter in filters)
-            if (filter.Reject(document) is { } reason)
-                return reason;
-        return null;
+        {
+            filter.Apply(work);
+            if (work.Reason is not null)
+                break;
+        }
+        return (work.Document, work.Reason);
     }
 }

@@ -25,7 +25,7 @@ public sealed record FineWebQualityFilter : DocumentFilter
     public double MaxNewLinesPerWord { get; init; } = 0.3;
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         var text = document.Text;
         var lines = new List<Range>();
@@ -41,18 +41,21 @@ public sealed record FineWebQualityFilter : DocumentFilter
             shortLines += CharacterSets.Length(line) <= ShortLineLength ? 1 : 0;
         }
         if (lines.Count == 0)
-            return "empty";
+        {
+            document.Reject("empty");
+            return;
+        }
         var punctuation = (double)punctuated / lines.Count;
-        if (MinPunctuatedLines > 0 && punctuation < MinPunctuatedLines && !(punctuated == 0 && ExemptUnpunctuated))
-            return "line_punct_ratio";
-        if (MaxShortLines > 0 && (double)shortLines / lines.Count > MaxShortLines)
-            return "short_line_ratio";
+        if ((MinPunctuatedLines > 0 && !(punctuated == 0 && ExemptUnpunctuated)
+                && document.RejectBelow("line_punct_ratio", punctuation, MinPunctuatedLines))
+            || (MaxShortLines > 0 && document.RejectAbove("short_line_ratio", (double)shortLines / lines.Count, MaxShortLines)))
+            return;
         var newLines = text.AsSpan().Count('\n');
         var (_, duplicateCharacters) = Lines.Duplicates(text, lines);
-        if (MaxDuplicateCharacters > 0
-            && (double)duplicateCharacters / (CharacterSets.Length(text) - newLines) > MaxDuplicateCharacters)
-            return "char_dup_ratio";
-        return MaxNewLinesPerWord > 0 && (double)newLines / Math.Max(1, Words.Split(text).Count) > MaxNewLinesPerWord
-            ? "list_ratio" : null;
+        if (MaxDuplicateCharacters > 0 && document.RejectAbove(
+            "char_dup_ratio", (double)duplicateCharacters / (CharacterSets.Length(text) - newLines), MaxDuplicateCharacters))
+            return;
+        if (MaxNewLinesPerWord > 0)
+            document.RejectAbove("list_ratio", (double)newLines / Math.Max(1, document.View.Words.Count), MaxNewLinesPerWord);
     }
 }

@@ -39,10 +39,10 @@ public sealed record GopherQualityFilter : DocumentFilter
     public IReadOnlyList<string> StopWords { get; init; } = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         var text = document.Text;
-        var words = Words.Split(text);
+        var words = document.View.Words;
         int nonSymbol = 0, alphabetic = 0;
         long nonSymbolLength = 0;
         foreach (var range in words)
@@ -60,29 +60,31 @@ public sealed record GopherQualityFilter : DocumentFilter
             nonSymbol += isSymbol ? 0 : 1;
             nonSymbolLength += isSymbol ? 0 : length;
         }
-        if (nonSymbol < MinWords)
-            return "gopher_short_doc";
-        if (MaxWords > 0 && nonSymbol > MaxWords)
-            return "gopher_long_doc";
         var average = nonSymbol == 0 ? 0 : (double)nonSymbolLength / nonSymbol;
-        if (average < MinAverageWordLength)
-            return "gopher_below_avg_threshold";
-        if (MaxAverageWordLength > 0 && average > MaxAverageWordLength)
-            return "gopher_above_avg_threshold";
-        var count = Math.Max(1, words.Count);
-        if (MaxSymbolWordRatio > 0 && (double)text.AsSpan().Count('#') / count > MaxSymbolWordRatio)
-            return "gopher_too_many_hashes";
-        if (MaxSymbolWordRatio > 0
-            && (double)(text.AsSpan().Count("...") + text.AsSpan().Count('…')) / count > MaxSymbolWordRatio)
-            return "gopher_too_many_ellipsis";
-        return RejectLines(text)
-            ?? (MinAlphabeticWordRatio > 0 && (double)alphabetic / count < MinAlphabeticWordRatio
-                ? "gopher_below_alpha_threshold" : null)
-            ?? (MinStopWords > 0 && !HasStopWords(text, words) ? "gopher_enough_stop_words" : null);
+        double count = Math.Max(1, words.Count);
+        _ = document.RejectBelow("gopher_short_doc", nonSymbol, MinWords)
+            || (MaxWords > 0 && document.RejectAbove("gopher_long_doc", nonSymbol, MaxWords))
+            || document.RejectBelow("gopher_below_avg_threshold", average, MinAverageWordLength)
+            || (MaxAverageWordLength > 0 && document.RejectAbove("gopher_above_avg_threshold", average, MaxAverageWordLength))
+            || (MaxSymbolWordRatio > 0 && RejectSymbols(document, count))
+            || RejectLines(document)
+            || (MinAlphabeticWordRatio > 0
+                && document.RejectBelow("gopher_below_alpha_threshold", alphabetic / count, MinAlphabeticWordRatio))
+            || (MinStopWords > 0
+                && document.RejectBelow("gopher_enough_stop_words", CountStopWords(text, words), MinStopWords));
     }
 
-    private string? RejectLines(string text)
+    private bool RejectSymbols(WorkingDocument document, double words)
     {
+        var text = document.Text.AsSpan();
+        return document.RejectAbove("gopher_too_many_hashes", text.Count('#') / words, MaxSymbolWordRatio)
+            || document.RejectAbove(
+                "gopher_too_many_ellipsis", (text.Count("...") + text.Count('…')) / words, MaxSymbolWordRatio);
+    }
+
+    private bool RejectLines(WorkingDocument document)
+    {
+        var text = document.Text;
         int lines = 0, bullets = 0, ellipses = 0;
         foreach (var range in Lines.SplitLines(text))
         {
@@ -92,20 +94,20 @@ public sealed record GopherQualityFilter : DocumentFilter
             var end = CharacterSets.StripRight(line);
             ellipses += end.EndsWith("...") || end.EndsWith("…") ? 1 : 0;
         }
-        lines = Math.Max(1, lines);
-        if (MaxBulletLineRatio > 0 && (double)bullets / lines > MaxBulletLineRatio)
-            return "gopher_too_many_bullets";
-        return MaxEllipsisLineRatio > 0 && (double)ellipses / lines > MaxEllipsisLineRatio
-            ? "gopher_too_many_end_ellipsis" : null;
+        double count = Math.Max(1, lines);
+        return (MaxBulletLineRatio > 0 && document.RejectAbove("gopher_too_many_bullets", bullets / count, MaxBulletLineRatio))
+            || (MaxEllipsisLineRatio > 0
+                && document.RejectAbove("gopher_too_many_end_ellipsis", ellipses / count, MaxEllipsisLineRatio));
     }
 
-    private bool HasStopWords(string text, List<Range> words)
+    /// <summary>Distinct stop words present.</summary>
+    private int CountStopWords(string text, List<Range> words)
     {
         var found = new HashSet<string>(StringComparer.Ordinal);
         foreach (var range in words)
             foreach (var stopWord in StopWords)
-                if (text.AsSpan(range).SequenceEqual(stopWord) && found.Add(stopWord) && found.Count >= MinStopWords)
-                    return true;
-        return false;
+                if (text.AsSpan(range).SequenceEqual(stopWord))
+                    found.Add(stopWord);
+        return found.Count;
     }
 }

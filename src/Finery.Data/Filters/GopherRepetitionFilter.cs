@@ -26,40 +26,40 @@ public sealed record GopherRepetitionFilter : DocumentFilter
     public IReadOnlyList<double> MaxDuplicateNGrams { get; init; } = [0.15, 0.14, 0.13, 0.12, 0.11, 0.10];
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         var text = document.Text;
         double length = CharacterSets.Length(text);
         if (length == 0)
-            return null;
+            return;
         var body = CharacterSets.Strip(text);
         var start = text.Length - CharacterSets.StripLeft(text).Length;
-        return RejectPieces(text, Lines.SplitAtRuns(text, start..(start + body.Length), 2), length,
+        _ = RejectPieces(document, Lines.SplitAtRuns(text, start..(start + body.Length), 2), length,
                 MaxDuplicateParagraphs, MaxDuplicateParagraphCharacters, "dup_para_frac", "dup_para_char_frac")
-            ?? RejectPieces(text, Lines.SplitAtRuns(text, .., 1), length,
+            || RejectPieces(document, Lines.SplitAtRuns(text, .., 1), length,
                 MaxDuplicateLines, MaxDuplicateLineCharacters, "dup_line_frac", "dup_line_char_frac")
-            ?? RejectNGrams(text, length);
+            || RejectNGrams(document, length);
     }
 
-    private static string? RejectPieces(
-        string text, List<Range> pieces, double length,
+    private static bool RejectPieces(
+        WorkingDocument document, List<Range> pieces, double length,
         double maxCount, double maxCharacters, string countReason, string charReason)
     {
-        var (count, characters) = Lines.Duplicates(text, pieces);
-        if (maxCount > 0 && (double)count / pieces.Count > maxCount)
-            return countReason;
-        return maxCharacters > 0 && characters / length > maxCharacters ? charReason : null;
+        var (count, characters) = Lines.Duplicates(document.Text, pieces);
+        return (maxCount > 0 && document.RejectAbove(countReason, (double)count / pieces.Count, maxCount))
+            || (maxCharacters > 0 && document.RejectAbove(charReason, characters / length, maxCharacters));
     }
 
-    private string? RejectNGrams(string text, double length)
+    private bool RejectNGrams(WorkingDocument document, double length)
     {
-        var words = new WordHashes(text, Words.Split(text));
+        var words = new WordHashes(document.Text, document.View.Words);
         for (var i = 0; i < MaxTopNGram.Count; i++)
-            if (MaxTopNGram[i] > 0 && words.TopNGramLength(i + 2) / length > MaxTopNGram[i])
-                return $"top_{i + 2}_gram";
+            if (MaxTopNGram[i] > 0 && document.RejectAbove($"top_{i + 2}_gram", words.TopNGramLength(i + 2) / length, MaxTopNGram[i]))
+                return true;
         for (var i = 0; i < MaxDuplicateNGrams.Count; i++)
-            if (MaxDuplicateNGrams[i] > 0 && words.DuplicateNGramLength(i + 5) / length > MaxDuplicateNGrams[i])
-                return $"duplicated_{i + 5}_n_grams";
-        return null;
+            if (MaxDuplicateNGrams[i] > 0 && document.RejectAbove(
+                $"duplicated_{i + 5}_n_grams", words.DuplicateNGramLength(i + 5) / length, MaxDuplicateNGrams[i]))
+                return true;
+        return false;
     }
 }

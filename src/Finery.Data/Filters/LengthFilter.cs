@@ -13,14 +13,14 @@ public sealed record LengthFilter : DocumentFilter
     public int MinWords { get; init; }
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         var length = CharacterSets.Length(document.Text);
-        if (length < MinCharacters)
-            return "too_short";
-        if (MaxCharacters > 0 && length > MaxCharacters)
-            return "too_long";
-        return MinWords > 0 && CountWords(document.Text) < MinWords ? "too_few_words" : null;
+        if (document.RejectBelow("too_short", length, MinCharacters)
+            || (MaxCharacters > 0 && document.RejectAbove("too_long", length, MaxCharacters)))
+            return;
+        if (MinWords > 0)
+            document.RejectBelow("too_few_words", CountWords(document.Text), MinWords);
     }
 
     private static int CountWords(string text)

@@ -34,12 +34,9 @@ public sealed record PlaceholderFilter : DocumentFilter
     }
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
-        foreach (var pattern in _compiled)
-            if (pattern.IsMatch(document.Text))
-                return "placeholder";
-        return null;
+        document.RejectIf("placeholder", Array.Exists(_compiled, pattern => pattern.IsMatch(document.Text)));
     }
 
     // Without backtracking no text can make a pattern slow.

@@ -22,7 +22,7 @@ public sealed record ProseFilter : DocumentFilter
     public int MinFunctionWords { get; init; } = 1;
 
     /// <inheritdoc/>
-    public override string? Reject(Document document)
+    public override void Apply(WorkingDocument document)
     {
         var text = document.Text.AsSpan();
         var count = 0;
@@ -35,6 +35,6 @@ public sealed record ProseFilter : DocumentFilter
                 i++;
             count += i - start is > 0 and <= 5 && s_lookup.Contains(text[start..i]) ? 1 : 0;
         }
-        return count < MinFunctionWords ? "no_prose" : null;
+        document.RejectBelow("no_prose", count, MinFunctionWords);
     }
 }

@@ -1,0 +1,12 @@
+using Finery.Data.Filters;
+
+namespace Finery.Data.Curation;
+
+/// <summary>Every stage by the name a recipe uses: the filters, and what looks across documents.</summary>
+public static class StageCatalogue
+{
+    /// <summary>Recipe name to record type.</summary>
+    public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
+    {
+    };
+}
