@@ -204,6 +204,6 @@ public sealed class FilterTests
 
     private sealed record ThrowingFilter : DocumentFilter
     {
-        public override string? Reject(Document document) => throw new FormatException();
+        public override void Apply(WorkingDocument document) => throw new FormatException();
     }
 }
