@@ -7,6 +7,9 @@ public static class FilterCatalogue
     public static IReadOnlyDictionary<string, Type> Filters { get; } = new Dictionary<string, Type>
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
+        ["c4_bad_words"] = typeof(C4BadWordsFilter),
+        ["c4_paragraph"] = typeof(C4ParagraphFilter),
+        ["c4_quality"] = typeof(C4QualityFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
