@@ -1,4 +1,6 @@
+using Finery.Data.Deduplication.Exact;
 using Finery.Data.Deduplication.MinHash;
+using Finery.Data.Deduplication.Spans;
 using Finery.Data.Filters;
 
 namespace Finery.Data.Curation;
@@ -9,6 +11,12 @@ public static class StageCatalogue
     /// <summary>Recipe name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
     {
+        ["ccnet_lines"] = typeof(CcNetStage),
+        ["exact"] = typeof(ExactStage),
+        ["line_dedup"] = typeof(LineStage),
         ["minhash"] = typeof(MinHashStage),
+        ["paragraph_dedup"] = typeof(ParagraphStage),
+        ["sentence_dedup"] = typeof(SentenceStage),
+        ["url_dedup"] = typeof(UrlDeduplicationStage),
     };
 }

@@ -1,9 +1,8 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Data.Curation;
 using Finery.Data.Deduplication.Sorting;
-using Finery.Data.Writers;
 
 namespace Finery.Data.Deduplication.MinHash;
 
@@ -13,8 +12,6 @@ namespace Finery.Data.Deduplication.MinHash;
 /// </summary>
 internal sealed class MinHashClusters(MinHashStage stage, string folder, int parts)
 {
-    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
-
     public static string MembersOf(string folder) => Path.Combine(folder, "clusters", "members");
 
     /// <summary>Members by cluster, for verification.</summary>
@@ -107,21 +104,8 @@ internal sealed class MinHashClusters(MinHashStage stage, string folder, int par
     /// <summary>Pairs of numbers of documents in the corpus; the first is negative for a match with the index.</summary>
     private static IEnumerable<(long A, long B)> Pairs(string path, long[] offsets)
     {
-        var source = new RecordSource(path, 4 * sizeof(uint));
-        if (source.NeedsBuffer)
-            source.Prepare(1 << 16);
-        try
-        {
-            while (source.MoveNext(keepOpen: true))
-            {
-                var pair = MemoryMarshal.Cast<byte, uint>(source.Current);
-                yield return (pair[0] == MinHashBuckets.Sentinel ? -1 : offsets[pair[0]] + pair[1], offsets[pair[2]] + pair[3]);
-            }
-        }
-        finally
-        {
-            source.Close();
-        }
+        foreach (var (partA, indexA, partB, indexB) in RecordFile.ReadAll<Pair>(path))
+            yield return (partA == MinHashBuckets.Sentinel ? -1 : offsets[partA] + indexA, offsets[partB] + indexB);
     }
 
     private IEnumerable<Candidate> Candidates(
@@ -186,12 +170,11 @@ internal sealed class MinHashClusters(MinHashStage stage, string folder, int par
     private void WriteReport(long documents, long signed, long pairs, long members, long clusters, long dropped)
     {
         var curve = new JsonObject();
-        for (var percent = 50; percent <= 100; percent += 5)
-            curve[$"0.{percent:00}".Replace("0.100", "1.00", StringComparison.Ordinal)] =
+        foreach (var percent in Enumerable.Range(10, 11).Select(i => 5 * i))
+            curve[(percent / 100.0).ToString("0.00", CultureInfo.InvariantCulture)] =
                 Math.Round(stage.MatchProbability(percent / 100.0), 6);
-        var report = new JsonObject
+        StageReport.Write(Path.Combine(folder, "minhash.json"), stage, new JsonObject
         {
-            ["settings"] = JsonSerializer.SerializeToNode(stage),
             ["match_probability_by_similarity"] = curve,
             ["documents"] = documents,
             ["documents_with_signature"] = signed,
@@ -199,7 +182,8 @@ internal sealed class MinHashClusters(MinHashStage stage, string folder, int par
             ["documents_in_clusters"] = members,
             ["clusters"] = clusters,
             ["duplicates"] = dropped,
-        };
-        AtomicFile.WriteText(Path.Combine(folder, "minhash.json"), report.ToJsonString(s_indented) + "\n");
+        });
     }
+
+    private readonly record struct Pair(uint PartA, uint IndexA, uint PartB, uint IndexB);
 }

@@ -38,7 +38,8 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
                 if (ids.Count == uint.MaxValue)
                     throw new InvalidOperationException($"Part {part} has more than {uint.MaxValue} documents; cut it into several.");
                 ids.Add(document.Id);
-                preferences?.Write(Preference.Of(document, stage.Keep, stage.KeepKey));
+                preferences?.Write(stage.Keep == KeptCopy.Longest
+                    ? (ulong)CharacterSets.Length(document.Text) : Preference.Of(document.Metadata[stage.KeepKey]));
                 if (row is null)
                     continue;
                 if (count == capacity)

@@ -45,7 +45,7 @@ internal sealed class MinHashVerification
         var hasher = _stage.CreateHasher();
         if (members.HasNext)
             foreach (var (document, distinct) in OrderedParallel.Map(
-                Candidates(), d => Distinct(hasher.Hash(d.Text)), context.Threads, 256, 1 << 20, d => d.Text.Length))
+                Candidates(), d => MinHashDeduplication.Distinct(hasher.Hash(d.Text)), context.Threads, 256, 1 << 20, d => d.Text.Length))
             {
                 foreach (var shingle in distinct)
                     shingles.Write(shingle);
@@ -99,23 +99,8 @@ internal sealed class MinHashVerification
     }
 
     /// <summary>The candidates of whole clusters between two cuts.</summary>
-    private IEnumerable<Candidate> Share(int task)
-    {
-        var (from, to) = (Cut(task), Cut(task + 1));
-        var source = new RecordSource(
-            MinHashClusters.CandidatesOf(_folder), default(StructOrder<Candidate>).RecordBytes, from, to);
-        if (source.NeedsBuffer)
-            source.Prepare(1 << 16);
-        try
-        {
-            while (source.MoveNext(keepOpen: true))
-                yield return MemoryMarshal.Read<Candidate>(source.Current);
-        }
-        finally
-        {
-            source.Close();
-        }
-    }
+    private IEnumerable<Candidate> Share(int task) =>
+        RecordFile.ReadAll<Candidate>(MinHashClusters.CandidatesOf(_folder), Cut(task), Cut(task + 1));
 
     /// <summary>First candidate of the cluster in which an equal share ends.</summary>
     private long Cut(int task)
@@ -136,17 +121,6 @@ internal sealed class MinHashVerification
     private static string ShinglesOf(string folder, int part) => Path.Combine(folder, "shingles", $"{part:00000}.u64");
 
     private static string EndsOf(string folder, int part) => Path.Combine(folder, "shingles", $"{part:00000}.ends");
-
-    private static ulong[] Distinct(ReadOnlySpan<ulong> shingles)
-    {
-        var sorted = shingles.ToArray();
-        Array.Sort(sorted);
-        var count = 0;
-        foreach (var shingle in sorted)
-            if (count == 0 || sorted[count - 1] != shingle)
-                sorted[count++] = shingle;
-        return sorted[..count];
-    }
 
     [StructLayout(LayoutKind.Sequential, Pack = 4)]
     private readonly record struct ShinglesEnd(long Index, long End);

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Finery.Data.Writers;
 using Microsoft.Win32.SafeHandles;
 
@@ -40,6 +42,27 @@ internal static class RecordFile
             hash = XxHash64.Hash(block.AsSpan(0, read), hash);
         if (hash != ReadSum(path).Hash)
             throw Damaged(path, "its checksum differs");
+    }
+
+    /// <summary>The records of a file in order.</summary>
+    public static IEnumerable<T> ReadAll<T>(string path)
+        where T : unmanaged => ReadAll<T>(path, 0, Count(path, Unsafe.SizeOf<T>()));
+
+    /// <summary>Records [from, to) of a file.</summary>
+    public static IEnumerable<T> ReadAll<T>(string path, long from, long to)
+        where T : unmanaged
+    {
+        var source = new RecordSource(path, Unsafe.SizeOf<T>(), from, to);
+        source.Prepare(BlockBytes);
+        try
+        {
+            while (source.MoveNext(keepOpen: true))
+                yield return MemoryMarshal.Read<T>(source.Current);
+        }
+        finally
+        {
+            source.Close();
+        }
     }
 
     /// <summary>Position of the first record that is not below, in a file that is sorted that way.</summary>

@@ -244,7 +244,7 @@ public sealed class MinHashStageTests
         using var folder = new TemporaryFolder();
         StageRun.Phases(new MinHashStage(), new MemoryCorpus(Prose.WithNearDuplicates(10, 30), 1), folder.Path);
         var report = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "minhash.json")))!;
-        Assert.Equal(14, (int)report["settings"]!["Buckets"]!);
+        Assert.Equal(14, (int)report["settings"]!["buckets"]!);
         Assert.Equal(0.9235, (double)report["match_probability_by_similarity"]!["0.80"]!, 4);
         Assert.Equal(0.5645, new MinHashStage().MatchProbability(0.7), 4);
         Assert.Equal(0.60, new MinHashStage { Buckets = 32, HashesPerBucket = 10 }.MatchProbability(0.7), 2);

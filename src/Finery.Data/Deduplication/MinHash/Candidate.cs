@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Finery.Data.Deduplication.Sorting;
 
 namespace Finery.Data.Deduplication.MinHash;
 
@@ -15,14 +14,4 @@ internal readonly record struct Candidate(ulong Avoidance, ulong Position, uint 
         Root != other.Root ? Root.CompareTo(other.Root)
         : Avoidance != other.Avoidance ? Avoidance.CompareTo(other.Avoidance)
         : Position.CompareTo(other.Position);
-}
-
-/// <summary>What was found of a document, sorted by position.</summary>
-/// <param name="Position">Of the document.</param>
-/// <param name="Kept">Position of the one kept of its cluster; none if it matches the index.</param>
-/// <param name="Size">Members of the cluster.</param>
-[StructLayout(LayoutKind.Sequential, Pack = 4)]
-internal readonly record struct Member(ulong Position, ulong Kept, uint Size) : IComparable<Member>, IOfDocument
-{
-    public int CompareTo(Member other) => Position.CompareTo(other.Position);
 }

@@ -1,0 +1,36 @@
+namespace Finery.Data.Deduplication.Spans;
+
+/// <summary>Ways of cutting a text so that the pieces together are the text.</summary>
+internal static class Pieces
+{
+    /// <summary>Lines with their line feeds.</summary>
+    public static List<Range> Lines(string text)
+    {
+        var pieces = new List<Range>();
+        for (var start = 0; start < text.Length;)
+        {
+            var end = text.IndexOf('\n', start) is >= 0 and var feed ? feed + 1 : text.Length;
+            pieces.Add(start..end);
+            start = end;
+        }
+        return pieces;
+    }
+
+    /// <summary>Paragraphs with the blank lines that follow them.</summary>
+    public static List<Range> Paragraphs(string text)
+    {
+        var pieces = new List<Range>();
+        int start = 0, at = 0;
+        while (text.IndexOf("\n\n", at, StringComparison.Ordinal) is >= 0 and var found)
+        {
+            at = found + 2;
+            while (at < text.Length && text[at] == '\n')
+                at++;
+            pieces.Add(start..at);
+            start = at;
+        }
+        if (start < text.Length)
+            pieces.Add(start..text.Length);
+        return pieces;
+    }
+}
