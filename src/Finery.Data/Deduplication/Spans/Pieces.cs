@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Finery.Data.Deduplication.Spans;
 
 /// <summary>Ways of cutting a text so that the pieces together are the text.</summary>
@@ -32,5 +34,18 @@ internal static class Pieces
         if (start < text.Length)
             pieces.Add(start..text.Length);
         return pieces;
+    }
+
+    /// <summary>The pieces that stay; each run of others becomes <paramref name="mark"/>.</summary>
+    public static string Join(string text, List<Range> pieces, bool[] isCut, string mark = "")
+    {
+        var joined = new StringBuilder(text.Length);
+        for (var i = 0; i < pieces.Count; i++)
+            if (!isCut[i])
+                joined.Append(text.AsSpan(pieces[i]));
+            else if (i == 0 || !isCut[i - 1])
+                joined.Append(mark);
+        // The last line has no line end, unless the text had one.
+        return mark.Length == 0 && !text.EndsWith('\n') ? joined.ToString().TrimEnd('\n', '\r') : joined.ToString();
     }
 }

@@ -162,9 +162,9 @@ public abstract record SpanStage : CorpusStage
             do
                 isCut.AsSpan((int)removal.First, stage.Window).Fill(true);
             while (_removals.TryTake(index, out removal));
-            var kept = Join(text, pieces, isCut, "");
+            var kept = Pieces.Join(text, pieces, isCut);
             var suffices = stage.Suffices(kept, isCut.Count(cut => !cut));
-            document.Rewrite(suffices || !stage.MarkCuts ? kept : Join(text, pieces, isCut, Cut));
+            document.Rewrite(suffices || !stage.MarkCuts ? kept : Pieces.Join(text, pieces, isCut, Cut));
             if (!suffices)
                 document.Reject(stage.Reason);
         }
@@ -174,21 +174,6 @@ public abstract record SpanStage : CorpusStage
             _removals.Dispose();
             _ids.Dispose();
             base.Dispose();
-        }
-
-        /// <summary>The pieces that stay; each run of others becomes <paramref name="mark"/>.</summary>
-        private static string Join(string text, List<Range> pieces, bool[] isCut, string mark)
-        {
-            var joined = new System.Text.StringBuilder(text.Length);
-            for (var i = 0; i < pieces.Count; i++)
-                if (!isCut[i])
-                    joined.Append(text.AsSpan(pieces[i]));
-                else if (i == 0 || !isCut[i - 1])
-                    joined.Append(mark);
-            // The last line has no line end, unless the text had one.
-            if (mark.Length == 0 && !text.EndsWith('\n') && joined.Length > 0 && joined[^1] == '\n')
-                return joined.ToString().TrimEnd('\n', '\r');
-            return joined.ToString();
         }
     }
 }
