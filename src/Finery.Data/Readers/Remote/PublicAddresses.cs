@@ -22,6 +22,7 @@ internal static class PublicAddresses
 
     /// <summary>Whether an address may be connected to.</summary>
     public static bool Contains(IPAddress address) =>
-        (address.AddressFamily == AddressFamily.InterNetwork || s_globalUnicast.Contains(address))
+        (address.AddressFamily == AddressFamily.InterNetwork
+            || (s_globalUnicast.Contains(address) && !address.IsIPv4MappedToIPv6))
         && !s_special.Any(network => network.Contains(address));
 }

@@ -70,10 +70,10 @@ internal sealed class WebFile : RangeStream
     protected override Stream OpenRange(long start, long end)
     {
         var response = Get(_address, _client, _hasRanges ? start : 0, end, _tag, _options);
-        if (_hasRanges && response.StatusCode != HttpStatusCode.PartialContent)
+        if (_hasRanges && (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange?.From != start))
         {
             response.Dispose();
-            throw new RemoteException("the server no longer gives ranges", isLasting: true);
+            throw new RemoteException("the server does not give the range asked for", isLasting: true);
         }
         var stream = response.Content.ReadAsStream();
         if (!_hasRanges)
