@@ -24,10 +24,10 @@ internal static class EncodingDetector
         foreach (var name in declared)
             if (name != "utf-8" && Score(sample, name) >= Convincing)
                 return name;
-        var (best, bestScore) = ("windows-1252", Score(sample, "windows-1252") + 0.01);
+        var (best, bestScore) = ("windows-1252", double.NegativeInfinity);
         foreach (var name in s_names.Concat(declared))
         {
-            var score = Score(sample, name) + (declared.Contains(name) ? DeclaredBonus : 0);
+            var score = Score(sample, name) + Prior(name) + (declared.Contains(name) ? DeclaredBonus : 0);
             if (score > bestScore)
                 (best, bestScore) = (name, score);
         }
@@ -51,6 +51,15 @@ internal static class EncodingDetector
         }
         return isKnown ? best : s_languages.Max(l => l.Score(text)) - 0.1;
     }
+
+    /// <summary>How common an encoding is on the web, which decides where a text has few letters beyond ASCII.</summary>
+    private static double Prior(string name) => name switch
+    {
+        "windows-1252" => 0.08,
+        "windows-1251" or "windows-1250" or "shift_jis" or "gb18030" or "euc-kr" => 0.02,
+        "windows-1258" or "iso-8859-3" or "iso-8859-13" or "macintosh" or "x-mac-cyrillic" or "ibm866" => -0.1,
+        _ => 0,
+    };
 
     /// <summary>Bytes beyond ASCII with their neighbours, from the start of the text, up to a bound.</summary>
     private static byte[] Sample(ReadOnlySpan<byte> bytes)
@@ -97,8 +106,8 @@ internal static class EncodingDetector
                     continue;
                 count++;
                 var before = i > 0 ? text[i - 1] : ' ';
-                score += Letters.TryGetValue(c, out var weight) ? weight + Context(c, before, i + 1 < text.Length ? text[i + 1] : ' ')
-                    : Other(c, before);
+                var after = i + 1 < text.Length ? text[i + 1] : ' ';
+                score += Letters.TryGetValue(c, out var weight) ? weight + Context(c, before, after) : Other(c, before, after);
             }
             return count == 0 ? 0 : score / count;
         }
@@ -113,13 +122,16 @@ internal static class EncodingDetector
             return !IsLatin && (char.IsAsciiLetter(before) || char.IsAsciiLetter(after)) ? -1 : 0;
         }
 
-        private double Other(char c, char before)
+        private double Other(char c, char before, char after)
         {
             if (c is '\uFFFD' or < '\u00A0' or (>= '\uE000' and <= '\uF8FF'))
                 return -6;
-            if (c is '\u00A0' or '’' or '‘' or '“' or '”' or '–' or '—' or '…' or '«' or '»' or '•' or '©' or '®' or '™' or '°' or '€' or '·'
+            var isInside = char.IsLetter(before) && char.IsLetter(after);
+            if (c == '’')
+                return isInside ? 0.9 : 0.35;
+            if (c is '\u00A0' or '‘' or '“' or '”' or '–' or '—' or '…' or '«' or '»' or '•' or '©' or '®' or '™' or '°' or '€' or '·'
                 or '№' or '„' or '‚' or '£' or '§' or '½' or '²')
-                return char.IsLetter(before) && c is '·' or '²' or '½' or '£' or '€' ? -0.5 : 0.35;
+                return isInside && c is not ('\u00A0' or '–' or '—' or '…') ? -1 : 0.35;
             if (IsWide)
                 return c is (>= '\u3000' and <= '\u303F') or (>= '\uFF00' and <= '\uFF60') ? 0.5 : IsOfScript(c) ? 0.3 : -1;
             return char.IsLetter(c) ? (IsLatin && c < 0x250 ? -0.5 : -0.8) : -1;
