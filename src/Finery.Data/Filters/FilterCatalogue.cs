@@ -1,3 +1,5 @@
+using Finery.Data.Extraction;
+
 namespace Finery.Data.Filters;
 
 /// <summary>Every filter by the name a recipe uses.</summary>
@@ -7,6 +9,7 @@ public static class FilterCatalogue
     public static IReadOnlyDictionary<string, Type> Filters { get; } = new Dictionary<string, Type>
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
+        ["extract"] = typeof(ExtractFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),

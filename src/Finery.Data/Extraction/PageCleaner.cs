@@ -1,0 +1,88 @@
+namespace Finery.Data.Extraction;
+
+/// <summary>Deletes what never holds an article's running text: comment sections, menus, forms, drawings and the like.</summary>
+internal static class PageCleaner
+{
+    /// <summary>Deletes it from a whole page.</summary>
+    public static void Clean(PageTree tree, bool keepTables)
+    {
+        Clean(tree, 0, NameTraits.Comments | NameTraits.InfiniteScroll, keepTables);
+        DeleteForms(tree);
+    }
+
+    /// <summary>Deletes it below a node.</summary>
+    /// <param name="tree">The page.</param>
+    /// <param name="root">The node.</param>
+    /// <param name="names">What is deleted for its id or class.</param>
+    /// <param name="keepTables">Whether tables of data stay.</param>
+    public static void Clean(PageTree tree, int root, NameTraits names, bool keepTables)
+    {
+        var nodes = tree.Nodes;
+        for (var i = root + 1; i < nodes[root].End;)
+        {
+            ref var node = ref nodes[i];
+            if ((node.Names & names) != 0 || IsDeleted(tree, i, keepTables))
+            {
+                node.State |= NodeState.Deleted;
+                i = node.End;
+                continue;
+            }
+            i++;
+        }
+    }
+
+    private static bool IsDeleted(PageTree tree, int index, bool keepTables)
+    {
+        ref readonly var node = ref tree.Nodes[index];
+        return node.Tag switch
+        {
+            // A figure is its picture and a caption, unless it frames a table or a program.
+            HtmlTag.Figure => !Contains(tree, index),
+            HtmlTag.Script => !NameRules.IsMathScript(tree.Attribute(index, HtmlAttribute.Type)),
+            // Insertions of editors are text; those of scripts carry a class.
+            HtmlTag.Ins => tree.HasAttribute(index, HtmlAttribute.Class),
+            HtmlTag.Table => !keepTables && (node.Names & NameTraits.Presentation) == 0,
+            HtmlTag.Form => false,
+            _ => node.Tag.Is(TagTraits.Deleted),
+        };
+    }
+
+    private static bool Contains(PageTree tree, int index)
+    {
+        var nodes = tree.Nodes;
+        for (var i = index + 1; i < nodes[index].End; i++)
+        {
+            if (nodes[i].Tag is HtmlTag.Table or HtmlTag.Pre or HtmlTag.Math)
+                return true;
+        }
+        return false;
+    }
+
+    // Some frameworks wrap the whole page in a form: one that holds more than half of the text is no form.
+    private static void DeleteForms(PageTree tree)
+    {
+        var nodes = tree.Nodes;
+        var total = -1;
+        for (var i = 0; i < nodes.Length;)
+        {
+            ref var node = ref nodes[i];
+            if ((node.State & NodeState.Deleted) != 0)
+            {
+                i = node.End;
+                continue;
+            }
+            if (node.Tag == HtmlTag.Form)
+            {
+                if (total < 0)
+                    total = tree.VisibleCharacters(0, NodeState.Deleted);
+                if (tree.VisibleCharacters(i, NodeState.Deleted) <= total / 2)
+                {
+                    node.State |= NodeState.Deleted;
+                    i = node.End;
+                    continue;
+                }
+            }
+            i++;
+        }
+    }
+}
