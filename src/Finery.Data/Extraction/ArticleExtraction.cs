@@ -7,10 +7,16 @@ internal sealed class ArticleExtraction
     public const int FewestCharacters = 250;
 
     private const int RepeatedPart = 50;
+    private const double NearlyAll = 0.9;
+    private const int KeptSums = 1 << 17;
     private readonly BoilerplatePruner _pruner = new();
+    private int[] _paragraphs = [];
 
     /// <summary>The expression that found the body, from 1; 0 if none did.</summary>
     public int Expression { get; private set; }
+
+    /// <summary>The body; -1 if none was found.</summary>
+    public int Root { get; private set; }
 
     /// <summary>Whether paragraphs from elsewhere were added.</summary>
     public bool Recovered { get; private set; }
@@ -21,22 +27,29 @@ internal sealed class ArticleExtraction
         Expression = 0;
         Recovered = false;
         List<TextLine> lines = [];
+        Root = -1;
+        MeasureParagraphs(tree);
         for (var expression = 1; expression <= 5; expression++)
         {
             var root = Find(tree, expression);
             if (root < 0)
                 continue;
+            root = Narrow(tree, root, expression);
             var found = ExtractBelow(tree, writer, root, precision);
             if (found.Count > lines.Count)
             {
                 lines = found;
                 Expression = expression;
+                Root = root;
             }
             if (found.Count > 1)
                 break;
         }
-        if (TextLines.Characters(lines) < FewestCharacters)
-            Recover(tree, writer, lines, precision);
+        if (TextLines.Characters(lines) >= FewestCharacters)
+            return lines;
+        if (Root >= 0)
+            PageCleaner.DeleteOtherArticles(tree, Root);
+        Recover(tree, writer, lines, precision);
         return lines;
     }
 
@@ -53,6 +66,55 @@ internal sealed class ArticleExtraction
                 inParagraphs += block.Length;
         }
         return TextLines.Pick(writer, inParagraphs < FewestCharacters * (precision ? 1 : 3));
+    }
+
+    // Characters in paragraphs before each node.
+    private void MeasureParagraphs(PageTree tree)
+    {
+        var nodes = tree.Nodes;
+        if (_paragraphs.Length <= nodes.Length || _paragraphs.Length > KeptSums)
+            _paragraphs = new int[nodes.Length + 1];
+        var sum = 0;
+        var paragraphEnd = 0;
+        for (var i = 0; i < nodes.Length;)
+        {
+            ref readonly var node = ref nodes[i];
+            if ((node.State & NodeState.Deleted) != 0)
+            {
+                Array.Fill(_paragraphs, sum, i, node.End - i);
+                i = node.End;
+                continue;
+            }
+            _paragraphs[i] = sum;
+            if (node.Tag == HtmlTag.P)
+                paragraphEnd = Math.Max(paragraphEnd, node.End);
+            if (i < paragraphEnd)
+                sum += node.Characters;
+            i++;
+        }
+        _paragraphs[nodes.Length] = sum;
+    }
+
+    // A body within the body that holds nearly all of its paragraphs is the better one.
+    private int Narrow(PageTree tree, int root, int expression)
+    {
+        var nodes = tree.Nodes;
+        var whole = _paragraphs[nodes[root].End] - _paragraphs[root];
+        var names = expression <= 2 ? NameTraits.Body1 : NameTraits.Body1 | NameTraits.Body3;
+        for (var i = root + 1; i < nodes[root].End && whole >= FewestCharacters;)
+        {
+            ref readonly var node = ref nodes[i];
+            var inside = _paragraphs[node.End] - _paragraphs[i];
+            if (inside < NearlyAll * whole)
+            {
+                i = node.End;
+                continue;
+            }
+            if ((node.Names & names) != 0 || node.Tag == HtmlTag.Article)
+                root = i;
+            i++;
+        }
+        return root;
     }
 
     private static int Find(PageTree tree, int expression)

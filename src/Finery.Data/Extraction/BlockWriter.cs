@@ -12,7 +12,10 @@ internal enum BlockKind : byte
     /// <summary>A paragraph.</summary>
     Paragraph,
 
-    /// <summary>A heading.</summary>
+    /// <summary>A heading of the first level.</summary>
+    Headline,
+
+    /// <summary>Another heading.</summary>
     Heading,
 
     /// <summary>A line of a list's entry.</summary>
@@ -178,7 +181,7 @@ internal sealed class BlockWriter
                 break;
             default:
                 if (node.Tag.Is(TagTraits.Heading) || node.Tag == HtmlTag.Summary)
-                    open.Kind = BlockKind.Heading;
+                    open.Kind = node.Tag == HtmlTag.H1 ? BlockKind.Headline : BlockKind.Heading;
                 else if (node.Tag.Is(TagTraits.Item))
                 {
                     open.Kind = BlockKind.Item;
@@ -292,7 +295,8 @@ internal sealed class BlockWriter
         {
             if (kind == BlockKind.Loose && _afterBreak)
                 kind = BlockKind.AfterBreak;
-            if (HasWord(_text.AsSpan(_lineStart, _length - _lineStart)))
+            // Marks alone are a separator in a paragraph, and decoration elsewhere.
+            if (kind == BlockKind.Paragraph || HasWord(_text.AsSpan(_lineStart, _length - _lineStart)))
                 _blocks.Add(new(kind, _lineStart, _length - _lineStart, _linkCharacters));
             else
                 _length = _lineStart;
@@ -369,7 +373,7 @@ internal sealed class BlockWriter
         if (c < ' ' || c is '\u200B' or '\uFEFF' or '\u00AD' or (>= '\u007F' and <= '\u009F'))
             return;
         StartLine();
-        if (_pendingSpace && _text[_length - 1] != ' ')
+        if (_pendingSpace && _length > _lineStart && _text[_length - 1] != ' ')
             Add(' ');
         _pendingSpace = false;
         _lastFormula = null;

@@ -6,6 +6,7 @@ internal sealed class BoilerplatePruner
     /// <summary>What is not seen by the extraction of our own.</summary>
     public const NodeState Unseen = NodeState.Deleted | NodeState.Pruned;
 
+    private const int ShortestQuotation = 25;
     private readonly LinkDensity _density = new();
 
     /// <summary>Prunes below a node.</summary>
@@ -18,7 +19,7 @@ internal sealed class BoilerplatePruner
         {
             ref var node = ref nodes[i];
             if ((node.State & Unseen) != 0
-                || ((node.Names & doubtful) != 0 && node.Tag.Is(TagTraits.Prunable))
+                || IsDoubtful(nodes, i, doubtful)
                 || (node.Names & NameTraits.Gutter) != 0
                 || (precision && node.Tag == HtmlTag.Header))
             {
@@ -31,6 +32,28 @@ internal sealed class BoilerplatePruner
         PruneByLinks(tree, root, precision);
     }
 
+    // A span within a paragraph is a part of its sentence, however it looks.
+    private static bool IsDoubtful(ReadOnlySpan<PageNode> nodes, int index, NameTraits doubtful)
+    {
+        ref readonly var node = ref nodes[index];
+        return (node.Names & doubtful) != 0 && node.Tag.Is(TagTraits.Prunable)
+            && !(node.Tag == HtmlTag.Span && nodes[node.Parent].Tag == HtmlTag.P);
+    }
+
+    // A post of a social network that is embedded as a quotation.
+    private static bool IsQuotation(PageTree tree, int index, NodeState unseen)
+    {
+        var nodes = tree.Nodes;
+        if ((nodes[index].Names & NameTraits.Embedded) == 0)
+            return false;
+        for (var i = index + 1; i < nodes[index].End; i++)
+        {
+            if (nodes[i].Tag == HtmlTag.Blockquote && tree.VisibleCharacters(i, unseen) >= ShortestQuotation)
+                return true;
+        }
+        return false;
+    }
+
     /// <summary>Prunes what names say, unless that leaves a seventh of the text or less.</summary>
     public static void PruneByName(PageTree tree, int root, NameTraits names, NodeState mark, NodeState unseen)
     {
@@ -40,7 +63,7 @@ internal sealed class BoilerplatePruner
         for (var i = root + 1; i < end;)
         {
             ref var node = ref nodes[i];
-            if ((node.Names & names) != 0)
+            if ((node.Names & names) != 0 && !IsQuotation(tree, i, unseen))
             {
                 node.State |= mark;
                 i = node.End;

@@ -18,6 +18,9 @@ public sealed record ExtractFilter : DocumentFilter
     /// <summary>Whether to keep tables.</summary>
     public bool Tables { get; init; } = true;
 
+    /// <summary>Whether the headline stays in the text, though it becomes <c>title</c>.</summary>
+    public bool Headline { get; init; }
+
     /// <summary>Most bytes of a page in UTF-8; above: <c>extract_too_large</c>. 0 for no limit.</summary>
     public int MaxBytes { get; init; } = 8 << 20;
 
@@ -40,7 +43,7 @@ public sealed record ExtractFilter : DocumentFilter
             return;
         var extractor = new HtmlExtractor
         {
-            Precision = Precision, Comments = Comments, Tables = Tables, MaxNodes = MaxNodes, MaxMilliseconds = MaxMilliseconds,
+            Precision = Precision, Comments = Comments, Tables = Tables, Headline = Headline, MaxNodes = MaxNodes, MaxMilliseconds = MaxMilliseconds,
         };
         var result = extractor.Extract(document.Text);
         if (document.RejectIf("extract_too_complex", result.Outcome == ExtractionOutcome.TooComplex)

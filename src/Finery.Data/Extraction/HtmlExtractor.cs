@@ -36,6 +36,9 @@ public sealed class HtmlExtractor
     /// <summary>Whether to keep tables.</summary>
     public bool Tables { get; init; } = true;
 
+    /// <summary>Whether the headline stays in the text, though it is the title.</summary>
+    public bool Headline { get; init; }
+
     /// <summary>Most elements and texts of a page; beyond, it is not extracted. 0 for no limit.</summary>
     public int MaxNodes { get; init; } = 1_000_000;
 
@@ -79,6 +82,8 @@ public sealed class HtmlExtractor
         lines = Compare(workspace, lines, deadline, ref stage);
         if (deadline.IsOver)
             return new("", title, declared, ExtractionOutcome.Timeout, null);
+        if (!Headline)
+            TextLines.RemoveHeadline(lines, title);
         if (Comments)
             AddComments(tree, workspace.Writer, lines);
         return lines.Count == 0
@@ -121,16 +126,14 @@ public sealed class HtmlExtractor
             || (isDeficient && otherLength > 2 * ArticleExtraction.FewestCharacters);
     }
 
-    // No text in paragraphs, or more rows than paragraphs.
+    // No text in paragraphs.
     private static bool IsDeficient(List<TextLine> lines)
     {
-        int paragraphs = 0, rows = 0;
+        var paragraphs = 0;
         foreach (var line in lines)
         {
             if (line.Kind is BlockKind.Paragraph or BlockKind.AfterBreak or BlockKind.Loose)
                 paragraphs++;
-            else if (line.Kind == BlockKind.Row)
-                rows++;
         }
         return paragraphs == 0;
     }

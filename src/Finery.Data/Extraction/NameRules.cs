@@ -4,7 +4,7 @@ namespace Finery.Data.Extraction;
 
 /// <summary>What an element's id, class, role and style tell of it.</summary>
 [Flags]
-internal enum NameTraits : ushort
+internal enum NameTraits
 {
     None = 0,
 
@@ -55,6 +55,9 @@ internal enum NameTraits : ushort
 
     /// <summary>Description of a picture.</summary>
     Caption = 1 << 15,
+
+    /// <summary>Boilerplate for what it embeds of another site: a quotation in it is text.</summary>
+    Embedded = 1 << 16,
 }
 
 /// <summary>
@@ -76,16 +79,17 @@ internal static class NameRules
         "content-main content_main content-body content__body contentbody main-content page-content");
 
     private static readonly SearchValues<string> BoilerplateBoth = Words(
-        "social viral newsletter syndication tags sidebar banner breadcrumb bread-crumb button author");
+        "viral newsletter syndication tags sidebar banner breadcrumb bread-crumb button author");
     private static readonly SearchValues<string> BoilerplateId = Words("footer share nav menu related message-container premium");
     private static readonly SearchValues<string> BoilerplateClass = SearchValues.Create(
         [
-            .. ("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent widget footer byline " +
-                "share- sociable embed tag-list consent modal-content permission elated next- -stories most-popular meta rating " +
+            .. ("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent footer byline " +
+                "share- sociable tag-list consent modal-content permission elated next- -stories most-popular meta rating " +
                 "attachment timestamp user-info user-profile -icon article-infos message-container slide viewport overlay options " +
                 "expand obfuscated blurred").Split(' '),
             " ad ",
         ], StringComparison.OrdinalIgnoreCase);
+    private static readonly SearchValues<string> EmbeddedWords = Words("social embed widget");
     private static readonly SearchValues<string> HiddenClass = SearchValues.Create(
         [
             "comments-title", "nocomments", "-reply-", "message", "akismet", "suggest-links", "-hide-", "hide-print", " hidden",
@@ -224,6 +228,8 @@ internal static class NameRules
             || id.ContainsAny(BoilerplateBoth) || names.ContainsAny(BoilerplateBoth) || Has(first, "cookie")
             || id.ContainsAny(BoilerplateId) || names.ContainsAny(BoilerplateClass))
             traits |= NameTraits.Boilerplate;
+        else if (Has(id, "social") || names.ContainsAny(EmbeddedWords))
+            traits |= NameTraits.Boilerplate | NameTraits.Embedded;
         if (Has(id, "teaser") || Has(names, "teaser"))
             traits |= NameTraits.Teaser;
         if (Has(id, "caption") || Has(names, "caption"))

@@ -21,7 +21,7 @@ internal static class PageCleaner
         for (var i = root + 1; i < nodes[root].End;)
         {
             ref var node = ref nodes[i];
-            if ((node.Names & names) != 0 || IsDeleted(tree, i, keepTables))
+            if (IsNamed(nodes, i, names) || IsDeleted(tree, i, keepTables))
             {
                 node.State |= NodeState.Deleted;
                 i = node.End;
@@ -29,6 +29,52 @@ internal static class PageCleaner
             }
             i++;
         }
+    }
+
+    // Some pages have their first article within the element that more are loaded into.
+    private static bool IsNamed(ReadOnlySpan<PageNode> nodes, int index, NameTraits names)
+    {
+        var found = nodes[index].Names & names;
+        if (found != NameTraits.InfiniteScroll)
+            return found != 0;
+        var before = 0;
+        for (var i = 0; i < index && before < ArticleExtraction.FewestCharacters; i++)
+        {
+            if (nodes[i].Tag == HtmlTag.Text && nodes[nodes[i].Parent].Tag == HtmlTag.P)
+                before += nodes[i].Characters;
+        }
+        return before >= ArticleExtraction.FewestCharacters;
+    }
+
+    /// <summary>Where the page's article is an <c>article</c> with the headline, deletes the others: they are other documents.</summary>
+    public static void DeleteOtherArticles(PageTree tree, int body)
+    {
+        var nodes = tree.Nodes;
+        var own = body;
+        while (own >= 0 && nodes[own].Tag != HtmlTag.Article)
+            own = nodes[own].Parent;
+        if (own < 0 || !HasHeadline(nodes, own))
+            return;
+        for (var i = nodes[own].End; i < nodes.Length;)
+        {
+            if (nodes[i].Tag != HtmlTag.Article)
+            {
+                i++;
+                continue;
+            }
+            nodes[i].State |= NodeState.Deleted;
+            i = nodes[i].End;
+        }
+    }
+
+    private static bool HasHeadline(ReadOnlySpan<PageNode> nodes, int index)
+    {
+        for (var i = index + 1; i < nodes[index].End; i++)
+        {
+            if (nodes[i].Tag == HtmlTag.H1)
+                return true;
+        }
+        return false;
     }
 
     private static bool IsDeleted(PageTree tree, int index, bool keepTables)

@@ -5,7 +5,7 @@ internal static class TableLayout
 {
     private const int LongCell = 300;
 
-    /// <summary>Whether a table holds data: rows of several cells, no table within, and no cell with long text in blocks.</summary>
+    /// <summary>Whether a table holds data: rows of cells, no table or program within, and no cell with long text in blocks.</summary>
     public static bool IsData(PageTree tree, int index, NodeState unseen)
     {
         var nodes = tree.Nodes;
@@ -33,7 +33,7 @@ internal static class TableLayout
             }
             i++;
         }
-        return mostCells > 1;
+        return mostCells > 0;
     }
 
     private static bool HasBlock(ReadOnlySpan<PageNode> nodes, int cell)

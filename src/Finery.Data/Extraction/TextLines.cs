@@ -9,11 +9,17 @@ internal static class TextLines
     private const int RepeatedNeighbour = 50;
     private const int RepeatedAnywhere = 100;
     private const int MostCopies = 3;
+    private const int HeadLines = 4;
+    private const int ShortLine = 80;
+    private const int ShortestTitle = 10;
+
+    private static readonly string[] ReferenceLabels =
+        ["also read", "click here", "further reading", "more:", "read:", "read also", "read more", "related", "see also", "watch:"];
 
     private static readonly HashSet<string> ShareLabels = new(
         [
-            "drucken", "email", "e-mail", "facebook", "flipboard", "google", "instagram", "linkedin", "mail", "pdf", "pinterest", "pocket",
-            "print", "qq", "reddit", "share", "tweet", "twitter", "wechat", "weibo", "whatsapp", "xing",
+            "advertisement", "comment", "comments", "drucken", "email", "e-mail", "facebook", "flipboard", "google", "instagram", "linkedin", "mail", "pdf", "pinterest", "pocket",
+            "print", "qq", "reddit", "share", "share this", "tweet", "twitter", "wechat", "weibo", "whatsapp", "xing",
         ], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Characters of all lines and the breaks between them.</summary>
@@ -47,11 +53,47 @@ internal static class TextLines
                     continue;
                 copies[line] = count + 1;
             }
+            if (IsReference(text, block))
+                continue;
             lines.Add(new(block.Kind, line));
         }
-        while (lines.Count > 0 && lines[^1].Kind == BlockKind.Heading)
+        while (lines.Count > 0 && lines[^1].Kind is BlockKind.Heading or BlockKind.Headline)
             lines.RemoveAt(lines.Count - 1);
         return lines;
+    }
+
+    /// <summary>Removes the headline from the start of the lines.</summary>
+    public static void RemoveHeadline(List<TextLine> lines, string? title)
+    {
+        var kept = 0;
+        for (var i = 0; i < Math.Min(lines.Count, HeadLines) && kept < lines.Count; i++)
+        {
+            var line = lines[kept];
+            if (line.Kind == BlockKind.Headline || (title is not null && IsTitle(line.Text, title)))
+                lines.RemoveAt(kept);
+            else if (line.Kind is BlockKind.Heading || line.Text.Length < ShortLine)
+                kept++;
+            else
+                break;
+        }
+    }
+
+    // Titles of pages go on with the name of the site.
+    private static bool IsTitle(string line, string title) =>
+        line.Length >= Math.Min(ShortestTitle, title.Length) && title.StartsWith(line, StringComparison.OrdinalIgnoreCase)
+        && (title.Length == line.Length || !char.IsLetterOrDigit(title[line.Length]));
+
+    // "Related: (a link)" points to another page.
+    private static bool IsReference(ReadOnlySpan<char> text, TextBlock block)
+    {
+        if (block.Kind == BlockKind.Code || block.LinkCharacters * 2 < block.Length)
+            return false;
+        foreach (var label in ReferenceLabels)
+        {
+            if (text.StartsWith(label, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
     }
 
     private static bool IsShareLabel(ReadOnlySpan<char> text)
