@@ -15,9 +15,6 @@ internal sealed class ArticleExtraction
     /// <summary>The expression that found the body, from 1; 0 if none did.</summary>
     public int Expression { get; private set; }
 
-    /// <summary>The body; -1 if none was found.</summary>
-    public int Root { get; private set; }
-
     /// <summary>Whether paragraphs from elsewhere were added.</summary>
     public bool Recovered { get; private set; }
 
@@ -27,7 +24,6 @@ internal sealed class ArticleExtraction
         Expression = 0;
         Recovered = false;
         List<TextLine> lines = [];
-        Root = -1;
         MeasureParagraphs(tree);
         for (var expression = 1; expression <= 5; expression++)
         {
@@ -40,15 +36,12 @@ internal sealed class ArticleExtraction
             {
                 lines = found;
                 Expression = expression;
-                Root = root;
             }
             if (found.Count > 1)
                 break;
         }
         if (TextLines.Characters(lines) >= FewestCharacters)
             return lines;
-        if (Root >= 0)
-            PageCleaner.DeleteOtherArticles(tree, Root);
         Recover(tree, writer, lines, precision);
         return lines;
     }

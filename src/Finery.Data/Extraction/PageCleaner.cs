@@ -3,11 +3,14 @@ namespace Finery.Data.Extraction;
 /// <summary>Deletes what never holds an article's running text: comment sections, menus, forms, drawings and the like.</summary>
 internal static class PageCleaner
 {
+    private const int ShortestParagraph = 25;
+
     /// <summary>Deletes it from a whole page.</summary>
     public static void Clean(PageTree tree, bool keepTables)
     {
         Clean(tree, 0, NameTraits.Comments | NameTraits.InfiniteScroll, keepTables);
         DeleteForms(tree);
+        DeleteOtherArticles(tree);
     }
 
     /// <summary>Deletes it below a node.</summary>
@@ -46,16 +49,27 @@ internal static class PageCleaner
         return before >= ArticleExtraction.FewestCharacters;
     }
 
-    /// <summary>Where the page's article is an <c>article</c> with the headline, deletes the others: they are other documents.</summary>
-    public static void DeleteOtherArticles(PageTree tree, int body)
+    // Where one article alone has a headline and text, those after it are other documents.
+    private static void DeleteOtherArticles(PageTree tree)
     {
         var nodes = tree.Nodes;
-        var own = body;
-        while (own >= 0 && nodes[own].Tag != HtmlTag.Article)
-            own = nodes[own].Parent;
-        if (own < 0 || !HasHeadline(nodes, own))
-            return;
-        for (var i = nodes[own].End; i < nodes.Length;)
+        var own = -1;
+        for (var i = 0; i < nodes.Length;)
+        {
+            if (nodes[i].Tag != HtmlTag.Article || (nodes[i].State & NodeState.Deleted) != 0)
+            {
+                i = (nodes[i].State & NodeState.Deleted) != 0 ? nodes[i].End : i + 1;
+                continue;
+            }
+            if (HasHeadline(nodes, i))
+            {
+                if (own >= 0 || !HasParagraph(tree, i))
+                    return;
+                own = i;
+            }
+            i = nodes[i].End;
+        }
+        for (var i = own < 0 ? nodes.Length : nodes[own].End; i < nodes.Length;)
         {
             if (nodes[i].Tag != HtmlTag.Article)
             {
@@ -65,6 +79,16 @@ internal static class PageCleaner
             nodes[i].State |= NodeState.Deleted;
             i = nodes[i].End;
         }
+    }
+
+    private static bool HasParagraph(PageTree tree, int index)
+    {
+        for (var i = index + 1; i < tree.Nodes[index].End; i++)
+        {
+            if (tree.Nodes[i].Tag == HtmlTag.P && tree.VisibleCharacters(i, NodeState.Deleted) >= ShortestParagraph)
+                return true;
+        }
+        return false;
     }
 
     private static bool HasHeadline(ReadOnlySpan<PageNode> nodes, int index)

@@ -1,24 +1,5 @@
 namespace Finery.Data.Extraction;
 
-/// <summary>How building or extracting ended.</summary>
-public enum ExtractionOutcome
-{
-    /// <summary>There is text.</summary>
-    Extracted,
-
-    /// <summary>Nothing of the page is running text.</summary>
-    Empty,
-
-    /// <summary>The page is larger than the limit.</summary>
-    TooLarge,
-
-    /// <summary>The page has more nodes than the limit.</summary>
-    TooComplex,
-
-    /// <summary>It took longer than the limit.</summary>
-    Timeout,
-}
-
 /// <summary>
 /// Builds the tree of a page from its tags, simpler than a browser does: implied end tags, void elements and the scopes of tables and
 /// lists are as in HTML; misnested formatting is not rebuilt, and what is misplaced in a table stays where it is. At most 512 elements

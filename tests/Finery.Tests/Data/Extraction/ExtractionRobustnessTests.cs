@@ -147,7 +147,7 @@ public sealed class ExtractionRobustnessTests
     private static List<string> Ours(string html)
     {
         List<string> tokens = [];
-        var tokenizer = new HtmlTokenizer(html);
+        var tokenizer = new Finery.Data.Extraction.HtmlTokenizer(html);
         while (tokenizer.Read())
         {
             var name = html.Substring(tokenizer.Start, tokenizer.Length);
