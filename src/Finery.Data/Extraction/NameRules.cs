@@ -2,111 +2,63 @@ using System.Buffers;
 
 namespace Finery.Data.Extraction;
 
-/// <summary>What an element's id, class, role and style tell of it.</summary>
-[Flags]
-internal enum NameTraits
-{
-    None = 0,
-
-    /// <summary>Readers' comments.</summary>
-    Comments = 1,
-
-    /// <summary>Holds articles that follow the page's own.</summary>
-    InfiniteScroll = 1 << 1,
-
-    /// <summary>Boilerplate: navigation, sharing, advertising and so on.</summary>
-    Boilerplate = 1 << 2,
-
-    /// <summary>Not shown.</summary>
-    Hidden = 1 << 3,
-
-    /// <summary>Announces another article.</summary>
-    Teaser = 1 << 4,
-
-    /// <summary>Boilerplate more often than not: pruned for precision.</summary>
-    Doubtful = 1 << 5,
-
-    /// <summary>Body of an article, by the first of the expressions.</summary>
-    Body1 = 1 << 6,
-
-    /// <summary>By the third; the second is the element <c>article</c>.</summary>
-    Body3 = 1 << 7,
-
-    /// <summary>By the fourth.</summary>
-    Body4 = 1 << 8,
-
-    /// <summary>By the fifth.</summary>
-    Body5 = 1 << 9,
-
-    /// <summary>Line numbers of a program.</summary>
-    Gutter = 1 << 10,
-
-    /// <summary>A table for layout.</summary>
-    Presentation = 1 << 11,
-
-    /// <summary>Scored down as an article.</summary>
-    Negative = 1 << 12,
-
-    /// <summary>Scored up as an article.</summary>
-    Positive = 1 << 13,
-
-    /// <summary>Not a candidate for an article.</summary>
-    Unlikely = 1 << 14,
-
-    /// <summary>Description of a picture.</summary>
-    Caption = 1 << 15,
-
-    /// <summary>Boilerplate for what it embeds of another site: a quotation in it is text.</summary>
-    Embedded = 1 << 16,
-}
-
 /// <summary>
 /// Reads ids, classes and other attributes for what they tell. The words are those that themes of content management systems and
 /// advertising networks share; none is of a single site.
 /// </summary>
 internal static class NameRules
 {
-    private static readonly SearchValues<string> BodyId = Words(
-        "entry-content article-content art-content article__content article-body article__body articlebody body-text articlecontent");
-    private static readonly SearchValues<string> BodyClass = Words(
-        "post-text post_text posttext post-body post_body postbody post-entry postentry post-content post_content postcontent " +
-        "post_inner_wrapper article-text articletext entry-content page-content text-content article-content art-content " +
-        "article__content articlecontent article-body article__body articlebody body-text article__container");
-    private static readonly SearchValues<string> StoryClass = Words(
-        "fulltext post-bodycopy story-content storycontent theme-content blog-content section-content single-content single-post " +
-        "main-column wpb_text_column story-body field-body");
-    private static readonly SearchValues<string> MainContent = Words(
-        "content-main content_main content-body content__body contentbody main-content page-content");
+    private static readonly WordMatcher Matcher = new(
+    [
+        (Group.BodyId, Split(
+            "entry-content article-content art-content article__content article-body article__body articlebody body-text articlecontent")),
+        (Group.BodyClass, Split(
+            "post-text post_text posttext post-body post_body postbody post-entry postentry post-content post_content postcontent " +
+            "post_inner_wrapper article-text articletext entry-content page-content text-content article-content art-content " +
+            "article__content articlecontent article-body article__body articlebody body-text article__container")),
+        (Group.StoryId, ["story-body"]),
+        (Group.StoryClass, Split(
+            "fulltext post-bodycopy story-content storycontent theme-content blog-content section-content single-content single-post " +
+            "main-column wpb_text_column story-body field-body")),
+        (Group.Main, Split(
+            "content-main content_main content-body content__body contentbody main-content page-content")),
+        (Group.Boilerplate, Split("viral newsletter syndication tags sidebar banner breadcrumb bread-crumb button author")),
+        (Group.BoilerplateId, Split("footer share nav menu related message-container premium")),
+        (Group.BoilerplateClass,
+            [
+                .. Split("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent footer byline " +
+                    "share- sociable tag-list consent modal-content permission elated next- -stories most-popular meta rating " +
+                    "attachment timestamp user-info user-profile -icon article-infos message-container slide viewport overlay options " +
+                    "expand obfuscated blurred"),
+                " ad ",
+            ]),
+        (Group.Social, ["social"]),
+        (Group.EmbeddedClass, Split("embed widget")),
+        (Group.Cookie, ["cookie"]),
+        (Group.HiddenId, Split("hidden reader-comments akismet")),
+        (Group.HiddenClass,
+            [
+                "comments-title", "nocomments", "-reply-", "message", "akismet", "suggest-links", "-hide-", "hide-print", " hidden", " hide",
+                "noprint", "notloaded",
+            ]),
+        (Group.CommentsClass, Split("article-comments post-comments")),
+        (Group.InfiniteScroll, Split("infinite-scroll infinitescroll post-add-box post-add-wrap")),
+        (Group.Teaser, ["teaser"]),
+        (Group.Caption, ["caption"]),
+        (Group.Gutter, Split("gutter lineno")),
+        // The words of the fallback are Readability's.
+        (Group.Unlikely, Split(
+            "combx comment community disqus extra foot header menu remark rss shoutbox sidebar sponsor ad-break agegate pagination pager " +
+            "popup tweet twitter")),
+        (Group.Maybe, Split("and article body column main shadow")),
+        (Group.Positive, Split("article body content entry main page post text blog story")),
+        (Group.Negative, Split(
+            "button combx comment com- contact figure foot form input masthead media meta outbrain promo related scroll shoutbox sidebar " +
+            "sponsor shopping tags tool widget")),
+    ]);
 
-    private static readonly SearchValues<string> BoilerplateBoth = Words(
-        "viral newsletter syndication tags sidebar banner breadcrumb bread-crumb button author");
-    private static readonly SearchValues<string> BoilerplateId = Words("footer share nav menu related message-container premium");
-    private static readonly SearchValues<string> BoilerplateClass = SearchValues.Create(
-        [
-            .. ("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent footer byline " +
-                "share- sociable tag-list consent modal-content permission elated next- -stories most-popular meta rating " +
-                "attachment timestamp user-info user-profile -icon article-infos message-container slide viewport overlay options " +
-                "expand obfuscated blurred").Split(' '),
-            " ad ",
-        ], StringComparison.OrdinalIgnoreCase);
-    private static readonly SearchValues<string> EmbeddedWords = Words("social embed widget");
-    private static readonly SearchValues<string> HiddenClass = SearchValues.Create(
-        [
-            "comments-title", "nocomments", "-reply-", "message", "akismet", "suggest-links", "-hide-", "hide-print", " hidden",
-            " hide", "noprint", "notloaded",
-        ], StringComparison.OrdinalIgnoreCase);
     private static readonly SearchValues<string> HiddenStyle = SearchValues.Create(
         ["display:none", "display: none", "visibility:hidden", "visibility: hidden"], StringComparison.OrdinalIgnoreCase);
-
-    // The fallback's words: those of Readability.
-    private static readonly SearchValues<string> UnlikelyWords = Words(
-        "combx comment community disqus extra foot header menu remark rss shoutbox sidebar sponsor ad-break agegate pagination pager " +
-        "popup tweet twitter");
-    private static readonly SearchValues<string> MaybeWords = Words("and article body column main shadow");
-    private static readonly SearchValues<string> PositiveWords = Words("article body content entry main page post text blog story");
-    private static readonly SearchValues<string> NegativeWords = Words(
-        "button combx comment com- contact figure foot form input masthead media meta outbrain promo related scroll shoutbox sidebar " +
-        "sponsor shopping tags tool widget");
 
     /// <summary>Whether the type of a script says that it holds a formula.</summary>
     public static bool IsMathScript(ReadOnlySpan<char> type) => type.StartsWith("math/tex", StringComparison.OrdinalIgnoreCase);
@@ -162,15 +114,21 @@ internal static class NameRules
         }
         if (id.IsEmpty && names.IsEmpty)
             return traits;
-        traits |= Readable(id, names);
-        if (HiddenNames(id, names))
-            traits |= NameTraits.Hidden;
-        if (names.Contains("gutter", StringComparison.OrdinalIgnoreCase) || names.Contains("lineno", StringComparison.OrdinalIgnoreCase))
-            traits |= NameTraits.Gutter;
+        var (inId, inNames) = (Matcher.Match(id), Matcher.Match(names));
+        traits |= Readable(inId | inNames) | Hidden(id, names, inId, inNames);
         if (tag.Is(TagTraits.Container))
-            traits |= Body(id, names);
+            traits |= Body(id, names, inId, inNames);
         if (tag.Is(TagTraits.Prunable) || tag is HtmlTag.Details or HtmlTag.Aside)
-            traits |= Boilerplate(tag, id, names, isIdFirst || names.IsEmpty ? id : names);
+            traits |= Sections(id, names, inId, inNames);
+        if (tag.Is(TagTraits.Prunable))
+        {
+            traits |= Boilerplate(id, names, inId, inNames);
+            var first = isIdFirst || names.IsEmpty ? id : names;
+            if (((isIdFirst || names.IsEmpty ? inId : inNames) & Group.Cookie) != 0)
+                traits |= NameTraits.Boilerplate;
+            if (HasToken(first, "link", whole: true) || HasToken(first, "bottom", whole: false))
+                traits |= NameTraits.Doubtful;
+        }
         return traits;
     }
 
@@ -197,61 +155,63 @@ internal static class NameRules
         return style.Contains("border", StringComparison.OrdinalIgnoreCase) ? traits | NameTraits.Doubtful : traits;
     }
 
-    private static NameTraits Body(ReadOnlySpan<char> id, ReadOnlySpan<char> names)
+    private static NameTraits Body(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
     {
         var traits = NameTraits.None;
-        if (names is "post" or "entry" || id.ContainsAny(BodyId) || names.ContainsAny(BodyClass))
+        if (names is "post" or "entry" || (inId & Group.BodyId) != 0 || (inNames & Group.BodyClass) != 0)
             traits |= NameTraits.Body1;
         if (id is "article" or "story" || names is "postarea" or "art-postcontent" or "text" or "cell" or "story"
-            || id.StartsWith("primary") || id.Contains("story-body", StringComparison.OrdinalIgnoreCase)
-            || names.StartsWith("article ") || names.ContainsAny(StoryClass))
+            || id.StartsWith("primary") || names.StartsWith("article ") || (inId & Group.StoryId) != 0 || (inNames & Group.StoryClass) != 0)
             traits |= NameTraits.Body3;
-        if (id is "content" || names is "content" || id.ContainsAny(MainContent) || names.ContainsAny(MainContent))
+        if (id is "content" || names is "content" || ((inId | inNames) & Group.Main) != 0)
             traits |= NameTraits.Body4;
         if (id.StartsWith("main") || names.StartsWith("main"))
             traits |= NameTraits.Body5;
         return traits;
     }
 
-    private static NameTraits Boilerplate(HtmlTag tag, ReadOnlySpan<char> id, ReadOnlySpan<char> names, ReadOnlySpan<char> first)
+    private static NameTraits Sections(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
     {
         var traits = NameTraits.None;
         if (Starts(id, "comment") || Starts(names, "comment") || Starts(id, "comol") || Starts(id, "disqus_thread")
-            || Starts(id, "dsq-comments") || Has(names, "article-comments") || Has(names, "post-comments"))
+            || Starts(id, "dsq-comments") || (inNames & Group.CommentsClass) != 0)
             traits |= NameTraits.Comments;
-        if (Has(id, "infinite-scroll") || Has(id, "infinitescroll") || Has(names, "infinite-scroll") || Has(names, "infinitescroll")
-            || Has(id, "post-add-box") || Has(id, "post-add-wrap") || Has(names, "post-add-box") || Has(names, "post-add-wrap"))
+        if (((inId | inNames) & Group.InfiniteScroll) != 0)
             traits |= NameTraits.InfiniteScroll;
-        if (!tag.Is(TagTraits.Prunable))
-            return traits;
-        if (Starts(id, "shar") || Starts(names, "shar") || Starts(id, "jp-") || Starts(names, "nav") || Starts(names, "post-nav")
-            || id.ContainsAny(BoilerplateBoth) || names.ContainsAny(BoilerplateBoth) || Has(first, "cookie")
-            || id.ContainsAny(BoilerplateId) || names.ContainsAny(BoilerplateClass))
-            traits |= NameTraits.Boilerplate;
-        else if (Has(id, "social") || names.ContainsAny(EmbeddedWords))
-            traits |= NameTraits.Boilerplate | NameTraits.Embedded;
-        if (Has(id, "teaser") || Has(names, "teaser"))
-            traits |= NameTraits.Teaser;
-        if (Has(id, "caption") || Has(names, "caption"))
-            traits |= NameTraits.Caption;
-        if (HasToken(first, "link", whole: true) || HasToken(first, "bottom", whole: false))
-            traits |= NameTraits.Doubtful;
         return traits;
     }
 
-    private static bool HiddenNames(ReadOnlySpan<char> id, ReadOnlySpan<char> names) =>
-        Starts(id, "reply-") || (id.IsEmpty && Starts(names, "reply-")) || Has(id, "hidden") || Has(id, "reader-comments")
-        || Has(id, "akismet") || Starts(names, "hide-") || names.ContainsAny(HiddenClass);
-
-    private static NameTraits Readable(ReadOnlySpan<char> id, ReadOnlySpan<char> names)
+    private static NameTraits Boilerplate(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
     {
         var traits = NameTraits.None;
-        if (id.ContainsAny(PositiveWords) || names.ContainsAny(PositiveWords))
+        if (((inId | inNames) & Group.Boilerplate) != 0 || (inId & Group.BoilerplateId) != 0 || (inNames & Group.BoilerplateClass) != 0
+            || Starts(id, "shar") || Starts(names, "shar") || Starts(id, "jp-") || Starts(names, "nav") || Starts(names, "post-nav"))
+            traits |= NameTraits.Boilerplate;
+        else if (((inId | inNames) & Group.Social) != 0 || (inNames & Group.EmbeddedClass) != 0)
+            traits |= NameTraits.Boilerplate | NameTraits.Embedded;
+        if (((inId | inNames) & Group.Teaser) != 0)
+            traits |= NameTraits.Teaser;
+        if (((inId | inNames) & Group.Caption) != 0)
+            traits |= NameTraits.Caption;
+        return traits;
+    }
+
+    private static NameTraits Hidden(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
+    {
+        var traits = (inNames & Group.Gutter) != 0 ? NameTraits.Gutter : NameTraits.None;
+        var isHidden = (inId & Group.HiddenId) != 0 || (inNames & Group.HiddenClass) != 0 || Starts(names, "hide-")
+            || Starts(id, "reply-") || (id.IsEmpty && Starts(names, "reply-"));
+        return isHidden ? traits | NameTraits.Hidden : traits;
+    }
+
+    private static NameTraits Readable(uint found)
+    {
+        var traits = NameTraits.None;
+        if ((found & Group.Positive) != 0)
             traits |= NameTraits.Positive;
-        if (id.ContainsAny(NegativeWords) || names.ContainsAny(NegativeWords))
+        if ((found & Group.Negative) != 0)
             traits |= NameTraits.Negative;
-        if ((id.ContainsAny(UnlikelyWords) || names.ContainsAny(UnlikelyWords))
-            && !id.ContainsAny(MaybeWords) && !names.ContainsAny(MaybeWords))
+        if ((found & (Group.Unlikely | Group.Maybe)) == Group.Unlikely)
             traits |= NameTraits.Unlikely;
         return traits;
     }
@@ -272,12 +232,36 @@ internal static class NameRules
         }
     }
 
-    private static bool Has(ReadOnlySpan<char> text, string word) => text.Contains(word, StringComparison.OrdinalIgnoreCase);
-
     private static bool Starts(ReadOnlySpan<char> text, string word) => text.StartsWith(word, StringComparison.OrdinalIgnoreCase);
 
     private static bool Same(ReadOnlySpan<char> text, string word) => text.Equals(word, StringComparison.OrdinalIgnoreCase);
 
-    private static SearchValues<string> Words(string words) =>
-        SearchValues.Create(words.Split(' '), StringComparison.OrdinalIgnoreCase);
+    private static string[] Split(string words) => words.Split(' ');
+
+    /// <summary>Groups of words, by the attribute they tell something in.</summary>
+    private static class Group
+    {
+        public const uint BodyId = 1;
+        public const uint BodyClass = 1 << 1;
+        public const uint StoryId = 1 << 2;
+        public const uint StoryClass = 1 << 3;
+        public const uint Main = 1 << 4;
+        public const uint Boilerplate = 1 << 5;
+        public const uint BoilerplateId = 1 << 6;
+        public const uint BoilerplateClass = 1 << 7;
+        public const uint Social = 1 << 8;
+        public const uint EmbeddedClass = 1 << 9;
+        public const uint Cookie = 1 << 10;
+        public const uint HiddenId = 1 << 11;
+        public const uint HiddenClass = 1 << 12;
+        public const uint CommentsClass = 1 << 13;
+        public const uint InfiniteScroll = 1 << 14;
+        public const uint Teaser = 1 << 15;
+        public const uint Caption = 1 << 16;
+        public const uint Gutter = 1 << 17;
+        public const uint Unlikely = 1 << 18;
+        public const uint Maybe = 1 << 19;
+        public const uint Positive = 1 << 20;
+        public const uint Negative = 1 << 21;
+    }
 }

@@ -12,8 +12,16 @@ public sealed class ExtractionQualityTests
     public void Articles_of_real_pages_are_extracted_as_well_as_by_the_peer()
     {
         var extractor = new HtmlExtractor();
-        var score = WebArticles.Score(WebArticles.Pages.Select(page => (page.Article, extractor.Extract(page.Html).Text)));
+        var score = ArticleScore.Of(WebArticles.Pages.Select(page => (page.Article, extractor.Extract(page.Html).Text)));
         Assert.True(score.F1 >= Peer, $"F1 {score.F1:F4}, precision {score.Precision:F4}, recall {score.Recall:F4}");
+    }
+
+    [Fact]
+    public void The_score_is_that_of_the_benchmark()
+    {
+        var score = ArticleScore.Of([("one two three four five", "two three four five six"), ("a b", "a b"), ("x", "")]);
+        Assert.Equal((0.75, 0.5), (score.Precision, score.Recall));
+        Assert.Equal(0.6, score.F1, 12);
     }
 
     [Fact]
