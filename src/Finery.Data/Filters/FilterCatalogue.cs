@@ -1,3 +1,5 @@
+using Finery.Data.Extraction;
+
 namespace Finery.Data.Filters;
 
 /// <summary>Every filter by the name a recipe uses.</summary>
@@ -10,6 +12,7 @@ public static class FilterCatalogue
         ["c4_bad_words"] = typeof(C4BadWordsFilter),
         ["c4_paragraph"] = typeof(C4ParagraphFilter),
         ["c4_quality"] = typeof(C4QualityFilter),
+        ["extract"] = typeof(ExtractFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
