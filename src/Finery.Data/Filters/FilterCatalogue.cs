@@ -1,3 +1,6 @@
+using Finery.Data.Filters.Formatters;
+using Finery.Data.Filters.Urls;
+
 namespace Finery.Data.Filters;
 
 /// <summary>Every filter by the name a recipe uses.</summary>
@@ -8,10 +11,15 @@ public static class FilterCatalogue
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
+        ["ftfy"] = typeof(TextRepair),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
+        ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
+        ["pii"] = typeof(PiiFormatter),
         ["placeholder"] = typeof(PlaceholderFilter),
         ["prose"] = typeof(ProseFilter),
+        ["symbol_lines"] = typeof(SymbolLinesFormatter),
+        ["url"] = typeof(UrlFilter),
     };
 }
