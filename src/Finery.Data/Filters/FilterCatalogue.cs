@@ -1,4 +1,6 @@
 using Finery.Data.Extraction;
+using Finery.Data.Filters.Formatters;
+using Finery.Data.Filters.Urls;
 
 namespace Finery.Data.Filters;
 
@@ -14,10 +16,15 @@ public static class FilterCatalogue
         ["c4_quality"] = typeof(C4QualityFilter),
         ["extract"] = typeof(ExtractFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
+        ["ftfy"] = typeof(TextRepair),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
+        ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
+        ["pii"] = typeof(PiiFormatter),
         ["placeholder"] = typeof(PlaceholderFilter),
         ["prose"] = typeof(ProseFilter),
+        ["symbol_lines"] = typeof(SymbolLinesFormatter),
+        ["url"] = typeof(UrlFilter),
     };
 }
