@@ -13,8 +13,8 @@ public abstract record DocumentReader
     public abstract IEnumerable<Document> Read(ReadReport report);
 
     /// <summary>
-    /// Chooses readers by file extension: <c>.jsonl</c> and <c>.jsonl.gz</c>, <c>.xml</c> (.NET documentation), anything else as
-    /// plain text. A folder stands for all files of known extensions below it.
+    /// Chooses readers by file extension: <c>.jsonl</c>, <c>.jsonl.gz</c> and <c>.jsonl.zst</c>, <c>.parquet</c>, <c>.xml</c> (.NET
+    /// documentation), anything else as plain text. A folder stands for all files of known extensions below it.
     /// </summary>
     /// <param name="globs">Paths with <c>*</c>, <c>?</c> and <c>**</c>, or folders.</param>
     /// <exception cref="FileNotFoundException">One of them matches no file.</exception>
@@ -28,7 +28,7 @@ public abstract record DocumentReader
                 : FileGlob.Expand(glob);
             if (files.Count == 0)
                 throw new FileNotFoundException(
-                    $"The folder '{glob}' has no file that Finery reads (.jsonl, .jsonl.gz, .xml, "
+                    $"The folder '{glob}' has no file that Finery reads (.jsonl, .jsonl.gz, .jsonl.zst, .parquet, .xml, "
                     + string.Join(", ", s_textExtensions) + ").", glob);
             AddReaders(readers, files);
         }
@@ -44,14 +44,18 @@ public abstract record DocumentReader
             readers.Add(new DotNetDocumentationReader { Paths = [.. kinds["xml"]] });
         if (kinds["jsonl"].Any())
             readers.Add(new JsonLinesReader { Paths = [.. kinds["jsonl"]] });
+        if (kinds["parquet"].Any())
+            readers.Add(new ParquetReader { Paths = [.. kinds["parquet"]] });
         if (kinds["text"].Any())
             readers.Add(new TextFolderReader { Paths = [.. kinds["text"]] });
     }
 
     private static string KindOf(string path) =>
-        path.EndsWith(".xml", StringComparison.OrdinalIgnoreCase) ? "xml"
-        : path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)
-            || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase) ? "jsonl" : "text";
+        Ends(path, ".xml") ? "xml"
+        : Ends(path, ".jsonl") || Ends(path, ".jsonl.gz") || Ends(path, ".jsonl.zst") ? "jsonl"
+        : Ends(path, ".parquet") ? "parquet" : "text";
+
+    private static bool Ends(string path, string extension) => path.EndsWith(extension, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsKnown(string path) =>
         KindOf(path) != "text" || s_textExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
