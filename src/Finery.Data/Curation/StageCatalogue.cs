@@ -1,3 +1,8 @@
+using Finery.Data.Deduplication.Bloom;
+using Finery.Data.Deduplication.Exact;
+using Finery.Data.Deduplication.MinHash;
+using Finery.Data.Deduplication.Spans;
+using Finery.Data.Deduplication.Substrings;
 using Finery.Data.Filters;
 
 namespace Finery.Data.Curation;
@@ -8,5 +13,14 @@ public static class StageCatalogue
     /// <summary>Recipe name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
     {
+        ["bloom_dedup"] = typeof(BloomStage),
+        ["ccnet_lines"] = typeof(CcNetStage),
+        ["exact"] = typeof(ExactStage),
+        ["line_dedup"] = typeof(LineStage),
+        ["minhash"] = typeof(MinHashStage),
+        ["paragraph_dedup"] = typeof(ParagraphStage),
+        ["sentence_dedup"] = typeof(SentenceStage),
+        ["substring_dedup"] = typeof(SubstringStage),
+        ["url_dedup"] = typeof(UrlDeduplicationStage),
     };
 }
