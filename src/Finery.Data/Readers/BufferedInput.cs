@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Finery.Data.Readers;
 
 /// <summary>A seekable stream read through a window, which keeps what was just read, so that stepping back a little costs
@@ -7,7 +9,7 @@ internal sealed class BufferedInput(Stream stream) : IDisposable
     /// <summary>How far back <see cref="Seek"/> needs no second read.</summary>
     public const int History = 1 << 14;
 
-    private readonly byte[] _buffer = new byte[1 << 18];
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1 << 18);
     private int _start;
     private int _end;
     private long _bufferEnd;
@@ -70,5 +72,12 @@ internal sealed class BufferedInput(Stream stream) : IDisposable
         return read > 0;
     }
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose()
+    {
+        stream.Dispose();
+        if (_buffer.Length > 0)
+            ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        _start = _end = 0;
+    }
 }

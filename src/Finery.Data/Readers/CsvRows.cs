@@ -34,61 +34,75 @@ internal sealed class CsvRows(TextReader reader, char delimiter, int maxRowLengt
         _field.Clear();
         IsTooLong = false;
         while (Peek() is '\r' or '\n')
-            Next();
+            _line += _buffer[_start++] == '\n' ? 1 : 0;
         if (Peek() < 0)
             return false;
         Line = _line;
         var length = 0;
         while (true)
         {
-            var c = Next();
-            if (c == '"' && _field.Length == 0)
+            if (Peek() == '"')
             {
+                _start++;
                 ReadQuoted(ref length);
-                c = Next();
             }
-            if (c == delimiter || c is '\r' or '\n' or < 0)
-            {
-                fields.Add(_field.ToString());
-                _field.Clear();
-                if (c == delimiter)
-                    continue;
-                if (c == '\r' && Peek() == '\n')
-                    Next();
-                break;
-            }
-            Append((char)c, ref length);
+            ReadPlain(ref length);
+            fields.Add(_field.ToString());
+            _field.Clear();
+            var c = Peek();
+            _start++;
+            if (c == delimiter)
+                continue;
+            if (c == '\r' && Peek() == '\n')
+                _start++;
+            _line++;
+            break;
         }
         if (IsTooLong)
             fields.Clear();
         return true;
     }
 
-    /// <summary>The rest of a field after its opening quote, up to the closing one.</summary>
-    private void ReadQuoted(ref int length)
+    /// <summary>Up to the delimiter or line end.</summary>
+    private void ReadPlain(ref int length)
     {
-        while (true)
+        while (Peek() >= 0)
         {
-            var c = Next();
-            if (c < 0)
-            {
-                IsUnclosed = true;
+            var ahead = _buffer.AsSpan(_start, _end - _start);
+            var end = ahead.IndexOfAny(delimiter, '\r', '\n');
+            Append(end < 0 ? ahead : ahead[..end], ref length);
+            if (end >= 0)
                 return;
-            }
-            if (c == '"')
-            {
-                if (Peek() != '"')
-                    return;
-                Next();
-            }
-            Append((char)c, ref length);
         }
     }
 
-    private void Append(char c, ref int length)
+    /// <summary>The rest of a field after its opening quote, up to the closing one.</summary>
+    private void ReadQuoted(ref int length)
     {
-        if (++length <= maxRowLength)
-            _field.Append(c);
+        while (Peek() >= 0)
+        {
+            var ahead = _buffer.AsSpan(_start, _end - _start);
+            var end = ahead.IndexOf('"');
+            var piece = end < 0 ? ahead : ahead[..end];
+            _line += piece.Count('\n');
+            Append(piece, ref length);
+            if (end < 0)
+                continue;
+            _start++;
+            if (Peek() != '"')
+                return;
+            Append(_buffer.AsSpan(_start, 1), ref length);
+        }
+        IsUnclosed = true;
+    }
+
+    /// <summary>Takes characters that are ahead into the field.</summary>
+    private void Append(ReadOnlySpan<char> piece, ref int length)
+    {
+        _start += piece.Length;
+        length = (int)Math.Min(int.MaxValue, (long)length + piece.Length);
+        if (length <= maxRowLength)
+            _field.Append(piece);
         else
         {
             IsTooLong = true;
@@ -97,17 +111,6 @@ internal sealed class CsvRows(TextReader reader, char delimiter, int maxRowLengt
     }
 
     private int Peek() => _start < _end || Fill() ? _buffer[_start] : -1;
-
-    private int Next()
-    {
-        if (_start == _end && !Fill())
-            return -1;
-        var c = _buffer[_start++];
-        // A line end of two characters is counted at its second.
-        if (c == '\n' || (c == '\r' && Peek() != '\n'))
-            _line++;
-        return c;
-    }
 
     private bool Fill()
     {

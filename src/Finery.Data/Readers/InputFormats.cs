@@ -1,3 +1,4 @@
+using Finery.Data.Readers.Remote;
 using Finery.Data.Readers.Warc;
 
 namespace Finery.Data.Readers;
@@ -28,8 +29,17 @@ public static class InputFormats
     public static IReadOnlyList<string> Extensions { get; } = [.. s_formats.SelectMany(f => f.Extensions)];
 
     /// <summary>The format of a file by the end of its name; null if it is not known.</summary>
-    public static string? FormatOf(string path) => s_formats.FirstOrDefault(f =>
-        f.Extensions.Any(e => path.EndsWith(e, StringComparison.OrdinalIgnoreCase)))?.Name;
+    public static string? FormatOf(string path)
+    {
+        var name = path.AsSpan();
+        if (InputFile.IsRemote(path) && name.IndexOfAny('?', '#') is > 0 and var query)
+            name = name[..query];
+        foreach (var format in s_formats)
+            foreach (var extension in format.Extensions)
+                if (name.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+                    return format.Name;
+        return null;
+    }
 
     /// <summary>A reader with default settings.</summary>
     /// <param name="format">One of <see cref="Names"/>.</param>

@@ -17,7 +17,7 @@ internal static class EncodingDetector
 
     /// <summary>The likeliest encoding of bytes that are not UTF-8.</summary>
     /// <param name="bytes">The text.</param>
-    /// <param name="declared">Encodings it is said to have, by standard name; which count for something.</param>
+    /// <param name="declared">Encodings it is said to have, by standard name: a point in favour of each, no more.</param>
     public static string Choose(ReadOnlySpan<byte> bytes, IReadOnlyList<string> declared)
     {
         var sample = Sample(bytes);

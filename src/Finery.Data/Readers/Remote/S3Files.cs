@@ -15,11 +15,12 @@ internal sealed class S3Files : RangeStream
     private readonly string _bucket;
     private readonly string _key;
     private readonly string? _tag;
+    private readonly TimeSpan _timeout;
 
     private S3Files(AmazonS3Client client, string bucket, string key, long length, string? tag, RemoteOptions options)
         : base($"s3://{bucket}/{key}", length, options)
     {
-        (_client, _bucket, _key, _tag) = (client, bucket, key, tag);
+        (_client, _bucket, _key, _tag, _timeout) = (client, bucket, key, tag, options.Timeout);
     }
 
     /// <summary>Opens an object; its length is asked for.</summary>
@@ -71,7 +72,8 @@ internal sealed class S3Files : RangeStream
         };
         try
         {
-            return _client.GetObjectAsync(request).GetAwaiter().GetResult().ResponseStream;
+            var response = _client.GetObjectAsync(request).GetAwaiter().GetResult();
+            return new TimedStream(response.ResponseStream, response, _timeout);
         }
         catch (AmazonServiceException e)
         {

@@ -162,37 +162,4 @@ internal sealed class WebFile : RangeStream
             throw;
         }
     }
-
-    /// <summary>A response that must give its bytes within a time, and ends with its request.</summary>
-    private sealed class TimedStream(Stream stream, HttpResponseMessage response, TimeSpan timeout) : ForwardStream
-    {
-        private readonly CancellationTokenSource _deadline = new(timeout);
-
-        public override int Read(Span<byte> buffer)
-        {
-            var piece = System.Buffers.ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length, 1 << 16));
-            try
-            {
-                var wanted = piece.AsMemory(0, Math.Min(buffer.Length, piece.Length));
-                var read = stream.ReadAsync(wanted, _deadline.Token).AsTask().GetAwaiter().GetResult();
-                piece.AsSpan(0, read).CopyTo(buffer);
-                return read;
-            }
-            finally
-            {
-                System.Buffers.ArrayPool<byte>.Shared.Return(piece);
-            }
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-            {
-                stream.Dispose();
-                response.Dispose();
-                _deadline.Dispose();
-            }
-            base.Dispose(disposing);
-        }
-    }
 }

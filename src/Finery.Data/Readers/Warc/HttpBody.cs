@@ -28,7 +28,7 @@ internal sealed class HttpBody(int maxBytes, double maxRatio)
 {
     private const int MaxEncodings = 4;
     private const int RatioFreeBytes = 1 << 20;
-    private readonly byte[][] _buffers = [new byte[1 << 16], new byte[1 << 16]];
+    private readonly byte[][] _buffers = [[], []];
 
     /// <summary>Whether the body said to be in chunks was not, or not throughout.</summary>
     public bool HasBadChunks { get; private set; }
@@ -100,7 +100,7 @@ internal sealed class HttpBody(int maxBytes, double maxRatio)
             while (true)
             {
                 if (length == buffer.Length)
-                    Array.Resize(ref buffer, buffer.Length * 2);
+                    Array.Resize(ref buffer, Math.Max(1 << 16, buffer.Length * 2));
                 var read = stream.Read(buffer, length, buffer.Length - length);
                 if (read == 0)
                     break;

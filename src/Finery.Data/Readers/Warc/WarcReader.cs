@@ -60,6 +60,7 @@ public sealed record WarcReader : FileReader
         private readonly WarcRecords? _records;
         private readonly string _filePath;
         private bool _sawRecord;
+        private bool _isFinished;
         private long _position;
 
         public Cursor(WarcReader reader, InputPart part, ReadReport report, long position)
@@ -86,7 +87,7 @@ public sealed record WarcReader : FileReader
 
         public override Document? Read()
         {
-            if (_records is null)
+            if (_records is null || _isFinished)
                 return null;
             try
             {
@@ -105,7 +106,7 @@ public sealed record WarcReader : FileReader
             {
                 _report.Skip("unreadable_file", $"{_part.Path} ({e.Message})");
             }
-            _sawRecord = true;
+            _isFinished = true;
             return null;
         }
 
@@ -186,7 +187,7 @@ public sealed record WarcReader : FileReader
             {
                 ["url"] = record.TargetUri,
                 ["date"] = record.Fields["WARC-Date"],
-                ["media_type"] = mediaType,
+                ["media_type"] = MediaTypes.IsHtml(mediaType) ? MediaTypes.Html : mediaType,
                 ["charset"] = decoded.Charset,
                 ["file_path"] = _filePath,
             };

@@ -26,6 +26,7 @@ public sealed class InputFormatsTests : IDisposable
     [InlineData("page.htm.gz", "html")]
     [InlineData("README.md", "text")]
     [InlineData("s3://bucket/a/b.warc", "warc")]
+    [InlineData("https://example.org/a.csv?key=b.txt", "csv")]
     [InlineData("a.png", null)]
     [InlineData("a.gz", null)]
     public void Formats_are_told_by_extension(string path, string? format) => Assert.Equal(format, InputFormats.FormatOf(path));

@@ -40,7 +40,7 @@ public sealed class WarcFilesTests
         var path = SharedData.Path("warc", "articles.warc.gz");
         var reader = new WarcReader { Paths = [path] };
         var whole = reader.Read(new()).ToList();
-        foreach (var partBytes in new long[] { 50_000, 400_000, 3_000_000, 10_000_000 })
+        foreach (var partBytes in new long[] { 100_000, 3_000_000, 10_000_000 })
         {
             var report = new ReadReport();
             var parts = reader.Parts(partBytes);

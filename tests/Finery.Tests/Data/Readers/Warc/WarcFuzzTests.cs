@@ -76,7 +76,7 @@ public sealed class WarcFuzzTests : IDisposable
         };
         var random = new Random(11 + layout);
         var path = Path.Combine(_folder, "b.warc");
-        for (var i = 0; i < 700; i++)
+        for (var i = 0; i < 300; i++)
         {
             File.WriteAllBytes(path, Mutate(bytes, random));
             var reader = new WarcReader { Paths = [path], MaxRecordBytes = 1 << 20 };
@@ -148,10 +148,10 @@ public sealed class WarcFuzzTests : IDisposable
                 while (input.Peek(1) is [0, ..])
                     input.Advance(1);
                 Assert.True(members.TryOpen());
-                var read = new List<byte>();
+                using var read = new MemoryStream();
                 while (members.Read(buffer) is > 0 and var count)
-                    read.AddRange(buffer.AsSpan(0, count));
-                Assert.Equal(piece, read);
+                    read.Write(buffer, 0, count);
+                Assert.True(piece.AsSpan().SequenceEqual(read.ToArray()));
             }
         }
     }
