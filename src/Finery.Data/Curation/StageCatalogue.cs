@@ -1,3 +1,4 @@
+using Finery.Data.Curation.Attributes;
 using Finery.Data.Filters;
 
 namespace Finery.Data.Curation;
@@ -8,5 +9,7 @@ public static class StageCatalogue
     /// <summary>Recipe name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
     {
+        ["attribute_join"] = typeof(AttributeJoinStage),
+        ["mix"] = typeof(MixStage),
     };
 }

@@ -1,4 +1,7 @@
+using Finery.Data.Curation.Attributes;
+using Finery.Data.Filters.Decontamination;
 using Finery.Data.Filters.Formatters;
+using Finery.Data.Filters.Unigrams;
 using Finery.Data.Filters.Urls;
 
 namespace Finery.Data.Filters;
@@ -10,16 +13,28 @@ public static class FilterCatalogue
     public static IReadOnlyDictionary<string, Type> Filters { get; } = new Dictionary<string, Type>
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
+        ["attribute"] = typeof(AttributeFilter),
+        ["decontamination"] = typeof(DecontaminationFilter),
+        ["dirty_words"] = typeof(DirtyWordsFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["ftfy"] = typeof(TextRepair),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
+        ["integer_score"] = typeof(IntegerScoreAnnotator),
         ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
+        ["metadata"] = typeof(MetadataFilter),
+        ["ngram_coverage"] = typeof(NGramCoverageFilter),
         ["pii"] = typeof(PiiFormatter),
         ["placeholder"] = typeof(PlaceholderFilter),
         ["prose"] = typeof(ProseFilter),
+        ["regex"] = typeof(RegexFilter),
+        ["rehydrate"] = typeof(RehydrateFilter),
+        ["sampler"] = typeof(SamplerFilter),
         ["symbol_lines"] = typeof(SymbolLinesFormatter),
+        ["token_count"] = typeof(TokenCountFilter),
+        ["token_distribution"] = typeof(TokenDistributionFilter),
+        ["unigram_log_prob"] = typeof(UnigramLogProbabilityFilter),
         ["url"] = typeof(UrlFilter),
     };
 }
