@@ -1,3 +1,5 @@
+using Finery.Data.Classifiers;
+
 namespace Finery.Data.Filters;
 
 /// <summary>Every filter by the name a recipe uses.</summary>
@@ -7,9 +9,11 @@ public static class FilterCatalogue
     public static IReadOnlyDictionary<string, Type> Filters { get; } = new Dictionary<string, Type>
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
+        ["classifier"] = typeof(ClassifierFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
+        ["language"] = typeof(LanguageFilter),
         ["length"] = typeof(LengthFilter),
         ["placeholder"] = typeof(PlaceholderFilter),
         ["prose"] = typeof(ProseFilter),
