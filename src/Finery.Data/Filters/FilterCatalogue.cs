@@ -1,3 +1,4 @@
+using Finery.Data.Classifiers;
 using Finery.Data.Curation.Attributes;
 using Finery.Data.Extraction;
 using Finery.Data.Filters.Decontamination;
@@ -18,6 +19,7 @@ public static class FilterCatalogue
         ["c4_bad_words"] = typeof(C4BadWordsFilter),
         ["c4_paragraph"] = typeof(C4ParagraphFilter),
         ["c4_quality"] = typeof(C4QualityFilter),
+        ["classifier"] = typeof(ClassifierFilter),
         ["decontamination"] = typeof(DecontaminationFilter),
         ["dirty_words"] = typeof(DirtyWordsFilter),
         ["extract"] = typeof(ExtractFilter),
@@ -26,6 +28,7 @@ public static class FilterCatalogue
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
         ["integer_score"] = typeof(IntegerScoreAnnotator),
+        ["language"] = typeof(LanguageFilter),
         ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
         ["metadata"] = typeof(MetadataFilter),
