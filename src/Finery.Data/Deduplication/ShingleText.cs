@@ -11,10 +11,10 @@ namespace Finery.Data.Deduplication;
 /// </summary>
 internal sealed class ShingleText
 {
-    // A power of two. Most words of a text are among the few thousand commonest.
-    private const int RememberedWords = 1 << 14;
+    // 1 MiB for each thread. Most words of a text are among the commonest.
+    private const int RememberedBits = 16;
 
-    private readonly UInt128[] _whole = new UInt128[RememberedWords];
+    private readonly UInt128[] _whole = new UInt128[1 << RememberedBits];
     private char[] _simplified = [];
     private byte[] _bytes = new byte[64];
     private int[] _starts = new int[64];
@@ -107,13 +107,14 @@ internal sealed class ShingleText
             (low, high) = (low & ((1UL << (8 * length)) - 1), 0);
         else
             high &= length == 16 ? ulong.MaxValue : (1UL << (8 * (length - 8))) - 1;
-        ref var entry = ref _whole[((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (64 - 14)];
+        // Sets of two, the one used last in front.
         var key = new UInt128(high, low);
-        if (entry == key)
+        var set = (int)(((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (65 - RememberedBits)) * 2;
+        if (_whole[set] == key)
             return true;
-        if (Count(start, end) != 1)
+        if (_whole[set + 1] != key && Count(start, end) != 1)
             return false;
-        entry = key;
+        (_whole[set], _whole[set + 1]) = (key, _whole[set]);
         return true;
     }
 
