@@ -43,9 +43,12 @@ internal sealed class ShingleText
             _bytes = new byte[Math.Max(most, _bytes.Length * 2)];
         var length = Encoding.UTF8.GetBytes(simplified, _bytes);
         Length = length;
-        if (tokenize && NeedsCutting())
-            Cut();
         FindStarts();
+        if (tokenize && NeedsCutting())
+        {
+            Cut();
+            FindStarts();
+        }
     }
 
     private void FindStarts()
@@ -78,20 +81,10 @@ internal sealed class ShingleText
     /// <summary>Whether any piece is more than one word.</summary>
     private bool NeedsCutting()
     {
-        for (var start = 0; start < Length;)
-        {
-            var end = EndOfPiece(start);
-            if (!IsWhole(start, end))
+        for (var w = 0; w < Words; w++)
+            if (!IsWhole(_starts[w], _starts[w + 1] - 1))
                 return true;
-            start = end + 1;
-        }
         return false;
-    }
-
-    private int EndOfPiece(int start)
-    {
-        var length = _bytes.AsSpan(start, Length - start).IndexOf((byte)' ');
-        return length < 0 ? Length : start + length;
     }
 
     /// <summary>Whether a piece is one word. What was asked before is remembered by the bytes themselves.</summary>
@@ -123,18 +116,17 @@ internal sealed class ShingleText
     private void Cut()
     {
         var joined = new MemoryStream(Length + 64);
-        for (var start = 0; start < Length;)
+        for (var w = 0; w < Words; w++)
         {
-            var end = EndOfPiece(start);
+            int start = _starts[w], end = _starts[w + 1] - 1;
             if (IsWhole(start, end))
-                Append(joined, _bytes.AsSpan(start, end - start));
-            else
             {
-                var piece = Encoding.UTF8.GetString(_bytes, start, end - start);
-                foreach (var word in Filters.Words.Split(piece))
-                    Append(joined, Encoding.UTF8.GetBytes(piece[word]));
+                Append(joined, _bytes.AsSpan(start, end - start));
+                continue;
             }
-            start = end + 1;
+            var piece = Encoding.UTF8.GetString(_bytes, start, end - start);
+            foreach (var word in Filters.Words.Split(piece))
+                Append(joined, Encoding.UTF8.GetBytes(piece[word]));
         }
         Length = (int)joined.Length;
         if (_bytes.Length < Length + 64)
