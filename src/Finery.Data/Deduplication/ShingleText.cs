@@ -33,7 +33,7 @@ internal sealed class ShingleText
 
     /// <summary>Simplifies a text and cuts it into words.</summary>
     /// <param name="text">As it stands in the document.</param>
-    /// <param name="tokenize">Whether pieces between spaces are cut by <see cref="Filters.Words.Split"/>, as the reference does;
+    /// <param name="tokenize">Whether pieces between spaces are cut by <see cref="Filters.Words"/>, as the reference does;
     /// otherwise each is a word.</param>
     public void Set(string text, bool tokenize)
     {

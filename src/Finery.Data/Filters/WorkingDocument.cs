@@ -13,6 +13,9 @@ public enum RuleKind
 
     /// <summary>Dropped if the value is not zero; there is no threshold.</summary>
     Condition,
+
+    /// <summary>Nothing is judged: the value tells what a filter did.</summary>
+    Statistic,
 }
 
 /// <summary>One rule's measured value beside its threshold.</summary>
@@ -113,6 +116,13 @@ public sealed class WorkingDocument
     /// <inheritdoc cref="Reject"/>
     public bool RejectBelow(string rule, double value, double threshold) =>
         Record(new(rule, value, threshold, RuleKind.AtLeast, value < threshold));
+
+    /// <summary>Tells the observer a number that no rule judges, such as how many lines were left out.</summary>
+    public void Measure(string name, double value)
+    {
+        if (Observer is not null)
+            Record(new(name, value, 0, RuleKind.Statistic, false));
+    }
 
     private bool Record(Measurement measurement)
     {

@@ -1,9 +1,7 @@
 using System.Text.Json.Nodes;
 using Finery.Data.Curation;
-using Finery.Data.Deduplication.MinHash;
 using Finery.Data.Deduplication.Sorting;
 using Finery.Data.Filters;
-using Finery.Data.Writers;
 
 namespace Finery.Data.Deduplication.Exact;
 

@@ -161,7 +161,7 @@ public sealed class FilterTests
         foreach (var (name, type) in FilterCatalogue.Filters)
         {
             var filter = (DocumentFilter)Activator.CreateInstance(type)!;
-            Assert.Matches("^[a-z_]+$", name);
+            Assert.Matches("^[a-z0-9_]+$", name);
             foreach (var text in new[] { "", "\n", "\uD800", "\u0000", new string('(', 5000), "a\u2028b", "😀" })
                 _ = filter.Reject(new("id", text));
         }
