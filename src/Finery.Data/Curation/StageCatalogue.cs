@@ -26,4 +26,8 @@ public static class StageCatalogue
         ["substring_dedup"] = typeof(SubstringStage),
         ["url_dedup"] = typeof(UrlDeduplicationStage),
     };
+
+    /// <summary>Recipe name of a stage; of one that is not listed, its type's name.</summary>
+    public static string NameOf(CurationStage stage) =>
+        Stages.FirstOrDefault(pair => pair.Value == stage.GetType()).Key ?? stage.GetType().Name;
 }

@@ -55,5 +55,33 @@ public static class InputFormats
         Create(format, paths) as FileReader ?? throw new ArgumentException(
             $"The input format '{format}' cannot be split into parts.", nameof(format));
 
+    /// <summary>A reader of files of any formats, told by their names, that can be split and resumed.</summary>
+    /// <param name="paths">Files, folders, globs or addresses.</param>
+    /// <param name="format">One of <see cref="Names"/>, for all files; null to go by their names.</param>
+    /// <exception cref="ArgumentException">The format is unknown, or there is no path.</exception>
+    /// <exception cref="FileNotFoundException">A path matches no file.</exception>
+    public static FileReader Open(IReadOnlyList<string> paths, string? format)
+    {
+        if (paths.Count == 0)
+            throw new ArgumentException("No input path was given.", nameof(paths));
+        var files = FileGlob.ExpandAll(paths.SelectMany(ExpandFolder));
+        var readers = (format is null ? files.GroupBy(file => FormatOf(file) ?? Text) : files.GroupBy(_ => format))
+            .Select(group => ForFiles(group.Key, [.. group])).ToList();
+        return readers.Count == 1 ? readers[0] : new MixedReader(readers);
+    }
+
+    private static IEnumerable<string> ExpandFolder(string path) => !Directory.Exists(path) ? [path]
+        : FileGlob.Expand(Path.Combine(path, "**", "*")).Where(file => FormatOf(file) is not null) is var found && found.Any() ? found
+        : throw new FileNotFoundException($"The folder '{path}' has no file that Finery reads ({string.Join(", ", Extensions)}).", path);
+
+    /// <summary>Readers of several formats as one: a part is read by the reader of its file.</summary>
+    private sealed record MixedReader(IReadOnlyList<FileReader> Readers) : FileReader
+    {
+        public override IReadOnlyList<InputPart> Parts(long partBytes) => [.. Readers.SelectMany(reader => reader.Parts(partBytes))];
+
+        public override DocumentCursor Open(InputPart part, ReadReport report, long position = 0) =>
+            Readers.First(reader => reader.Paths.Contains(part.Path)).Open(part, report, position);
+    }
+
     private sealed record Format(string Name, string[] Extensions, Func<IReadOnlyList<string>, DocumentReader> Create);
 }

@@ -9,6 +9,9 @@ public abstract class DocumentWriter : IDisposable
     /// <summary>Documents written so far, those before a checkpoint included.</summary>
     public long Count { get; private protected set; }
 
+    /// <summary>Full paths of the files begun so far, under the names they get at the end.</summary>
+    public abstract IReadOnlyList<string> Files { get; }
+
     /// <summary>Writes a document.</summary>
     /// <param name="document">What to write.</param>
     /// <param name="filterReason">For a dropped document: added to its metadata as <c>filter_reason</c>.</param>

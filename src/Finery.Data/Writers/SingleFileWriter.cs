@@ -34,6 +34,9 @@ public abstract class SingleFileWriter : DocumentWriter
     }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> Files => [Path.GetFullPath(_path)];
+
+    /// <inheritdoc/>
     public override string Checkpoint() => State().ToJsonString();
 
     /// <inheritdoc cref="Checkpoint"/>

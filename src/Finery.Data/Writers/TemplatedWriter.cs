@@ -129,19 +129,20 @@ internal sealed class TemplatedWriter : DocumentWriter
                 Close(target);
             }
         _isFinished = true;
-        foreach (var target in _targets.Values)
-            for (var number = 0; number <= target.Number; number++)
-                PartialFile.Publish(PathOf(target, number));
+        foreach (var path in Files)
+            PartialFile.Publish(path);
     }
+
+    public override IReadOnlyList<string> Files =>
+        [.. _targets.Values.SelectMany(target => Enumerable.Range(0, target.Number + 1).Select(number => PathOf(target, number)))];
 
     public override void Dispose()
     {
         while (_open.First is { } first)
             Close(first.Value);
         if (!_isFinished && !_isCheckpointed)
-            foreach (var target in _targets.Values)
-                for (var number = 0; number <= target.Number; number++)
-                    PartialFile.Remove(PathOf(target, number));
+            foreach (var path in Files)
+                PartialFile.Remove(path);
         _isFinished = true;
     }
 
