@@ -84,7 +84,8 @@ internal abstract class RangeStream(string address, long length, RemoteOptions o
         base.Dispose(disposing);
     }
 
-    /// <summary>Has the range open that holds a position; a little further on in one that is open is reached by reading.</summary>
+    /// <summary>Has the range open that holds a position; a little further on in one that is open is reached by
+    /// reading.</summary>
     private void GoTo(long position)
     {
         if (_range is not null && position >= _rangePosition && position - _rangePosition <= SkipBytes && position < _rangeEnd)
