@@ -26,13 +26,14 @@ public sealed class DecompressedStream : ForwardStream
     private readonly DecompressionLimits _limits;
     private long _produced;
 
-    /// <summary>Looks at the first bytes and goes back to them.</summary>
-    /// <param name="source">A stream that can seek; disposed with this one.</param>
+    /// <summary>Reads from where the source stands.</summary>
+    /// <param name="source">Disposed with this stream.</param>
     /// <param name="limits">Null for the defaults.</param>
-    public DecompressedStream(Stream source, DecompressionLimits? limits = null)
+    /// <param name="kind">How it is compressed; null to look at the first bytes, for which the source must be able to seek.</param>
+    public DecompressedStream(Stream source, DecompressionLimits? limits = null, CompressionKind? kind = null)
     {
         _limits = limits ?? new();
-        Kind = KindOf(source);
+        Kind = kind ?? KindOf(source);
         _source = new CountingStream(source);
         _content = Kind switch
         {
@@ -42,7 +43,7 @@ public sealed class DecompressedStream : ForwardStream
         };
     }
 
-    /// <summary>What the first bytes said.</summary>
+    /// <summary>How the source is compressed.</summary>
     public CompressionKind Kind { get; }
 
     /// <summary>Bytes taken from the source so far.</summary>

@@ -1,3 +1,4 @@
+using Finery.Data.Curation.Attributes;
 using Finery.Data.Deduplication.Bloom;
 using Finery.Data.Deduplication.Exact;
 using Finery.Data.Deduplication.MinHash;
@@ -13,11 +14,13 @@ public static class StageCatalogue
     /// <summary>Recipe name to record type.</summary>
     public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
     {
+        ["attribute_join"] = typeof(AttributeJoinStage),
         ["bloom_dedup"] = typeof(BloomStage),
         ["ccnet_lines"] = typeof(CcNetStage),
         ["exact"] = typeof(ExactStage),
         ["line_dedup"] = typeof(LineStage),
         ["minhash"] = typeof(MinHashStage),
+        ["mix"] = typeof(MixStage),
         ["paragraph_dedup"] = typeof(ParagraphStage),
         ["sentence_dedup"] = typeof(SentenceStage),
         ["substring_dedup"] = typeof(SubstringStage),

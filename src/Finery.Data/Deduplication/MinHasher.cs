@@ -44,7 +44,7 @@ public sealed class MinHasher
     /// <param name="seed">Of the multipliers.</param>
     /// <param name="hash">Of the shingles.</param>
     /// <param name="bits">Of a hash: 64 or 32.</param>
-    /// <param name="tokenize">Whether the simplified text is cut into words by <see cref="Filters.Words.Split"/>; otherwise at
+    /// <param name="tokenize">Whether the simplified text is cut into words by <see cref="Filters.Words"/>; otherwise at
     /// spaces alone.</param>
     internal MinHasher(int shingleWords, int count, uint seed, ShingleHash hash, int bits, bool tokenize)
     {

@@ -11,10 +11,10 @@ namespace Finery.Data.Deduplication;
 /// </summary>
 internal sealed class ShingleText
 {
-    // A power of two. Most words of a text are among the few thousand commonest.
-    private const int RememberedWords = 1 << 14;
+    // 1 MiB for each thread. Most words of a text are among the commonest.
+    private const int RememberedBits = 16;
 
-    private readonly UInt128[] _whole = new UInt128[RememberedWords];
+    private readonly UInt128[] _whole = new UInt128[1 << RememberedBits];
     private char[] _simplified = [];
     private byte[] _bytes = new byte[64];
     private int[] _starts = new int[64];
@@ -33,7 +33,7 @@ internal sealed class ShingleText
 
     /// <summary>Simplifies a text and cuts it into words.</summary>
     /// <param name="text">As it stands in the document.</param>
-    /// <param name="tokenize">Whether pieces between spaces are cut by <see cref="Filters.Words.Split"/>, as the reference does;
+    /// <param name="tokenize">Whether pieces between spaces are cut by <see cref="Filters.Words"/>, as the reference does;
     /// otherwise each is a word.</param>
     public void Set(string text, bool tokenize)
     {
@@ -43,9 +43,12 @@ internal sealed class ShingleText
             _bytes = new byte[Math.Max(most, _bytes.Length * 2)];
         var length = Encoding.UTF8.GetBytes(simplified, _bytes);
         Length = length;
-        if (tokenize && NeedsCutting())
-            Cut();
         FindStarts();
+        if (tokenize && NeedsCutting())
+        {
+            Cut();
+            FindStarts();
+        }
     }
 
     private void FindStarts()
@@ -78,20 +81,10 @@ internal sealed class ShingleText
     /// <summary>Whether any piece is more than one word.</summary>
     private bool NeedsCutting()
     {
-        for (var start = 0; start < Length;)
-        {
-            var end = EndOfPiece(start);
-            if (!IsWhole(start, end))
+        for (var w = 0; w < Words; w++)
+            if (!IsWhole(_starts[w], _starts[w + 1] - 1))
                 return true;
-            start = end + 1;
-        }
         return false;
-    }
-
-    private int EndOfPiece(int start)
-    {
-        var length = _bytes.AsSpan(start, Length - start).IndexOf((byte)' ');
-        return length < 0 ? Length : start + length;
     }
 
     /// <summary>Whether a piece is one word. What was asked before is remembered by the bytes themselves.</summary>
@@ -107,13 +100,14 @@ internal sealed class ShingleText
             (low, high) = (low & ((1UL << (8 * length)) - 1), 0);
         else
             high &= length == 16 ? ulong.MaxValue : (1UL << (8 * (length - 8))) - 1;
-        ref var entry = ref _whole[((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (64 - 14)];
+        // Sets of two, the one used last in front.
         var key = new UInt128(high, low);
-        if (entry == key)
+        var set = (int)(((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (65 - RememberedBits)) * 2;
+        if (_whole[set] == key)
             return true;
-        if (Count(start, end) != 1)
+        if (_whole[set + 1] != key && Count(start, end) != 1)
             return false;
-        entry = key;
+        (_whole[set], _whole[set + 1]) = (key, _whole[set]);
         return true;
     }
 
@@ -122,18 +116,17 @@ internal sealed class ShingleText
     private void Cut()
     {
         var joined = new MemoryStream(Length + 64);
-        for (var start = 0; start < Length;)
+        for (var w = 0; w < Words; w++)
         {
-            var end = EndOfPiece(start);
+            int start = _starts[w], end = _starts[w + 1] - 1;
             if (IsWhole(start, end))
-                Append(joined, _bytes.AsSpan(start, end - start));
-            else
             {
-                var piece = Encoding.UTF8.GetString(_bytes, start, end - start);
-                foreach (var word in Filters.Words.Split(piece))
-                    Append(joined, Encoding.UTF8.GetBytes(piece[word]));
+                Append(joined, _bytes.AsSpan(start, end - start));
+                continue;
             }
-            start = end + 1;
+            var piece = Encoding.UTF8.GetString(_bytes, start, end - start);
+            foreach (var word in Filters.Words.Split(piece))
+                Append(joined, Encoding.UTF8.GetBytes(piece[word]));
         }
         Length = (int)joined.Length;
         if (_bytes.Length < Length + 64)

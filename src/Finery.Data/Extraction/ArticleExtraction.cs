@@ -8,7 +8,6 @@ internal sealed class ArticleExtraction
 
     private const int RepeatedPart = 50;
     private const double NearlyAll = 0.9;
-    private const int KeptSums = 1 << 17;
     private readonly BoilerplatePruner _pruner = new();
     private int[] _paragraphs = [];
 
@@ -65,8 +64,7 @@ internal sealed class ArticleExtraction
     private void MeasureParagraphs(PageTree tree)
     {
         var nodes = tree.Nodes;
-        if (_paragraphs.Length <= nodes.Length || _paragraphs.Length > KeptSums)
-            _paragraphs = new int[nodes.Length + 1];
+        PageTree.Fit(ref _paragraphs, nodes.Length + 1);
         var sum = 0;
         var paragraphEnd = 0;
         for (var i = 0; i < nodes.Length;)

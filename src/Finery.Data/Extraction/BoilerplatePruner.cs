@@ -25,12 +25,15 @@ internal sealed class BoilerplatePruner
             {
                 node.State |= NodeState.Pruned;
                 i = node.End;
-                continue;
             }
-            i++;
+            else
+                i = Next(node, i);
         }
         PruneByLinks(tree, root, precision);
     }
+
+    // Classes within a program are those of its colours.
+    private static int Next(in PageNode node, int index) => node.Tag == HtmlTag.Pre ? node.End : index + 1;
 
     // A span within a paragraph is a part of its sentence, however it looks.
     private static bool IsDoubtful(ReadOnlySpan<PageNode> nodes, int index, NameTraits doubtful)
@@ -67,9 +70,9 @@ internal sealed class BoilerplatePruner
             {
                 node.State |= mark;
                 i = node.End;
-                continue;
             }
-            i++;
+            else
+                i = Next(node, i);
         }
         if (tree.VisibleCharacters(root, unseen) * 7L > before)
             return;

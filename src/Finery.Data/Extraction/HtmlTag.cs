@@ -16,7 +16,7 @@ internal enum HtmlTag : byte
 /// <summary>Attributes the extraction reads.</summary>
 internal enum HtmlAttribute : byte
 {
-    None, Alt, AltText, AriaHidden, Class, Content, Display, Encoding, Hidden, Id, ItemProp, Lang, Name, Property, Role, Style, Type,
+    None, Alt, AltText, AriaHidden, Class, Content, Display, Encoding, Hidden, Href, Id, ItemProp, Lang, Name, Property, Role, Style, Type,
 }
 
 /// <summary>What is known of each element.</summary>

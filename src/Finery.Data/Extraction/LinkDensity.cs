@@ -7,9 +7,8 @@ namespace Finery.Data.Extraction;
 internal sealed class LinkDensity
 {
     private const int ShortLink = 10;
-    private const int KeptSums = 1 << 17;
 
-    private record struct Sums(int Characters, int LinkCharacters, int Links, int LinksWithText, int ShortLinks);
+    private record struct Sums(int Characters, int LinkCharacters, int Links, int LinksWithText, int ShortLinks, int Programs);
 
     private Sums[] _sums = [];
     private bool[] _hasNext = [];
@@ -18,11 +17,8 @@ internal sealed class LinkDensity
     public void Measure(PageTree tree, int root, NodeState mask)
     {
         var nodes = tree.Nodes;
-        if (_sums.Length <= nodes.Length || _sums.Length > KeptSums)
-        {
-            _sums = new Sums[nodes.Length + 1];
-            _hasNext = new bool[nodes.Length + 1];
-        }
+        PageTree.Fit(ref _sums, nodes.Length + 1);
+        PageTree.Fit(ref _hasNext, nodes.Length);
         var end = nodes[root].End;
         var sum = default(Sums);
         for (var i = root; i < end;)
@@ -36,7 +32,9 @@ internal sealed class LinkDensity
             }
             _sums[i] = sum;
             sum.Characters += node.Characters;
-            if (node.Tag == HtmlTag.A)
+            if (node.Tag == HtmlTag.Pre)
+                sum.Programs++;
+            if (node.Tag == HtmlTag.A && !IsPermalink(tree, i))
             {
                 var length = tree.VisibleCharacters(i, mask);
                 sum.Links++;
@@ -51,6 +49,10 @@ internal sealed class LinkDensity
         _sums[end] = sum;
         FindNext(nodes, root, mask);
     }
+
+    // A heading that links to itself.
+    private static bool IsPermalink(PageTree tree, int index) =>
+        tree.Nodes[tree.Nodes[index].Parent].Tag.Is(TagTraits.Heading) && tree.Attribute(index, HtmlAttribute.Href).StartsWith("#");
 
     private void FindNext(ReadOnlySpan<PageNode> nodes, int root, NodeState mask)
     {
@@ -84,7 +86,7 @@ internal sealed class LinkDensity
     {
         hasLinkText = false;
         var sums = Below(tree, index);
-        if (sums.Links == 0)
+        if (sums.Links == 0 || sums.Programs > 0)
             return false;
         if (sums.Links == 1 && sums.LinkCharacters > (precision ? 10 : 100) && sums.LinkCharacters > 0.9 * sums.Characters)
             return true;
@@ -133,6 +135,6 @@ internal sealed class LinkDensity
         var end = _sums[tree.Nodes[index].End];
         var start = _sums[index];
         return new(end.Characters - start.Characters, end.LinkCharacters - start.LinkCharacters, end.Links - start.Links,
-            end.LinksWithText - start.LinksWithText, end.ShortLinks - start.ShortLinks);
+            end.LinksWithText - start.LinksWithText, end.ShortLinks - start.ShortLinks, end.Programs - start.Programs);
     }
 }

@@ -118,7 +118,7 @@ internal static class NameRules
         traits |= Readable(inId | inNames) | Hidden(id, names, inId, inNames);
         if (tag.Is(TagTraits.Container))
             traits |= Body(id, names, inId, inNames);
-        if (tag.Is(TagTraits.Prunable) || tag is HtmlTag.Details or HtmlTag.Aside)
+        if (tag.Is(TagTraits.List) || tag is HtmlTag.Div or HtmlTag.Section or HtmlTag.Details or HtmlTag.Aside)
             traits |= Sections(id, names, inId, inNames);
         if (tag.Is(TagTraits.Prunable))
         {

@@ -81,6 +81,15 @@ internal sealed class PageTree
     /// <summary>The nodes.</summary>
     public Span<PageNode> Nodes => _nodes.AsSpan(0, Count);
 
+    /// <summary>Makes an array long enough for a page, and gives back what only a huge page before it needed.</summary>
+    public static void Fit<T>(ref T[] array, int length)
+    {
+        if (array.Length < length)
+            array = new T[Math.Max(length, Math.Min(2 * array.Length, KeptNodes))];
+        else if (array.Length > KeptNodes && length <= KeptNodes)
+            array = new T[KeptNodes];
+    }
+
     /// <summary>Starts another page.</summary>
     public void Start(string page)
     {

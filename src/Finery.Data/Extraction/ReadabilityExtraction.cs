@@ -20,13 +20,10 @@ internal sealed class ReadabilityExtraction
     /// <summary>Lines of the article; none if nothing got a vote.</summary>
     public List<TextLine> Extract(PageTree tree, BlockWriter writer, bool precision)
     {
-        if (_sums.Length <= tree.Count || _sums.Length > 1 << 17)
-        {
-            _sums = new Sums[tree.Count + 1];
-            _scores = new double[tree.Count];
-            _isCandidate = new bool[tree.Count];
-            _isDivided = new bool[tree.Count];
-        }
+        PageTree.Fit(ref _sums, tree.Count + 1);
+        PageTree.Fit(ref _scores, tree.Count);
+        PageTree.Fit(ref _isCandidate, tree.Count);
+        PageTree.Fit(ref _isDivided, tree.Count);
         var lines = Extract(tree, writer, precision, strict: true);
         return TextLines.Characters(lines) < FewestCharacters ? Extract(tree, writer, precision, strict: false) : lines;
     }

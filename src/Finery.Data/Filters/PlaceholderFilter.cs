@@ -40,7 +40,7 @@ public sealed record PlaceholderFilter : DocumentFilter
     }
 
     // Without backtracking no text can make a pattern slow.
-    private static Regex Compile(string pattern)
+    internal static Regex Compile(string pattern)
     {
         try
         {

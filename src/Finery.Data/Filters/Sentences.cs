@@ -31,6 +31,14 @@ internal static class Sentences
             sentences.Add(from, text.Length);
     }
 
+    /// <summary>The same slices of an English text on its own.</summary>
+    public static List<Range> Split(string text)
+    {
+        var view = new TextView();
+        view.Reset(text);
+        return view.SentencesIn("en");
+    }
+
     /// <summary>Number of sentences among the words from <paramref name="first"/> to before <paramref name="last"/>, as of a text that
     /// begins and ends with them; none if there are no words.</summary>
     public static int Count(ReadOnlySpan<char> text, TextSpans words, int first, int last)

@@ -15,6 +15,7 @@ public static class InputFormats
     [
         new("xml", [".xml"], paths => new DotNetDocumentationReader { Paths = paths }),
         new("jsonl", [".jsonl", ".jsonl.gz", ".jsonl.zst"], paths => new JsonLinesReader { Paths = paths }),
+        new("parquet", [".parquet"], paths => new ParquetReader { Paths = paths }),
         new("warc", [".warc", ".warc.gz", ".wet", ".wet.gz"], paths => new WarcReader { Paths = paths }),
         new("csv", [".csv", ".csv.gz", ".tsv", ".tsv.gz"], paths => new CsvReader { Paths = paths }),
         new("html", [".html", ".html.gz", ".htm", ".htm.gz", ".xhtml"], paths => new HtmlFolderReader { Paths = paths }),

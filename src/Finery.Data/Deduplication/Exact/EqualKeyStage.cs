@@ -1,9 +1,7 @@
 using System.Text.Json.Nodes;
 using Finery.Data.Curation;
-using Finery.Data.Deduplication.MinHash;
 using Finery.Data.Deduplication.Sorting;
 using Finery.Data.Filters;
-using Finery.Data.Writers;
 
 namespace Finery.Data.Deduplication.Exact;
 
@@ -39,7 +37,7 @@ public abstract record EqualKeyStage : CorpusStage
         DocumentIds.Offsets(folder, corpus.Parts);
         var paths = KeyFiles(folder, corpus.Parts).ToList();
         var ranges = KeyRanges.Count(KeyRanges.Records<KeyedDocument>(paths));
-        var indexes = IndexFiles();
+        var indexes = IndexFolder.Files(Index, "*.keys");
         yield return new("groups", ranges, (range, context) => Group(indexes, paths, folder, range, ranges, context));
         yield return new("report", 1, (_, _) => WriteReport(corpus, folder, ranges));
     }
@@ -52,14 +50,6 @@ public abstract record EqualKeyStage : CorpusStage
         Enumerable.Range(0, parts).Select(p => Path.Combine(folder, "keys", $"{p:00000}"));
 
     private static string GroupsOf(string folder, int range) => Path.Combine(folder, "groups", $"{range:00000}");
-
-    private List<string> IndexFiles()
-    {
-        if (Index is null)
-            return [];
-        var files = Directory.Exists(Index) ? Directory.EnumerateFiles(Index, "*.keys").Order(StringComparer.Ordinal).ToList() : [];
-        return files.Count > 0 ? files : throw new FileNotFoundException($"There is no index in '{Index}'.");
-    }
 
     private void WriteKeys(Corpus corpus, string folder, int part, TaskContext context)
     {

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using Finery.Data.Curation;
 using Finery.Data.Deduplication.Sorting;
 
@@ -48,7 +47,8 @@ internal sealed class MinHashBuckets
         var (bucket, worker) = (task / Workers, task % Workers);
         var bounds = Bounds(bucket);
         ulong? from = worker == 0 ? null : bounds[worker - 1], to = worker == Workers - 1 ? null : bounds[worker];
-        var indexes = IndexFiles(bucket);
+        var indexes = IndexFolder.Files(
+            _stage.Index is null ? null : Path.Combine(_stage.Index, $"bucket_{bucket:000}"), "*.minhash.index");
         var sources = indexes.Select(path => Slice(path, _stage.HashesBytes, from, to))
             .Concat(Enumerable.Range(0, _parts)
                 .Select(p => Slice(MinHashStage.SignaturesOf(_folder, bucket, p), _stage.RecordBytes, from, to))).ToList();
@@ -132,17 +132,5 @@ internal sealed class MinHashBuckets
 
         long LowerBound(ulong bound) =>
             RecordFile.LowerBound(path, recordBytes, record => SignatureOrder.Read(record, 0, _hashBytes) < bound);
-    }
-
-    private List<string> IndexFiles(int bucket)
-    {
-        if (_stage.Index is not { } folder)
-            return [];
-        var bucketFolder = Path.Combine(folder, $"bucket_{bucket:000}");
-        var files = Directory.Exists(bucketFolder)
-            ? Directory.EnumerateFiles(bucketFolder, "*.minhash.index").Order(StringComparer.Ordinal).ToList() : [];
-        return files.Count > 0 ? files : throw new FileNotFoundException(
-            string.Create(CultureInfo.InvariantCulture, $"The index '{folder}' has no files for bucket {bucket}: it was written with ")
-            + "other settings, or is not one.");
     }
 }

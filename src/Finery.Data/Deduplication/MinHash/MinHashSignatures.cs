@@ -11,7 +11,7 @@ namespace Finery.Data.Deduplication.MinHash;
 /// </summary>
 internal sealed class MinHashSignatures(MinHashStage stage, string folder)
 {
-    // Of the memory: rows, the keys to sort them by, and room for the documents being read.
+    // The other half is room for the documents being read.
     private const int MemoryShare = 2;
 
     private readonly int _hashBytes = stage.HashBits / 8;
@@ -21,13 +21,10 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
 
     public void Run(Corpus corpus, int part, TaskContext context)
     {
-        var capacity = (int)Math.Clamp(context.MemoryBytes / MemoryShare / (_rowBytes + 24), 64, (1 << 30) / _rowBytes);
-        var rows = new byte[Math.Min(capacity, 64) * _rowBytes];
-        var documents = new uint[rows.Length / _rowBytes];
+        var rows = new SignatureRows(stage, context.MemoryBytes / MemoryShare);
         var spills = new SpillFile[stage.Buckets];
         for (var bucket = 0; bucket < spills.Length; bucket++)
             spills[bucket] = new SpillFile(folder);
-        var count = 0;
         using var ids = new DocumentIds.Writer(folder, part);
         using var preferences = stage.Keep is KeptCopy.Longest or KeptCopy.Highest
             ? new RecordWriter(PreferencesOf(folder, part)) : null;
@@ -42,20 +39,11 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
                     ? (ulong)CharacterSets.Length(document.Text) : Preference.Of(document.Metadata[stage.KeepKey]));
                 if (row is null)
                     continue;
-                if (count == capacity)
-                {
-                    Spill(rows, documents, count, spills);
-                    count = 0;
-                }
-                if (count == documents.Length)
-                {
-                    Array.Resize(ref documents, Math.Min(capacity, count * 2));
-                    Array.Resize(ref rows, documents.Length * _rowBytes);
-                }
-                row.CopyTo(rows, count * _rowBytes);
-                documents[count++] = (uint)(ids.Count - 1);
+                if (rows.IsFull)
+                    Spill(rows, spills);
+                rows.Add((uint)(ids.Count - 1), row);
             }
-            Write(rows, documents, count, spills, part, context);
+            Write(rows, spills, part, context);
         }
         finally
         {
@@ -97,22 +85,23 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
         return row;
     }
 
-    private void Spill(byte[] rows, uint[] documents, int count, SpillFile[] spills)
+    private static void Spill(SignatureRows rows, SpillFile[] spills)
     {
-        for (var bucket = 0; bucket < stage.Buckets; bucket++)
+        for (var bucket = 0; bucket < spills.Length; bucket++)
         {
-            Emit(rows, documents, count, bucket, spills[bucket].Write);
+            rows.Emit(bucket, spills[bucket].Write);
             spills[bucket].EndRun();
         }
+        rows.Clear();
     }
 
-    private void Write(byte[] rows, uint[] documents, int count, SpillFile[] spills, int part, TaskContext context)
+    private void Write(SignatureRows rows, SpillFile[] spills, int part, TaskContext context)
     {
         var spilled = spills[0].Runs.Count > 0;
         if (spilled)
         {
-            Spill(rows, documents, count, spills);
-            rows = [];
+            Spill(rows, spills);
+            rows.Free();
         }
         for (var bucket = 0; bucket < stage.Buckets; bucket++)
         {
@@ -128,45 +117,8 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
                     writer.Write(merge.Current);
             }
             else
-                Emit(rows, documents, count, bucket, writer.Write);
+                rows.Emit(bucket, writer.Write);
             writer.Commit(verify: true);
-        }
-    }
-
-    private delegate void Sink(ReadOnlySpan<byte> records);
-
-    /// <summary>One bucket's records in order.</summary>
-    private void Emit(byte[] rows, uint[] documents, int count, int bucket, Sink sink)
-    {
-        var keys = new (ulong First, int Row)[count];
-        for (var i = 0; i < count; i++)
-            keys[i] = (SignatureOrder.Read(rows.AsSpan(i * _rowBytes), bucket * stage.HashesPerBucket, _hashBytes), i);
-        keys.AsSpan().Sort(new ByColumn(
-            rows, _rowBytes, bucket * stage.HashesBytes, new(stage.HashesPerBucket, _hashBytes, stage.RecordBytes)));
-        var block = new byte[stage.RecordBytes * 1024];
-        var filled = 0;
-        foreach (var (_, row) in keys)
-        {
-            var record = block.AsSpan(filled, stage.RecordBytes);
-            rows.AsSpan(row * _rowBytes + bucket * stage.HashesBytes, stage.HashesBytes).CopyTo(record);
-            BinaryPrimitives.WriteUInt32LittleEndian(record[stage.HashesBytes..], documents[row]);
-            if ((filled += record.Length) < block.Length)
-                continue;
-            sink(block);
-            filled = 0;
-        }
-        sink(block.AsSpan(0, filled));
-    }
-
-    private readonly struct ByColumn(byte[] rows, int rowBytes, int column, SignatureOrder order)
-        : IComparer<(ulong First, int Row)>
-    {
-        public int Compare((ulong First, int Row) a, (ulong First, int Row) b)
-        {
-            if (a.First != b.First)
-                return a.First < b.First ? -1 : 1;
-            var compared = order.Compare(rows.AsSpan(a.Row * rowBytes + column), rows.AsSpan(b.Row * rowBytes + column));
-            return compared != 0 ? compared : a.Row.CompareTo(b.Row);
         }
     }
 }

@@ -53,7 +53,7 @@ public abstract record SpanStage : CorpusStage
         var offsets = DocumentIds.Offsets(folder, corpus.Parts);
         var paths = KeyFiles(folder, corpus.Parts).ToList();
         var ranges = KeyRanges.Count(KeyRanges.Records<SpanKey>(paths));
-        var indexes = IndexFiles();
+        var indexes = IndexFolder.Files(Index, "*.spans");
         yield return new(
             "removals", ranges, (range, context) => Judge(indexes, paths, folder, offsets, range, ranges, context));
         yield return new("report", 1, (_, _) => WriteReport(folder, offsets[^1], paths, ranges));
@@ -76,14 +76,6 @@ public abstract record SpanStage : CorpusStage
         Enumerable.Range(0, parts).Select(p => Path.Combine(folder, "keys", $"{p:00000}"));
 
     private static string RemovalsOf(string folder, int range) => Path.Combine(folder, "removals", $"{range:00000}");
-
-    private List<string> IndexFiles()
-    {
-        if (Index is null)
-            return [];
-        var files = Directory.Exists(Index) ? Directory.EnumerateFiles(Index, "*.spans").Order(StringComparer.Ordinal).ToList() : [];
-        return files.Count > 0 ? files : throw new FileNotFoundException($"There is no index in '{Index}'.");
-    }
 
     private void WriteKeys(Corpus corpus, string folder, int part, TaskContext context)
     {

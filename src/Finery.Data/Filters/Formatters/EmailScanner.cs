@@ -5,8 +5,8 @@ using System.Text;
 namespace Finery.Data.Filters.Formatters;
 
 /// <summary>
-/// E-mail addresses as datatrove's pattern finds them. Its parts leave no choice once the <c>@</c> is fixed, so each is found by going
-/// backwards for the local part and forwards for the domain; every character is looked at a bounded number of times.
+/// E-mail addresses as datatrove's pattern finds them. Its parts leave no choice once the <c>@</c> is fixed, so each is found
+/// by going backwards for the local part and forwards for the domain; every character is looked at a bounded number of times.
 /// </summary>
 internal static class EmailScanner
 {
@@ -34,7 +34,8 @@ internal static class EmailScanner
         return null;
     }
 
-    /// <summary>The leftmost start at a word boundary of characters up to <paramref name="at"/> with single dots between them.</summary>
+    /// <summary>The leftmost start at a word boundary of characters up to <paramref name="at"/> with single dots between
+    /// them.</summary>
     private static int StartOfLocal(ReadOnlySpan<char> text, int bound, int at)
     {
         var first = at;
@@ -66,7 +67,8 @@ internal static class EmailScanner
     private static int EndOfDomain(ReadOnlySpan<char> text, int start) =>
         start < text.Length && text[start] == '[' ? EndOfLiteral(text, start + 1) : EndOfName(text, start);
 
-    /// <summary>Labels joined by dots, at least two; a label starts and ends with a letter or digit and has hyphens inside.</summary>
+    /// <summary>Labels joined by dots, at least two; a label starts and ends with a letter or digit and has hyphens
+    /// inside.</summary>
     private static int EndOfName(ReadOnlySpan<char> text, int start)
     {
         for (var (label, count) = (start, 1); label < text.Length && char.IsAsciiLetterOrDigit(text[label]); count++)
@@ -96,6 +98,6 @@ internal static class EmailScanner
         if (Ipv4Scanner.OctetBefore(text, i, ']') is > 0 and var last)
             return i + last + 1;
         var end = text[i..].IndexOfAnyExcept(s_label) is var n && n < 0 ? text.Length : i + n;
-        return end > i && text[end - 1] != '-' && end + 1 < text.Length && text[end] == ':' && text[end + 1] == ']' ? end + 2 : -1;
+        return end > i && text[end - 1] != '-' && text[end..].StartsWith(":]") ? end + 2 : -1;
     }
 }

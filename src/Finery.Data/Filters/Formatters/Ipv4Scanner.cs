@@ -1,8 +1,8 @@
 namespace Finery.Data.Filters.Formatters;
 
 /// <summary>
-/// IPv4 addresses as datatrove's pattern finds them: four numbers from 0 to 255 with no border around them, the last as long as it
-/// can be. What the pattern finds but is no address (a leading zero) stays, and the search goes on behind it.
+/// IPv4 addresses as datatrove's pattern finds them: four numbers from 0 to 255 with no border around them, the last as long
+/// as it can be. What the pattern finds but is no address (a leading zero) stays, and the search goes on behind it.
 /// </summary>
 internal static class Ipv4Scanner
 {
@@ -18,15 +18,16 @@ internal static class Ipv4Scanner
     /// <summary>The first valid address.</summary>
     public static Range? NextValid(ReadOnlySpan<char> text, int from) => Next(text, from, publicOnly: false);
 
-    /// <summary>Digits from <paramref name="i"/> if they are a number up to 255 (leading zeros allowed, three digits at most) with
+    /// <summary>Digits from <paramref name="i"/> if they are a number up to 255 (leading zeros allowed, three digits at most)
+    /// with
     /// <paramref name="then"/> behind them; else 0.</summary>
     public static int OctetBefore(ReadOnlySpan<char> text, int i, char then)
     {
         var digits = 0;
         while (digits < 4 && i + digits < text.Length && char.IsAsciiDigit(text[i + digits]))
             digits++;
-        return digits is > 0 and < 4 && i + digits < text.Length && text[i + digits] == then && Value(text.Slice(i, digits)) <= 255
-            ? digits : 0;
+        return digits is > 0 and < 4 && i + digits < text.Length && text[i + digits] == then
+            && Value(text.Slice(i, digits)) <= 255 ? digits : 0;
     }
 
     private static Range? Next(ReadOnlySpan<char> text, int from, bool publicOnly)

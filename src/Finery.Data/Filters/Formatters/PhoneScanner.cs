@@ -2,8 +2,8 @@ namespace Finery.Data.Filters.Formatters;
 
 /// <summary>
 /// Telephone numbers that are recognisable as such: <c>+</c> with 8 to 15 digits (E.164) in groups, or a North American number of
-/// ten digits with its area code apart, neither part of a longer number. Groups are separated by one space, dot, hyphen or slash, and
-/// a group may stand in parentheses.
+/// ten digits with its area code apart, neither part of a longer number. Groups are separated by one space, dot, hyphen or
+/// slash, and a group may stand in parentheses.
 /// </summary>
 internal static class PhoneScanner
 {

@@ -23,8 +23,8 @@ public sealed record PiiFormatter : DocumentFilter
     /// <summary>Whether private, reserved and otherwise not globally routable addresses stay.</summary>
     public bool OnlyPublicIps { get; init; } = true;
 
-    /// <summary>Whether telephone numbers are replaced: international ones (<c>+49 30 901820</c>) and North American ones with area
-    /// code (<c>(212) 555-0123</c>).</summary>
+    /// <summary>Whether telephone numbers are replaced: international ones (<c>+49 30 901820</c>) and North American ones with
+    /// area code (<c>(212) 555-0123</c>).</summary>
     public bool RemovePhoneNumbers { get; init; }
 
     /// <summary>What e-mail addresses become, in turn.</summary>

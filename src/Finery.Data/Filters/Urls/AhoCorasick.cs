@@ -1,8 +1,8 @@
 namespace Finery.Data.Filters.Urls;
 
 /// <summary>
-/// Finds whether any of many words occurs in a text, in one pass (Aho and Corasick 1975), as a table of transitions over lower-case
-/// ASCII letters and digits.
+/// Finds whether any of many words occurs in a text, in one pass (Aho and Corasick 1975), as a table of transitions over
+/// lower-case ASCII letters and digits.
 /// </summary>
 internal sealed class AhoCorasick
 {

@@ -1,9 +1,9 @@
 namespace Finery.Data.Filters.Urls;
 
 /// <summary>
-/// Raises the precision of a language that other languages contaminate, as FineWeb-2 does where more than a tenth is wrong: keeps a
-/// document if its address speaks for the language (a listed substring, the language's code, its country's domain) or enough of
-/// its different words stand in a list of words that only this language has. Reason <c>language_precision</c>.
+/// Raises the precision of a language that other languages contaminate, as FineWeb-2 does where more than a tenth is wrong:
+/// keeps a document if its address speaks for the language (a listed substring, the language's code, its country's domain) or
+/// enough of its different words stand in a list of words that only this language has. Reason <c>language_precision</c>.
 /// </summary>
 public sealed record LanguageUrlFilter : DocumentFilter
 {

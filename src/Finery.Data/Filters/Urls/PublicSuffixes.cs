@@ -1,8 +1,9 @@
 namespace Finery.Data.Filters.Urls;
 
 /// <summary>
-/// Below which names anybody can register a domain (<c>com</c>, <c>co.uk</c>). Rules as on publicsuffix.org: the longest that matches
-/// counts, <c>*.ck</c> stands for every label, <c>!www.ck</c> is an exception, and an unknown top-level domain is a suffix.
+/// Below which names anybody can register a domain (<c>com</c>, <c>co.uk</c>). Rules as on publicsuffix.org: the longest that
+/// matches counts, <c>*.ck</c> stands for every label, <c>!www.ck</c> is an exception, and an unknown top-level domain is a
+/// suffix.
 /// </summary>
 internal sealed class PublicSuffixes
 {
@@ -15,7 +16,8 @@ internal sealed class PublicSuffixes
     {
     }
 
-    /// <summary>The table that comes with Finery, without the suffixes of hosting firms: what the published filters used.</summary>
+    /// <summary>The table that comes with Finery, without the suffixes of hosting firms: what the published filters
+    /// used.</summary>
     public static PublicSuffixes Bundled { get; } = ReadCompact(hosting: false);
 
     /// <summary>The same with the suffixes of hosting firms (<c>github.io</c>, <c>blogspot.de</c>).</summary>

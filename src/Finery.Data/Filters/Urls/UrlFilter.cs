@@ -5,8 +5,8 @@ namespace Finery.Data.Filters.Urls;
 /// RefinedWeb and FineWeb: <c>domain</c>, <c>subdomain</c>, <c>url</c>, <c>hard_blacklisted</c>, <c>soft_blacklisted</c>,
 /// <c>blacklisted_subword</c>. A document without an address is <c>no_url</c>.
 /// </summary>
-/// <remarks>Words are compared as they stand in the address, case kept, as published; substrings without regard to case. The bundled
-/// word lists are Finery's own; lists of domains are not bundled: the University of Toulouse's (UT1) fit
+/// <remarks>Words are compared as they stand in the address, case kept, as published; substrings without regard to case. The
+/// bundled word lists are Finery's own; lists of domains are not bundled: the University of Toulouse's (UT1) fit
 /// <see cref="BlocklistFolder"/>.</remarks>
 public sealed record UrlFilter : DocumentFilter
 {

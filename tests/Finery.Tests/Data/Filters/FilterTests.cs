@@ -162,6 +162,9 @@ public sealed class FilterTests
         {
             var filter = (DocumentFilter)Activator.CreateInstance(type)!;
             Assert.Matches("^[a-z0-9_]+$", name);
+            // What needs a setting (a model, a file) says so, and is tested with one.
+            if (type.GetMethod("Validate")?.Invoke(filter, null) is IEnumerable<(string, string)> faults && faults.Any())
+                continue;
             foreach (var text in new[] { "", "\n", "\uD800", "\u0000", new string('(', 5000), "a\u2028b", "😀" })
                 _ = filter.Reject(new("id", text));
         }

@@ -4,7 +4,8 @@ using Finery.Data.Tokenizers;
 
 namespace Finery.Data.Filters.Formatters.Repair;
 
-/// <summary>Replacements of single characters that were asked for (ligatures, width, quotation marks), and the Unicode form.</summary>
+/// <summary>Replacements of single characters that were asked for (ligatures, width, quotation marks), and the Unicode
+/// form.</summary>
 internal sealed class CharacterFixes
 {
     private static readonly (char Ligature, string Letters)[] s_ligatures =
@@ -26,8 +27,8 @@ internal sealed class CharacterFixes
         if (settings.FixCharacterWidth)
             passes.Add(Widths());
         if (settings.UncurlQuotes)
-            passes.Add("\u02BC\u2018\u2019\u201A\u201B".Select(c => (c, "'")).Concat("\u201C\u201D\u201E\u201F".Select(c => (c, "\"")))
-                .ToDictionary(q => q.c, q => q.Item2));
+            passes.Add("\u02BC\u2018\u2019\u201A\u201B".Select(c => (Curly: c, Straight: "'"))
+                .Concat("\u201C\u201D\u201E\u201F".Select(c => (Curly: c, Straight: "\""))).ToDictionary(q => q.Curly, q => q.Straight));
         _passes = [.. passes];
         _keys = [.. passes.Select(p => SearchValues.Create([.. p.Keys]))];
         _form = settings.Normalization == NormalizationKind.None ? null

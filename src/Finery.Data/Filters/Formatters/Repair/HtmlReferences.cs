@@ -5,8 +5,8 @@ using AngleSharp.Html;
 namespace Finery.Data.Filters.Formatters.Repair;
 
 /// <summary>
-/// Character references of HTML in plain text: only whole ones with their semicolon (<c>&amp;hellip;</c>, <c>&amp;#8217;</c>), and
-/// names wrongly in capitals (<c>P&amp;EACUTE;REZ</c>) where capitals mean nothing else.
+/// Character references of HTML in plain text: only whole ones with their semicolon (<c>&amp;hellip;</c>, <c>&amp;#8217;</c>),
+/// and names wrongly in capitals (<c>P&amp;EACUTE;REZ</c>) where capitals mean nothing else.
 /// </summary>
 internal static class HtmlReferences
 {

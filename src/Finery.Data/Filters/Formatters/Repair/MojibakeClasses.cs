@@ -22,8 +22,8 @@ internal enum MojibakeClass : ushort
 }
 
 /// <summary>
-/// Classes of the characters that UTF-8 turns into when it is read by one of the single-byte encodings, and which may follow which:
-/// the categories of ftfy 6.3 by Robyn Speer (Apache-2.0).
+/// Classes of the characters that UTF-8 turns into when it is read by one of the single-byte encodings, and which may follow
+/// which: the categories of ftfy 6.3 by Robyn Speer (Apache-2.0).
 /// </summary>
 internal static class MojibakeClasses
 {

@@ -5,8 +5,9 @@ using System.Text.Unicode;
 namespace Finery.Data.Filters.Formatters.Repair;
 
 /// <summary>
-/// Turns text that was UTF-8 read in another encoding back into what it was, in several layers if need be, in the order of ftfy 6.3
-/// by Robyn Speer (Apache-2.0): where the text looks wrong, the first encoding in which its bytes are UTF-8 was the culprit.
+/// Turns text that was UTF-8 read in another encoding back into what it was, in several layers if need be, in the order of
+/// ftfy 6.3 by Robyn Speer (Apache-2.0): where the text looks wrong, the first encoding in which its bytes are UTF-8 was the
+/// culprit.
 /// </summary>
 /// <param name="restoreByteA0">Whether a space may stand for a byte A0 that was taken for a space.</param>
 /// <param name="replaceLossySequences">Whether sequences with lost bytes become U+FFFD.</param>
@@ -185,7 +186,8 @@ internal sealed class MojibakeRepair(
         static bool IsContinuation(byte value) => value is >= 0x80 and <= 0xBF;
     }
 
-    /// <summary>Text of UTF-8, or of its variants: six bytes for a character beyond U+FFFF (CESU-8), C0 80 for NUL (Java).</summary>
+    /// <summary>Text of UTF-8, or of its variants: six bytes for a character beyond U+FFFF (CESU-8), C0 80 for NUL
+    /// (Java).</summary>
     private static string? Decode(byte[] bytes)
     {
         if (bytes.AsSpan().ContainsAny((byte)0xED, (byte)0xC0))

@@ -5,8 +5,8 @@ using static Finery.Data.Filters.Formatters.Repair.MojibakeClass;
 namespace Finery.Data.Filters.Formatters.Repair;
 
 /// <summary>
-/// Whether a text looks as if UTF-8 had been read in another encoding somewhere in it: neighbours that do not belong together, and
-/// telling sequences. The signs are those of ftfy 6.3 by Robyn Speer (Apache-2.0); all look at five characters at most.
+/// Whether a text looks as if UTF-8 had been read in another encoding somewhere in it: neighbours that do not belong together,
+/// and telling sequences. The signs are those of ftfy 6.3 by Robyn Speer (Apache-2.0); all look at five characters at most.
 /// </summary>
 internal static class MojibakeSigns
 {
@@ -126,7 +126,8 @@ internal static class MojibakeSigns
             if (text[i + 1] == ' ' && (i == 0 || IsLowerBefore(text, i)))
                 return true;
             if (text[i] == 'Â' && i > 0 && (text[i + 1] == ' ' || (next & (Start | End)) != 0)
-                && (text[i - 1] is (>= 'a' and <= 'z') or '.' or ',' or '?' or '!' || (MojibakeClasses.Of(text[i - 1]) & End) != 0))
+                && (text[i - 1] is (>= 'a' and <= 'z') or '.' or ',' or '?' or '!'
+                    || (MojibakeClasses.Of(text[i - 1]) & End) != 0))
                 return true;
         }
         return false;

@@ -4,8 +4,8 @@ using System.Text;
 namespace Finery.Data.Filters.Formatters.Repair;
 
 /// <summary>
-/// A single-byte encoding that text may wrongly have been decoded by. A Windows one is sloppy: bytes it leaves undefined stand for
-/// the control characters of Latin-1, as browsers have it, and byte 1A for U+FFFD, a byte that was lost.
+/// A single-byte encoding that text may wrongly have been decoded by. A Windows one is sloppy: bytes it leaves undefined stand
+/// for the control characters of Latin-1, as browsers have it, and byte 1A for U+FFFD, a byte that was lost.
 /// </summary>
 internal sealed class SingleByteEncoding
 {
@@ -34,9 +34,9 @@ internal sealed class SingleByteEncoding
     /// <summary>Those that are tried, in order.</summary>
     public static SingleByteEncoding[] All { get; } =
     [
-        new(28591, sloppy: false), new(1252, sloppy: true), new(1251, sloppy: true), new(1250, sloppy: true), new(1253, sloppy: true),
-        new(1254, sloppy: true), new(1257, sloppy: true), new(28592, sloppy: false), new(10000, sloppy: false, isMacRoman: true),
-        new(437, sloppy: false),
+        new(28591, sloppy: false), new(1252, sloppy: true), new(1251, sloppy: true), new(1250, sloppy: true),
+        new(1253, sloppy: true), new(1254, sloppy: true), new(1257, sloppy: true), new(28592, sloppy: false),
+        new(10000, sloppy: false, isMacRoman: true), new(437, sloppy: false),
     ];
 
     public static SingleByteEncoding Latin1 => All[0];

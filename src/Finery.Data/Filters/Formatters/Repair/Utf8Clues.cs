@@ -1,8 +1,8 @@
 namespace Finery.Data.Filters.Formatters.Repair;
 
 /// <summary>
-/// Finds stretches that spell whole UTF-8 sequences in one of the Latin-like encodings, even mixed, as ftfy does: which characters
-/// can stand for which byte follows from the encodings.
+/// Finds stretches that spell whole UTF-8 sequences in one of the Latin-like encodings, even mixed, as ftfy does: which
+/// characters can stand for which byte follows from the encodings.
 /// </summary>
 internal static class Utf8Clues
 {
@@ -15,7 +15,7 @@ internal static class Utf8Clues
     {
         for (var start = from; start < text.Length; start++)
         {
-            // Behind a character that usually continues a sequence, the sequence is a longer garble that a part of must not be fixed.
+            // Behind a character that usually continues a sequence it is part of a longer garble, and must not be fixed alone.
             if (start > 0 && (s_clues[text[start - 1]] & Strict) != 0)
                 continue;
             var end = start;

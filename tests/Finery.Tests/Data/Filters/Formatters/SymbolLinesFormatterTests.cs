@@ -26,7 +26,7 @@ public sealed class SymbolLinesFormatterTests
     {
         var formatter = new SymbolLinesFormatter { Symbols = ["|"], Replacement = "\n" };
         Assert.Equal("a\n\n\nb\n-\nc", Format(formatter, "a\n|\n | | \n|\nb\n-\nc"));
-        Assert.Equal("a\n\n \n\n\nb", Format(formatter, "a\n|\n \n|\nb"));
+        Assert.Equal("a\n\n\n \n\n\nb", Format(formatter, "a\n|\n \n|\nb"));
     }
 
     [Fact]

@@ -1,0 +1,37 @@
+using Finery.Data.Curation;
+using Finery.Tests.Models;
+using Xunit;
+
+namespace Finery.Tests.Data.Curation;
+
+public sealed class LanguageSettingsTests
+{
+    [Fact]
+    public void Bundled_languages_are_those_of_the_reference()
+    {
+        Assert.Equal(["arb_Arab", "eng_Latn", "fra_Latn", "tha_Thai"], LanguageSettings.Bundled.Keys);
+        var french = LanguageSettings.Bundled["fra_Latn"];
+        Assert.Equal((0.824, 0.264, 0.1, 0.812), (french.LanguageScore, french.MaxDuplicateLines, french.MinPunctuatedLines,
+            french.MinAlphabeticWordRatio));
+        Assert.Equal((2.0, 11.0, 0.185), (french.MinAverageWordLength, french.MaxAverageWordLength, french.MaxNewLinesPerWord));
+        Assert.Equal([0.161, 0.149, 0.134], french.MaxTopNGram);
+        Assert.Equal([0.15, 0.141, 0.131, 0.121, 0.111, 0.1], french.MaxDuplicateNGrams);
+        Assert.Contains("à", french.StopWords);
+        Assert.Equal((0.711, 0.304, 0.143, 0.787, 9.0, 0.189), Row("arb_Arab"));
+        Assert.Equal((0.9, 0.349, 0.0, 0.9, 10.0, 0.153), Row("tha_Thai"));
+    }
+
+    [Fact]
+    public void A_file_of_others_is_read_and_mistakes_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["l.json"], "{\"deu_Latn\": {\"language_score\": 0.8}}");
+        Assert.Contains("max_duplicate_lines", Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"])).Message);
+        File.WriteAllText(folder["l.json"], "{\"deu_Latn\": {\"unknown\": 0.8}}");
+        Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"]));
+    }
+
+    private static (double, double, double, double, double, double) Row(string label) =>
+        LanguageSettings.Bundled[label] is var s ? (s.LanguageScore, s.MaxDuplicateLines, s.MinPunctuatedLines,
+            s.MinAlphabeticWordRatio, s.MaxAverageWordLength, s.MaxNewLinesPerWord) : default;
+}
