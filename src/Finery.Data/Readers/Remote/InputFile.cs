@@ -18,7 +18,7 @@ public static class InputFile
     public static Stream Open(string path) =>
         IsS3(path) ? S3Files.Open(path, Options)
         : IsWeb(path) ? WebFile.Open(path, Options)
-        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
 
     /// <summary>The addresses a remote path stands for: objects of a bucket for one with <c>*</c>, <c>?</c> or <c>**</c>, in
     /// ordinal order, else itself.</summary>

@@ -6,7 +6,6 @@ namespace Finery.Data.Readers.Remote;
 /// thread.</summary>
 internal abstract class RangeStream(string address, long length, RemoteOptions options) : Stream
 {
-    private const long RangeBytes = 16L << 20;
     private const long SkipBytes = 1 << 16;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private Stream? _range;
@@ -14,6 +13,9 @@ internal abstract class RangeStream(string address, long length, RemoteOptions o
     private long _rangeEnd;
     private long _position;
     private long _received;
+
+    /// <summary>Bytes asked for at a time.</summary>
+    public long RangeBytes { get; set; } = 16L << 20;
 
     public override bool CanRead => true;
 

@@ -3,6 +3,7 @@ using System.Text;
 using Finery.Data.Readers;
 using Finery.Data.Readers.Remote;
 using Finery.Data.Readers.Warc;
+using Finery.Data.Writers;
 using Finery.Tests.Data.Readers.Warc;
 using Xunit;
 
@@ -109,6 +110,36 @@ public sealed class RemoteInputTests : IDisposable
             Assert.Equal(reader.Read(report).Select(d => d.Id), texts);
         }
         Assert.IsType<WarcReader>(DocumentReader.ForPaths([server.Address("/a.warc.gz")]));
+    }
+
+    [Fact]
+    public void Tables_on_the_web_read_as_if_they_were_here()
+    {
+        var folder = Directory.CreateTempSubdirectory("finery-remote-").FullName;
+        try
+        {
+            var paths = new[] { "a.parquet", "a.jsonl", "a.jsonl.gz" }.Select(name => Path.Combine(folder, name)).ToList();
+            foreach (var path in paths)
+            {
+                using DocumentWriter writer = path.EndsWith(".parquet", StringComparison.Ordinal)
+                    ? new ParquetWriter(path) : new JsonLinesWriter(path);
+                for (var i = 0; i < 2000; i++)
+                    writer.Write(new($"id{i}", $"text {i * 7919}") { Metadata = { ["n"] = i } });
+                writer.Commit();
+            }
+            using var server = new TinyServer(r => TinyServer.Serve(r, File.ReadAllBytes(Path.Combine(folder, r.Path[1..]))));
+            foreach (var path in paths)
+            {
+                static IEnumerable<string> Read(string path) =>
+                    DocumentReader.ForPaths([path]).Read(new()).Select(d => d.Id + d.Text + d.Metadata.ToJsonString());
+                Assert.Equal(Read(path), Read(server.Address("/" + Path.GetFileName(path))));
+                Assert.Equal(2000, Read(path).Count());
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
