@@ -1,4 +1,5 @@
-using Microsoft.Win32.SafeHandles;
+using Finery.Data.Compression;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Parquet;
 
@@ -69,7 +70,7 @@ internal sealed record PageHeader
 }
 
 /// <summary>Reads the pages of a column chunk one after another.</summary>
-internal sealed class ColumnPages(SafeFileHandle file, long start, long end, int maxPageBytes)
+internal sealed class ColumnPages(RandomInput file, long start, long end, int maxPageBytes)
 {
     private byte[] _buffer = new byte[1 << 16];
     private long _next = start;
@@ -128,7 +129,7 @@ internal sealed class ColumnPages(SafeFileHandle file, long start, long end, int
         }
         while (_end - _start < wanted)
         {
-            var read = RandomAccess.Read(file, _buffer.AsSpan(_end, (int)Math.Min(_buffer.Length - _end, end - _next)), _next);
+            var read = file.Read(_buffer.AsSpan(_end, (int)Math.Min(_buffer.Length - _end, end - _next)), _next);
             if (read == 0)
                 return false;
             _next += read;

@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
-using Microsoft.Win32.SafeHandles;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Parquet;
 
@@ -23,10 +23,10 @@ internal sealed class ColumnReader
     private int _leftInPage;
     private bool _isUnread;
 
-    public ColumnReader(SafeFileHandle file, SchemaNode leaf, ColumnChunk chunk, int maxPageBytes)
+    public ColumnReader(RandomInput file, SchemaNode leaf, ColumnChunk chunk, int maxPageBytes)
     {
         (_leaf, _chunk, _left) = (leaf, chunk, chunk.Values);
-        var end = RandomAccess.GetLength(file) - 8;
+        var end = file.Length - 8;
         if (chunk.Start < 4 || chunk.Start > end)
             throw new InvalidDataException($"Damaged Parquet file: column '{leaf.Name}' lies outside the file.");
         if (!PageCodec.IsReadable(chunk.Codec))

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Finery.Data.Compression;
 
 namespace Finery.Data.Parquet;
 

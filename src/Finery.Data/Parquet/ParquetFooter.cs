@@ -1,3 +1,5 @@
+using Finery.Data.Readers.Remote;
+
 namespace Finery.Data.Parquet;
 
 /// <summary>Where the values of a column lie in a row group.</summary>
@@ -15,12 +17,12 @@ internal sealed record ParquetFooter(SchemaNode Schema, IReadOnlyList<RowGroup> 
 {
     /// <summary>Reads the footer of a file.</summary>
     /// <exception cref="InvalidDataException">It is no Parquet file, encrypted or damaged.</exception>
-    public static ParquetFooter Read(Microsoft.Win32.SafeHandles.SafeFileHandle file)
+    public static ParquetFooter Read(RandomInput file)
     {
-        var length = RandomAccess.GetLength(file);
+        var length = file.Length;
         Span<byte> end = stackalloc byte[8];
         Span<byte> start = stackalloc byte[4];
-        if (length < 12 || RandomAccess.Read(file, end, length - 8) < 8 || RandomAccess.Read(file, start, 0) < 4)
+        if (length < 12 || file.Read(end, length - 8) < 8 || file.Read(start, 0) < 4)
             throw new InvalidDataException("It is too short for a Parquet file.");
         if (end[4..].SequenceEqual("PARE"u8) || start.SequenceEqual("PARE"u8))
             throw new InvalidDataException("The Parquet file is encrypted, which Finery does not read.");
@@ -32,7 +34,7 @@ internal sealed record ParquetFooter(SchemaNode Schema, IReadOnlyList<RowGroup> 
         var bytes = new byte[size];
         for (var filled = 0; filled < bytes.Length;)
         {
-            var count = RandomAccess.Read(file, bytes.AsSpan(filled), length - 8 - size + filled);
+            var count = file.Read(bytes.AsSpan(filled), length - 8 - size + filled);
             filled += count > 0 ? count : throw new InvalidDataException("Damaged Parquet file: its footer cannot be read.");
         }
         try

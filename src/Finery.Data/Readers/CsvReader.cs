@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
+using Finery.Data.Compression;
 using Finery.Data.Readers.Encodings;
 
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// Tables as text (<c>.csv</c>, <c>.tsv</c>; RFC 4180; gzip recognised by content) whose first row names the columns: one row, one
-/// document; columns other than text and id become metadata. The encoding is found out as for pages. A part is a file, since a line end
-/// may lie within quotes.
+/// Tables as text (<c>.csv</c>, <c>.tsv</c>; RFC 4180; gzip and Zstandard recognised by content) whose first row names the
+/// columns: one row, one document; columns other than text and id become metadata. The encoding is found out as for pages. A
+/// part is a file, since a line end may lie within quotes.
 /// </summary>
 /// <remarks>Counts as skipped: <c>no_text_column</c>, <c>no_text</c> (a row too short to have one), <c>empty_text</c>,
 /// <c>row_too_long</c>, <c>damaged_file</c>, <c>unreadable_file</c>; as repaired: <c>ragged_row</c>, <c>invalid_encoding</c>,
@@ -21,8 +22,8 @@ public sealed record CsvReader : FileReader
     /// <summary>Name of the column of the id; without one the id is <c>path/line</c>.</summary>
     public string IdKey { get; init; } = "id";
 
-    /// <summary>What separates fields, one character; empty to find out: the most frequent of comma, semicolon, tab and bar in the first
-    /// row.</summary>
+    /// <summary>What separates fields, one character; empty to find out: the most frequent of comma, semicolon, tab and bar in
+    /// the first row.</summary>
     public string Delimiter { get; init; } = "";
 
     /// <summary>Names of the columns if the files have no row that names them.</summary>
@@ -77,7 +78,7 @@ public sealed record CsvReader : FileReader
         private readonly CsvReader _settings;
         private readonly string _path;
         private readonly ReadReport _report;
-        private readonly Stream? _file;
+        private readonly DecompressedStream? _file;
         private readonly TextReader? _reader;
         private readonly CsvRows? _rows;
         private readonly List<string> _row = [];
@@ -91,10 +92,10 @@ public sealed record CsvReader : FileReader
             (_settings, _path, _report) = (settings, path, report);
             try
             {
-                var stream = CompressedFile.Open(path, out _file);
+                _file = CompressedFile.Open(path);
                 if (position == 0)
                     report.CountFile();
-                _reader = OpenText(stream, out var sample);
+                _reader = OpenText(_file, out var sample);
                 var delimiter = settings.Delimiter.Length > 0 ? settings.Delimiter[0] : SniffDelimiter(sample, path);
                 _rows = new CsvRows(_reader, delimiter, settings.MaxRowLength);
                 if (settings.Columns.Count > 0)
@@ -116,7 +117,7 @@ public sealed record CsvReader : FileReader
 
         public override long Position => _count;
 
-        public override long BytesRead => _file is { CanRead: true } ? _file.Position : 0;
+        public override long BytesRead => _file?.SourceBytes ?? 0;
 
         public override Document? Read()
         {

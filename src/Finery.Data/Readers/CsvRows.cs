@@ -4,8 +4,8 @@ namespace Finery.Data.Readers;
 
 /// <summary>
 /// Cuts text into rows of fields (RFC 4180): fields in quotes may hold delimiters, line ends and doubled quotes; rows end with
-/// <c>\n</c>, <c>\r\n</c> or <c>\r</c>; empty lines are no rows. Leniently, a quote inside an unquoted field is itself. Memory is bounded
-/// by <paramref name="maxRowLength"/> UTF-16 units: a longer row is passed over.
+/// <c>\n</c>, <c>\r\n</c> or <c>\r</c>; empty lines are no rows. Leniently, a quote inside an unquoted field is itself. Memory is
+/// bounded by <paramref name="maxRowLength"/> UTF-16 units: a longer row is passed over.
 /// </summary>
 internal sealed class CsvRows(TextReader reader, char delimiter, int maxRowLength)
 {

@@ -11,10 +11,11 @@ public abstract record DocumentReader
     public abstract IEnumerable<Document> Read(ReadReport report);
 
     /// <summary>
-    /// Chooses readers by file extension (<see cref="InputFormats"/>), anything unknown as plain text. A folder stands for all files
-    /// of known extensions below it.
+    /// Chooses readers by file extension (<see cref="InputFormats"/>), anything unknown as plain text. A folder stands for all
+    /// files of known extensions below it.
     /// </summary>
-    /// <param name="globs">Paths with <c>*</c>, <c>?</c> and <c>**</c>, folders, or <c>s3://</c> and <c>https://</c> addresses.</param>
+    /// <param name="globs">Paths with <c>*</c>, <c>?</c> and <c>**</c>, folders, or <c>s3://</c> and <c>https://</c>
+    /// addresses.</param>
     /// <exception cref="FileNotFoundException">One of them matches no file.</exception>
     public static DocumentReader ForPaths(IEnumerable<string> globs)
     {

@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// Saved web pages (<c>.html</c>, <c>.htm</c>, <c>.xhtml</c>; gzip recognised by content): one file, one document, whose text is the
-/// page decoded to Unicode with its markup. Its id is the path, its <c>url</c> the one the page names as canonical, if any.
+/// Saved web pages (<c>.html</c>, <c>.htm</c>, <c>.xhtml</c>; gzip and Zstandard recognised by content): one file, one document,
+/// whose text is the page decoded to Unicode with its markup. Its id is the path, its <c>url</c> the one the page names as
+/// canonical, if any.
 /// </summary>
 public sealed partial record HtmlFolderReader : OneFileReader
 {

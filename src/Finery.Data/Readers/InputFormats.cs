@@ -19,7 +19,8 @@ public static class InputFormats
         new("warc", [".warc", ".warc.gz", ".wet", ".wet.gz"], paths => new WarcReader { Paths = paths }),
         new("csv", [".csv", ".csv.gz", ".tsv", ".tsv.gz"], paths => new CsvReader { Paths = paths }),
         new("html", [".html", ".html.gz", ".htm", ".htm.gz", ".xhtml"], paths => new HtmlFolderReader { Paths = paths }),
-        new(Text, [".txt", ".txt.gz", ".text", ".md", ".markdown", ".rst", ".adoc"], paths => new TextFolderReader { Paths = paths }),
+        new(Text, [".txt", ".txt.gz", ".text", ".md", ".markdown", ".rst", ".adoc"],
+            paths => new TextFolderReader { Paths = paths }),
     ];
 
     /// <summary>Names of the formats, in the order in which mixed input is read.</summary>

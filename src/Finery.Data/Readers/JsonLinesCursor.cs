@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Unicode;
 using Finery.Data.Compression;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Readers;
 
@@ -20,7 +21,7 @@ internal sealed class JsonLinesCursor : DocumentCursor
     private long _linesBefore;
     private bool _isAtEnd;
 
-    public JsonLinesCursor(JsonLinesReader reader, InputPart part, FileStream file, ReadReport report, long position)
+    public JsonLinesCursor(JsonLinesReader reader, InputPart part, Stream file, ReadReport report, long position)
     {
         (_part, _report) = (part, report);
         _source = part.Path.Replace('\\', '/');
@@ -106,7 +107,7 @@ internal sealed class JsonLinesCursor : DocumentCursor
     {
         if (_linesBefore < 0)
         {
-            using var file = new FileStream(_part.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            using var file = InputFile.Open(_part.Path);
             var buffer = new byte[1 << 18];
             _linesBefore = 0;
             for (var left = _offset; left > 0;)

@@ -1,4 +1,5 @@
 using Finery.Data.Compression;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Readers;
 
@@ -43,7 +44,7 @@ public sealed record JsonLinesReader : FileReader
     {
         try
         {
-            using var file = File.OpenRead(path);
+            using var file = InputFile.Open(path);
             return DecompressedStream.KindOf(file) == CompressionKind.None ? file.Length : 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -55,10 +56,10 @@ public sealed record JsonLinesReader : FileReader
     /// <inheritdoc/>
     public override DocumentCursor Open(InputPart part, ReadReport report, long position = 0)
     {
-        FileStream? file = null;
+        Stream? file = null;
         try
         {
-            file = new FileStream(part.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+            file = InputFile.Open(part.Path);
             var cursor = new JsonLinesCursor(this, part, file, report, position);
             if (part.Start == 0 && position == 0)
                 report.CountFile();

@@ -15,8 +15,8 @@ internal static class MediaTypes
     [
         .. new[]
         {
-            "!doctype html", "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b", "body", "br",
-            "p", "meta", "!--",
+            "!doctype html", "html", "head", "script", "iframe", "h1", "div", "font", "table", "a", "style", "title", "b", "body",
+            "br", "p", "meta", "!--",
         }.Select(System.Text.Encoding.ASCII.GetBytes),
     ];
 
@@ -58,7 +58,7 @@ internal static class MediaTypes
             return null;
         foreach (var start in s_htmlStarts)
             if (body.Length > start.Length + 1 && System.Text.Ascii.EqualsIgnoreCase(body.Slice(1, start.Length), start)
-                && (start[0] == '!' || body[start.Length + 1] is (byte)'>' or (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t'))
+                && (start[0] == '!' || " >\n\r\t"u8.Contains(body[start.Length + 1])))
                 return Html;
         return null;
     }

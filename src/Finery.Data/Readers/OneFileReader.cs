@@ -43,26 +43,22 @@ public abstract record OneFileReader : FileReader
         fileBytes = 0;
         try
         {
-            if (!CompressedFile.TryReadWhole(
-                path, Math.Min(MaxFileBytes, Array.MaxLength), out fileBytes, out var bytes, out var isDamaged))
-            {
-                report.CountFile();
-                report.Skip("too_large", path);
-                return null;
-            }
+            var bytes = CompressedFile.ReadWhole(path, Math.Min(MaxFileBytes, Array.MaxLength), out fileBytes);
             report.CountFile();
-            if (isDamaged)
-            {
-                report.Skip("damaged_file", path);
-                return null;
-            }
-            return ToDocument(bytes, path, report) is { } document ? report.Count(document) : null;
+            if (bytes is not null)
+                return ToDocument(bytes, path, report) is { } document ? report.Count(document) : null;
+            report.Skip("too_large", path);
+        }
+        catch (InvalidDataException e)
+        {
+            report.CountFile();
+            report.Skip("damaged_file", $"{path} ({e.Message})");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             report.Skip("unreadable_file", $"{path} ({e.Message})");
-            return null;
         }
+        return null;
     }
 
     private sealed class Cursor(OneFileReader reader, InputPart part, ReadReport report, long position) : DocumentCursor

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Data.Parquet;
-using Microsoft.Win32.SafeHandles;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Readers;
 
@@ -12,7 +12,7 @@ internal sealed class ParquetCursor : DocumentCursor
 
     private readonly ParquetReader _reader;
     private readonly InputPart _part;
-    private readonly SafeFileHandle _file;
+    private readonly RandomInput _file;
     private readonly ParquetFooter _footer;
     private readonly ReadReport _report;
     private readonly JsonRowParser _json = new("", "");
@@ -34,11 +34,11 @@ internal sealed class ParquetCursor : DocumentCursor
     private long _produced, _bytesRead;
 
     public ParquetCursor(
-        ParquetReader reader, InputPart part, SafeFileHandle file, ParquetFooter footer, ReadReport report, long position)
+        ParquetReader reader, InputPart part, RandomInput file, ParquetFooter footer, ReadReport report, long position)
     {
         (_reader, _part, _file, _footer, _report) = (reader, part, file, footer, report);
         _source = part.Path.Replace('\\', '/');
-        _fileBytes = RandomAccess.GetLength(file);
+        _fileBytes = file.Length;
         _columns = new ColumnReader?[footer.Schema.Leaves.Count()];
         var fields = footer.Schema.Children.DistinctBy(field => field.Name).ToList();
         _text = fields.First(field => field.Name == reader.TextColumn);

@@ -1,4 +1,5 @@
 using Finery.Data.Parquet;
+using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Readers;
 
@@ -55,7 +56,7 @@ public sealed record ParquetReader : FileReader
     {
         try
         {
-            using var file = File.OpenHandle(path);
+            using var file = RandomInput.Open(path);
             return [.. ParquetFooter.Read(file).RowGroups.Select(group => group.Columns.Min(column => column.Start))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException)
@@ -67,10 +68,10 @@ public sealed record ParquetReader : FileReader
     /// <inheritdoc/>
     public override DocumentCursor Open(InputPart part, ReadReport report, long position = 0)
     {
-        Microsoft.Win32.SafeHandles.SafeFileHandle? file = null;
+        RandomInput? file = null;
         try
         {
-            file = File.OpenHandle(part.Path);
+            file = RandomInput.Open(part.Path);
             var footer = ParquetFooter.Read(file);
             if (part.Start == 0 && position == 0)
                 report.CountFile();

@@ -1,9 +1,13 @@
+using Finery.Data.Compression;
+
 namespace Finery.Data.Readers;
 
 /// <summary>A stream whose first bytes have been read already, from its start again.</summary>
 internal sealed class PrefixedStream(byte[] prefix, Stream rest) : ForwardStream
 {
     private int _given;
+
+    public override bool CanRead => true;
 
     public override int Read(Span<byte> buffer)
     {

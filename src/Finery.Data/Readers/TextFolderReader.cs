@@ -1,9 +1,9 @@
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// Plain text files (<c>.txt</c>, <c>.md</c>, ...; gzip recognised by content): one file, one document. UTF-8, UTF-16 with a byte
-/// order mark, or a legacy encoding found by its content; line ends become <c>\n</c>. Binary (NUL), empty, damaged and oversized
-/// files are skipped and counted.
+/// Plain text files (<c>.txt</c>, <c>.md</c>, ...; gzip and Zstandard recognised by content): one file, one document. UTF-8,
+/// UTF-16 with a byte order mark, or a legacy encoding found by its content; line ends become <c>\n</c>. Binary (NUL), empty,
+/// damaged and oversized files are skipped and counted.
 /// </summary>
 public sealed record TextFolderReader : OneFileReader
 {

@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace Finery.Data.Readers.Encodings;
 
 /// <summary>
-/// Tells legacy encodings apart by what each makes of the bytes: how much cannot be decoded, and whether the rest reads as letters of
-/// one language in words. A small table of letters by frequency stands in for a language model.
+/// Tells legacy encodings apart by what each makes of the bytes: how much cannot be decoded, and whether the rest reads as
+/// letters of one language in words. A small table of letters by frequency stands in for a language model.
 /// </summary>
 internal static class EncodingDetector
 {
@@ -12,6 +12,9 @@ internal static class EncodingDetector
     private const int SampleBytes = 1 << 13;
     private const double DeclaredBonus = 0.15;
     private const double Convincing = 0.8;
+    private static readonly System.Buffers.SearchValues<char> s_typographic =
+        System.Buffers.SearchValues.Create("\u00A0‘“”–—…«»•©®™°€·№„‚£§½²");
+
     private static readonly Language[] s_languages = [.. EncodingResources.Lines("DetectorLetters.txt").Select(Language.Parse)];
     private static readonly string[] s_names = [.. s_languages.SelectMany(l => l.Charsets).Distinct()];
 
@@ -35,8 +38,8 @@ internal static class EncodingDetector
         return bestScore < 0 && declared.Count == 0 ? "utf-8" : best;
     }
 
-    /// <summary>How well bytes read when decoded as <paramref name="name"/>: about 1 for text of a language written in it, negative
-    /// for what cannot be.</summary>
+    /// <summary>How well bytes read when decoded as <paramref name="name"/>: about 1 for text of a language written in it,
+    /// negative for what cannot be.</summary>
     internal static double Score(ReadOnlySpan<byte> sample, string name)
     {
         var text = EncodingLabels.Get(name).GetString(sample);
@@ -112,7 +115,8 @@ internal static class EncodingDetector
             return count == 0 ? 0 : score / count;
         }
 
-        /// <summary>Capitals come at the start of words, or among capitals; letters of other alphabets have no Latin neighbours.</summary>
+        /// <summary>Capitals come at the start of words, or among capitals; letters of other alphabets have no Latin
+        /// neighbours.</summary>
         private double Context(char c, char before, char after)
         {
             if (IsWide)
@@ -129,8 +133,7 @@ internal static class EncodingDetector
             var isInside = char.IsLetter(before) && char.IsLetter(after);
             if (c == '’')
                 return isInside ? 0.9 : 0.35;
-            if (c is '\u00A0' or '‘' or '“' or '”' or '–' or '—' or '…' or '«' or '»' or '•' or '©' or '®' or '™' or '°' or '€' or '·'
-                or '№' or '„' or '‚' or '£' or '§' or '½' or '²')
+            if (s_typographic.Contains(c))
                 return isInside && c is not ('\u00A0' or '–' or '—' or '…') ? -1 : 0.35;
             if (IsWide)
                 return c is (>= '\u3000' and <= '\u303F') or (>= '\uFF00' and <= '\uFF60') ? 0.5 : IsOfScript(c) ? 0.3 : -1;

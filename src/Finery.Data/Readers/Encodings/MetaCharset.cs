@@ -2,11 +2,12 @@ using System.Text;
 
 namespace Finery.Data.Readers.Encodings;
 
-/// <summary>The charset a page declares for itself, found without parsing it (HTML Standard, section 13.2.3.2, simplified).</summary>
+/// <summary>The charset a page declares for itself, found without parsing it (HTML Standard, section 13.2.3.2,
+/// simplified).</summary>
 internal static class MetaCharset
 {
-    /// <summary>The standard's name of the encoding declared in a <c>meta</c> element or an XML declaration; null if there is none
-    /// that is known.</summary>
+    /// <summary>The standard's name of the encoding declared in a <c>meta</c> element or an XML declaration; null if there is
+    /// none that is known.</summary>
     /// <param name="head">The first bytes of the page.</param>
     public static string? Find(ReadOnlySpan<byte> head)
     {

@@ -11,8 +11,8 @@ public readonly record struct DecodedText(string Text, string Charset, bool HasE
 
 /// <summary>
 /// Finds out how bytes are encoded, and decodes them: by byte order mark; as UTF-8 if they are that, whatever is declared; by the
-/// declared charset if the result is plausible; else by the likeliest of the usual legacy encodings. Declarations are often wrong,
-/// so a candidate that leaves many errors never wins over one that leaves few. Thread-safe, deterministic.
+/// declared charset if the result is plausible; else by the likeliest of the usual legacy encodings. Declarations are often
+/// wrong, so a candidate that leaves many errors never wins over one that leaves few. Thread-safe, deterministic.
 /// </summary>
 public static class TextDecoder
 {
@@ -46,7 +46,8 @@ public static class TextDecoder
         return DecodeAs(IsMostlyUtf8(bytes) ? "utf-8" : EncodingDetector.Choose(bytes, candidates), bytes);
     }
 
-    /// <summary>Encodings whose text may be valid UTF-8 byte by byte: UTF-16 (every other byte is zero) and ISO-2022-JP (escapes).</summary>
+    /// <summary>Encodings whose text may be valid UTF-8 byte by byte: UTF-16 (every other byte is zero) and ISO-2022-JP
+    /// (escapes).</summary>
     private static string? WithoutMark(ReadOnlySpan<byte> bytes, string? declared)
     {
         if (declared == "iso-2022-jp" && bytes.IndexOf("\u001B$"u8) >= 0)

@@ -18,10 +18,10 @@ public static class InputFile
     public static Stream Open(string path) =>
         IsS3(path) ? S3Files.Open(path, Options)
         : IsWeb(path) ? WebFile.Open(path, Options)
-        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
 
-    /// <summary>The addresses a remote path stands for: objects of a bucket for one with <c>*</c>, <c>?</c> or <c>**</c>, in ordinal
-    /// order, else itself.</summary>
+    /// <summary>The addresses a remote path stands for: objects of a bucket for one with <c>*</c>, <c>?</c> or <c>**</c>, in
+    /// ordinal order, else itself.</summary>
     /// <exception cref="FileNotFoundException">No object matches.</exception>
     /// <exception cref="IOException">The bucket cannot be listed.</exception>
     internal static IReadOnlyList<string> Expand(string path) =>
@@ -30,5 +30,6 @@ public static class InputFile
     private static bool IsS3(string path) => path.StartsWith("s3://", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsWeb(string path) =>
-        path.StartsWith("https://", StringComparison.OrdinalIgnoreCase) || path.StartsWith("http://", StringComparison.OrdinalIgnoreCase);
+        path.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
+        || path.StartsWith("http://", StringComparison.OrdinalIgnoreCase);
 }

@@ -6,7 +6,6 @@ namespace Finery.Data.Readers.Remote;
 /// thread.</summary>
 internal abstract class RangeStream(string address, long length, RemoteOptions options) : Stream
 {
-    private const long RangeBytes = 16L << 20;
     private const long SkipBytes = 1 << 16;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private Stream? _range;
@@ -14,6 +13,9 @@ internal abstract class RangeStream(string address, long length, RemoteOptions o
     private long _rangeEnd;
     private long _position;
     private long _received;
+
+    /// <summary>Bytes asked for at a time.</summary>
+    public long RangeBytes { get; set; } = 16L << 20;
 
     public override bool CanRead => true;
 
@@ -84,7 +86,8 @@ internal abstract class RangeStream(string address, long length, RemoteOptions o
         base.Dispose(disposing);
     }
 
-    /// <summary>Has the range open that holds a position; a little further on in one that is open is reached by reading.</summary>
+    /// <summary>Has the range open that holds a position; a little further on in one that is open is reached by
+    /// reading.</summary>
     private void GoTo(long position)
     {
         if (_range is not null && position >= _rangePosition && position - _rangePosition <= SkipBytes && position < _rangeEnd)

@@ -14,7 +14,8 @@ public sealed record RemoteOptions
     /// <summary>Files that say they are larger are refused.</summary>
     public long MaxFileBytes { get; init; } = 1L << 40;
 
-    /// <summary>Time within which a connection must be made, and within which a request must give its bytes (16 MB at most).</summary>
+    /// <summary>Time within which a connection must be made, and within which a request must give its bytes (16 MB at
+    /// most).</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Most bytes a second for one file; 0 for no limit.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Finery.Data.Compression;
 
 namespace Finery.Data.Readers.Remote;
 
@@ -6,6 +7,8 @@ namespace Finery.Data.Readers.Remote;
 internal sealed class TimedStream(Stream stream, IDisposable response, TimeSpan timeout) : ForwardStream
 {
     private readonly CancellationTokenSource _deadline = new(timeout);
+
+    public override bool CanRead => true;
 
     public override int Read(Span<byte> buffer)
     {

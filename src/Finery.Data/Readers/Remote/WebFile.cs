@@ -5,8 +5,9 @@ using System.Net.Sockets;
 namespace Finery.Data.Readers.Remote;
 
 /// <summary>
-/// A file on the web. Names are resolved once, at the moment of connecting, and only public addresses at ports 80 and 443 are connected
-/// to, so that neither a redirect nor a name server that changes its mind leads elsewhere; proxies of the environment are not used.
+/// A file on the web. Names are resolved once, at the moment of connecting, and only public addresses at ports 80 and 443 are
+/// connected to, so that neither a redirect nor a name server that changes its mind leads elsewhere; proxies of the environment
+/// are not used.
 /// </summary>
 internal sealed class WebFile : RangeStream
 {
@@ -39,8 +40,9 @@ internal sealed class WebFile : RangeStream
                 }
                 catch (Exception e) when (RemoteException.Is(e))
                 {
-                    if (attempt >= options.Retries || e is RemoteException { IsLasting: true } || e.InnerException is RemoteException)
-                        throw new IOException($"'{path}' cannot be read: {(e.InnerException as RemoteException ?? e).Message}", e);
+                    var cause = e.InnerException as RemoteException ?? e; // what connecting throws comes wrapped
+                    if (attempt >= options.Retries || cause is RemoteException { IsLasting: true })
+                        throw new IOException($"'{path}' cannot be read: {cause.Message}", e);
                     Thread.Sleep(TimeSpan.FromSeconds(0.2 * (1 << attempt)));
                 }
             }
@@ -70,7 +72,8 @@ internal sealed class WebFile : RangeStream
     protected override Stream OpenRange(long start, long end)
     {
         var response = Get(_address, _client, _hasRanges ? start : 0, end, _tag, _options);
-        if (_hasRanges && (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange?.From != start))
+        if (_hasRanges
+            && (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange?.From != start))
         {
             response.Dispose();
             throw new RemoteException("the server does not give the range asked for", isLasting: true);
@@ -149,7 +152,8 @@ internal sealed class WebFile : RangeStream
         var allowed = addresses.Where(a => options.Exempt?.Invoke(a, target.Port) == true
             || (target.Port is 80 or 443 && PublicAddresses.Contains(a))).ToArray();
         if (allowed.Length == 0)
-            throw new RemoteException($"'{target.Host}' port {target.Port} is not a public address at port 80 or 443", isLasting: true);
+            throw new RemoteException(
+                $"'{target.Host}' port {target.Port} is not a public address at port 80 or 443", isLasting: true);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

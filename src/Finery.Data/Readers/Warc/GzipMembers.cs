@@ -1,15 +1,17 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Finery.Data.Compression;
 
 namespace Finery.Data.Readers.Warc;
 
 /// <summary>
-/// Decompresses gzip one member at a time, so that a damaged member costs no other: <see cref="GZipStream"/> reads on across members
-/// and says neither where one ends nor where the damage lies. Used by one thread.
+/// Decompresses gzip one member at a time, so that a damaged member costs no other: <see cref="GZipStream"/> reads on across
+/// members and says neither where one ends nor where the damage lies. Used by one thread.
 /// </summary>
 /// <remarks>
-/// <see cref="DeflateStream"/> does not say how much of its input it used. A member ends with its check sum and length (RFC 1952),
-/// eight bytes known once its content is: they are looked for in the last piece of input, which verifies the member and gives its end.
+/// <see cref="DeflateStream"/> does not say how much of its input it used. A member ends with its check sum and length (RFC
+/// 1952), eight bytes known once its content is: they are looked for in the last piece of input, which verifies the member and
+/// gives its end.
 /// </remarks>
 internal sealed class GzipMembers(BufferedInput input, double maxRatio) : IDisposable
 {
@@ -124,6 +126,8 @@ internal sealed class GzipMembers(BufferedInput input, double maxRatio) : IDispo
     private sealed class Feed(BufferedInput input) : ForwardStream
     {
         public long LastStart { get; set; }
+
+        public override bool CanRead => true;
 
         public override int Read(Span<byte> buffer)
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using Finery.Data.Compression;
 
 namespace Finery.Data.Readers.Warc;
 
@@ -23,7 +24,8 @@ internal enum BodyOutcome
     Undecodable,
 }
 
-/// <summary>Undoes the transfer and content encodings of HTTP bodies, with buffers that are used again. Used by one thread.</summary>
+/// <summary>Undoes the transfer and content encodings of HTTP bodies, with buffers that are used again. Used by one
+/// thread.</summary>
 internal sealed class HttpBody(int maxBytes, double maxRatio)
 {
     private const int MaxEncodings = 4;
@@ -74,12 +76,15 @@ internal sealed class HttpBody(int maxBytes, double maxRatio)
         {
             case "gzip" or "x-gzip" or "deflate" or "x-deflate" when bytes is [0x1F, 0x8B, 8, ..]:
                 return Inflate(body, s => new GZipStream(s, CompressionMode.Decompress), ref buffer, out decoded);
-            case "deflate" or "x-deflate" when bytes is [var method, var flags, ..] && (method & 15) == 8 && (method * 256 + flags) % 31 == 0:
+            case "deflate" or "x-deflate" when bytes is [var method, var check, ..]
+                && (method & 15) == 8 && (method * 256 + check) % 31 == 0:
                 return Inflate(body, s => new ZLibStream(s, CompressionMode.Decompress), ref buffer, out decoded);
             case "deflate" or "x-deflate" when !LooksLikeText(bytes):
                 return Inflate(body, s => new DeflateStream(s, CompressionMode.Decompress), ref buffer, out decoded);
             case "br" when !LooksLikeText(bytes):
                 return Inflate(body, s => new BrotliStream(s, CompressionMode.Decompress), ref buffer, out decoded);
+            case "zstd" when bytes is [0x28, 0xB5, 0x2F, 0xFD, ..]:
+                return Inflate(body, s => new ZstdReadStream(s), ref buffer, out decoded);
             default:
                 return bytes.IsEmpty || encoding is "identity" or "none" || LooksLikeText(bytes)
                     ? BodyOutcome.Whole : BodyOutcome.Undecodable;

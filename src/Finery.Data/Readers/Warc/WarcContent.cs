@@ -1,8 +1,8 @@
 namespace Finery.Data.Readers.Warc;
 
 /// <summary>
-/// The content of a WARC file, plain or by gzip member: bytes ahead can be looked at, passed, and put back. A gzip member is an end
-/// of its own, past which only <see cref="NextMember"/> leads. Used by one thread.
+/// The content of a WARC file, plain or by gzip member: bytes ahead can be looked at, passed, and put back. A gzip member is an
+/// end of its own, past which only <see cref="NextMember"/> leads. Used by one thread.
 /// </summary>
 internal sealed class WarcContent : IDisposable
 {

@@ -3,9 +3,9 @@ using Finery.Data.Readers.Remote;
 namespace Finery.Data.Readers.Warc;
 
 /// <summary>
-/// Cuts WARC files where records start. In a plain local file that is exact: the lengths of the records are followed. Of a gzip file
-/// only the surroundings of the cuts are read: a cut is made where a member decompresses to the head of a record. A file that is
-/// damaged at a cut, or remote and plain, is cut less often; a file of one gzip member not at all.
+/// Cuts WARC files where records start. In a plain local file that is exact: the lengths of the records are followed. Of a gzip
+/// file only the surroundings of the cuts are read: a cut is made where a member decompresses to the head of a record. A file
+/// that is damaged at a cut, or remote and plain, is cut less often; a file of one gzip member not at all.
 /// </summary>
 internal static class WarcParts
 {

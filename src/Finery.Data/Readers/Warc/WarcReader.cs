@@ -4,22 +4,25 @@ using Finery.Data.Readers.Encodings;
 namespace Finery.Data.Readers.Warc;
 
 /// <summary>
-/// The pages of web crawls: WARC (HTML of <c>response</c> and <c>resource</c> records, decoded to Unicode, markup kept) and WET (text of
-/// <c>conversion</c> records), plain or gzip, recognised by content. A document's id is the record's, its metadata are <c>url</c>,
-/// <c>date</c>, <c>media_type</c>, <c>charset</c>, <c>file_path</c> and, where the archive says, <c>content_languages</c>.
+/// The pages of web crawls: WARC (HTML of <c>response</c> and <c>resource</c> records, decoded to Unicode, markup kept) and WET
+/// (text of <c>conversion</c> records), plain or gzip, recognised by content. A document's id is the record's, its metadata are
+/// <c>url</c>, <c>date</c>, <c>media_type</c>, <c>charset</c>, <c>file_path</c> and, where the archive says,
+/// <c>content_languages</c>.
 /// </summary>
 /// <remarks>
 /// Counts as skipped: <c>http_status</c>, <c>not_text</c>, <c>pdf</c>, <c>revisit</c>, <c>record_too_large</c>,
-/// <c>compression_bomb</c>, <c>bad_http</c>, <c>bad_content_encoding</c>, <c>empty_text</c>, <c>not_warc</c>, <c>unreadable_file</c>,
-/// and what <see cref="WarcRecords"/> counts. As repaired: <c>invalid_encoding</c>, <c>bad_chunking</c>, <c>truncated_record</c>
-/// (the archive says so, or the body ends early), <c>record_length</c>. Requests, metadata and types unknown are passed in silence.
+/// <c>compression_bomb</c>, <c>bad_http</c>, <c>bad_content_encoding</c>, <c>empty_text</c>, <c>not_warc</c>,
+/// <c>unreadable_file</c>, and what <see cref="WarcRecords"/> counts. As repaired: <c>invalid_encoding</c>, <c>bad_chunking</c>,
+/// <c>truncated_record</c> (the archive says so, or the body ends early), <c>record_length</c>. Requests, metadata and types
+/// unknown are passed in silence.
 /// </remarks>
 public sealed record WarcReader : FileReader
 {
     private readonly int _maxRecordBytes = 16 << 20;
     private readonly double _maxRatio = 200;
 
-    /// <summary>Records and decoded bodies above this many bytes are skipped as <c>record_too_large</c>, without being read.</summary>
+    /// <summary>Records and decoded bodies above this many bytes are skipped as <c>record_too_large</c>, without being
+    /// read.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not from 1 KB to 1 GB.</exception>
     public int MaxRecordBytes
     {
@@ -143,7 +146,8 @@ public sealed record WarcReader : FileReader
         }
 
         private static bool IsWanted(string? mediaType, string recordType) =>
-            mediaType == MediaTypes.PlainText ? recordType != "response" : MediaTypes.IsHtml(mediaType) && recordType != "conversion";
+            mediaType == MediaTypes.PlainText ? recordType != "response"
+                : MediaTypes.IsHtml(mediaType) && recordType != "conversion";
 
         /// <summary>Replaces the block of a response by its decoded body.</summary>
         private bool TakeBody(WarcRecord record, ref ReadOnlyMemory<byte> block, ref string? contentType, ref bool isTruncated)

@@ -22,8 +22,8 @@ public sealed partial class WarcRecords
         Position = _content.Input.Position << OrdinalBits;
     }
 
-    /// <summary>Goes to the first member from an offset on that decompresses to the head of a record; to the end of the part if there
-    /// is none.</summary>
+    /// <summary>Goes to the first member from an offset on that decompresses to the head of a record; to the end of the part if
+    /// there is none.</summary>
     private bool SeekMember(long from)
     {
         _content.Seek(from);
@@ -34,7 +34,8 @@ public sealed partial class WarcRecords
         return found >= 0;
     }
 
-    /// <summary>Offset of the first gzip member in a range that decompresses to the head of a record; -1 if there is none.</summary>
+    /// <summary>Offset of the first gzip member in a range that decompresses to the head of a record; -1 if there is
+    /// none.</summary>
     /// <param name="content">Is left anywhere.</param>
     /// <param name="from">First offset looked at.</param>
     /// <param name="end">First offset not looked at.</param>
@@ -88,8 +89,8 @@ public sealed partial class WarcRecords
         }
     }
 
-    /// <summary>A record's length does not lead to another head: looks for one from the start of its block where that can still be
-    /// read, else from here, and ends the record there.</summary>
+    /// <summary>A record's length does not lead to another head: looks for one from the start of its block where that can still
+    /// be read, else from here, and ends the record there.</summary>
     private void Reframe()
     {
         var place = $"{_path}@{_current!.Offset}";
@@ -110,7 +111,8 @@ public sealed partial class WarcRecords
         _report?.Repair(IsTruncated && _content.Available.IsEmpty ? "truncated_record" : "record_length", place);
     }
 
-    /// <summary>Goes forward to the next line that starts the head of a record, at the latest to the end of the member or file.</summary>
+    /// <summary>Goes forward to the next line that starts the head of a record, at the latest to the end of the member or
+    /// file.</summary>
     /// <returns>How many bytes were passed.</returns>
     private long ScanForHead()
     {

@@ -8,10 +8,10 @@ namespace Finery.Data.Readers.Warc;
 public sealed record WarcLimits(int HeadBytes = 1 << 16, double Ratio = 200);
 
 /// <summary>
-/// Goes through the records of a WARC or WET file (versions 0.17 to 1.1), plain or gzip with any number of records a member. Damage is
-/// counted and passed over: in gzip up to the next member that decompresses to the head of a record, in a plain file up to the next
-/// head; a head is looked for only where the lengths given do not lead to one, so that what a record contains is never mistaken for
-/// a record. Used by one thread.
+/// Goes through the records of a WARC or WET file (versions 0.17 to 1.1), plain or gzip with any number of records a member.
+/// Damage is counted and passed over: in gzip up to the next member that decompresses to the head of a record, in a plain file
+/// up to the next head; a head is looked for only where the lengths given do not lead to one, so that what a record contains is
+/// never mistaken for a record. Used by one thread.
 /// </summary>
 /// <remarks>Counts <c>damaged_member</c>, <c>compression_bomb</c>, <c>damaged_record</c> (no head where one must be),
 /// <c>damaged_file</c> (damage too dense to go on) as skipped, and <c>record_length</c> (kept up to the next head),
@@ -38,8 +38,9 @@ public sealed partial class WarcRecords : IDisposable
         (_content, _path, _limits, _report, _end) = (content, path, limits, report, end);
     }
 
-    /// <summary>Where to open again to go on after the record returned last, once the next one or its block has been asked for: for a
-    /// plain file an offset; for gzip the offset of a member times 2^24, plus a number of records to pass after it.</summary>
+    /// <summary>Where to open again to go on after the record returned last, once the next one or its block has been asked for:
+    /// for a plain file an offset; for gzip the offset of a member times 2^24, plus a number of records to pass after
+    /// it.</summary>
     public long Position { get; private set; }
 
     /// <summary>Offset in the file up to which it has been read.</summary>
@@ -60,7 +61,8 @@ public sealed partial class WarcRecords : IDisposable
     /// <param name="limits">Null for the defaults.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static WarcRecords Open(
-        string path, ReadReport? report, long start = 0, long end = long.MaxValue, long position = 0, WarcLimits? limits = null) =>
+        string path, ReadReport? report, long start = 0, long end = long.MaxValue, long position = 0,
+        WarcLimits? limits = null) =>
         Open(InputFile.Open(path), path, report, start, end, position, limits ?? new());
 
     internal static WarcRecords Open(

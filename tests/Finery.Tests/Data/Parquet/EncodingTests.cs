@@ -1,3 +1,4 @@
+using Finery.Data.Compression;
 using Finery.Data.Parquet;
 using Xunit;
 

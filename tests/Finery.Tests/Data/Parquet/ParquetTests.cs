@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Finery.Data;
 using Finery.Data.Parquet;
 using Finery.Data.Readers;
+using Finery.Data.Readers.Remote;
 using Finery.Data.Writers;
 using Finery.Tests.Models;
 using Xunit;
@@ -92,7 +93,7 @@ public sealed class ParquetTests : IDisposable
         const string Hex = "504152311500153015302c150615001506150600000100000000000000020000000000000003000000000000001502192c4804726f6f"
             + "7415020015042500180178001606191c191c26001c1504191500191801781500160616521652260800001652160600003900000050415231";
         File.WriteAllBytes(_folder["x.parquet"], Convert.FromHexString(Hex));
-        using var file = File.OpenHandle(_folder["x.parquet"]);
+        using var file = RandomInput.Open(_folder["x.parquet"]);
         var footer = ParquetFooter.Read(file);
         Assert.Equal(3, Assert.Single(footer.RowGroups).Rows);
         var leaf = Assert.Single(footer.Schema.Leaves);
@@ -259,7 +260,7 @@ public sealed class ParquetTests : IDisposable
         header.End();
         header.End();
         File.WriteAllBytes(_folder["pages"], [.. "PAR1"u8, .. header.Written, .. page.Written, .. new byte[8]]);
-        using var file = File.OpenHandle(_folder["pages"]);
+        using var file = RandomInput.Open(_folder["pages"]);
         var column = new ColumnReader(file, leaf, new ColumnChunk(PhysicalType.ByteArray, 0, levels.Length, 4), 1 << 20);
         column.MoveNext();
         var assembler = new RecordAssembler(tags, [column]);

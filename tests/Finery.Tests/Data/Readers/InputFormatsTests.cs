@@ -1,4 +1,3 @@
-using System.Text;
 using Finery.Data.Readers;
 using Finery.Tests.Data.Readers.Warc;
 using Xunit;
@@ -41,7 +40,8 @@ public sealed class InputFormatsTests : IDisposable
         Put("e.txt", "text"u8.ToArray());
         Put("f.png", [1, 2]);
         var report = new ReadReport();
-        Assert.Equal(["jsonl", "<p>warc", "csv", "<p>html", "text"], DocumentReader.ForPaths([_folder]).Read(report).Select(d => d.Text));
+        var texts = DocumentReader.ForPaths([_folder]).Read(report).Select(d => d.Text);
+        Assert.Equal(["jsonl", "<p>warc", "csv", "<p>html", "text"], texts);
         Assert.Equal(5, report.Files);
         Assert.IsType<CsvReader>(InputFormats.ForFiles("csv", [Path.Combine(_folder, "*.csv")]));
         Assert.Contains("warc", Assert.Throws<ArgumentException>(() => InputFormats.Create("doc", [])).Message);
@@ -51,7 +51,8 @@ public sealed class InputFormatsTests : IDisposable
     public void Saved_pages_are_decoded_and_know_their_address()
     {
         var page = "<html><head><meta charset=windows-1251><link rel='stylesheet' href='https://a.b/c.css'>"
-            + "<LINK REL=canonical HREF=\"https://example.org/a?b=1&amp;c=2\"></head><body>Привет, мир. Как дела сегодня?</body></html>";
+            + "<LINK REL=canonical HREF=\"https://example.org/a?b=1&amp;c=2\"></head>"
+            + "<body>Привет, мир. Как дела сегодня?</body></html>";
         var bytes = System.Text.CodePagesEncodingProvider.Instance.GetEncoding(1251)!.GetBytes(page);
         Put("a.html", bytes);
         Put("b.htm", [1, 0, 2]);
@@ -59,7 +60,8 @@ public sealed class InputFormatsTests : IDisposable
         Put("d.html", WarcBuilder.Gzip(bytes)[..^20]);
         Put("e.html", WarcBuilder.Gzip(new byte[5 << 20]));
         var report = new ReadReport();
-        var document = new HtmlFolderReader { Paths = [Path.Combine(_folder, "*")], MaxFileBytes = 1 << 20 }.Read(report).Single();
+        var reader = new HtmlFolderReader { Paths = [Path.Combine(_folder, "*")], MaxFileBytes = 1 << 19 };
+        var document = Assert.Single(reader.Read(report));
         Assert.Equal(page, document.Text);
         Assert.Equal(["text/html", "windows-1251", "https://example.org/a?b=1&c=2"],
             new[] { "media_type", "charset", "url" }.Select(k => (string)document.Metadata[k]!));
@@ -70,7 +72,7 @@ public sealed class InputFormatsTests : IDisposable
     [Fact]
     public void A_file_is_a_part_and_is_read_once()
     {
-        var reader = new TextFolderReader { Paths = [Put("a.txt", Encoding.UTF8.GetBytes("one")), Put("b.txt", "two"u8.ToArray())] };
+        var reader = new TextFolderReader { Paths = [Put("a.txt", "one"u8.ToArray()), Put("b.txt", "two"u8.ToArray())] };
         var parts = reader.Parts(1);
         Assert.Equal(2, parts.Count);
         using var cursor = reader.Open(parts[1], new());

@@ -3,6 +3,7 @@ using System.Text;
 using Finery.Data.Readers;
 using Finery.Data.Readers.Remote;
 using Finery.Data.Readers.Warc;
+using Finery.Data.Writers;
 using Finery.Tests.Data.Readers.Warc;
 using Xunit;
 
@@ -20,8 +21,8 @@ public sealed class RemoteInputTests : IDisposable
 
     private static string ReasonOf(string address) => Assert.ThrowsAny<IOException>(() => InputFile.Open(address)).Message;
 
-    private static byte[] Archive(int pages) =>
-        [.. Enumerable.Range(0, pages).SelectMany(i => WarcBuilder.Gzip(WarcBuilder.Response($"r{i}", WarcBuilder.Page($"page {i}"))))];
+    private static byte[] Archive(int pages) => [.. Enumerable.Range(0, pages).SelectMany(i =>
+        WarcBuilder.Gzip(WarcBuilder.Response($"r{i}", WarcBuilder.Page($"page {i}"))))];
 
     [Theory]
     [InlineData("8.8.8.8", true)]
@@ -88,7 +89,8 @@ public sealed class RemoteInputTests : IDisposable
     public void A_file_on_the_web_reads_as_if_it_were_here()
     {
         var archive = Archive(40);
-        using var server = new TinyServer(r => r.Path == "/moved" ? new(301, [], "Location: /a.warc.gz\r\n") : TinyServer.Serve(r, archive));
+        using var server = new TinyServer(r => r.Path == "/moved"
+            ? new(301, [], "Location: /a.warc.gz\r\n") : TinyServer.Serve(r, archive));
         foreach (var path in new[] { "/a.warc.gz", "/moved" })
         {
             var reader = new WarcReader { Paths = [server.Address(path)] };
@@ -108,6 +110,36 @@ public sealed class RemoteInputTests : IDisposable
             Assert.Equal(reader.Read(report).Select(d => d.Id), texts);
         }
         Assert.IsType<WarcReader>(DocumentReader.ForPaths([server.Address("/a.warc.gz")]));
+    }
+
+    [Fact]
+    public void Tables_on_the_web_read_as_if_they_were_here()
+    {
+        var folder = Directory.CreateTempSubdirectory("finery-remote-").FullName;
+        try
+        {
+            var paths = new[] { "a.parquet", "a.jsonl", "a.jsonl.gz" }.Select(name => Path.Combine(folder, name)).ToList();
+            foreach (var path in paths)
+            {
+                using DocumentWriter writer = path.EndsWith(".parquet", StringComparison.Ordinal)
+                    ? new ParquetWriter(path) : new JsonLinesWriter(path);
+                for (var i = 0; i < 2000; i++)
+                    writer.Write(new($"id{i}", $"text {i * 7919}") { Metadata = { ["n"] = i } });
+                writer.Commit();
+            }
+            using var server = new TinyServer(r => TinyServer.Serve(r, File.ReadAllBytes(Path.Combine(folder, r.Path[1..]))));
+            foreach (var path in paths)
+            {
+                static IEnumerable<string> Read(string path) =>
+                    DocumentReader.ForPaths([path]).Read(new()).Select(d => d.Id + d.Text + d.Metadata.ToJsonString());
+                Assert.Equal(Read(path), Read(server.Address("/" + Path.GetFileName(path))));
+                Assert.Equal(2000, Read(path).Count());
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Fact]
@@ -136,7 +168,8 @@ public sealed class RemoteInputTests : IDisposable
         using var breaking = new TinyServer(r => TinyServer.Serve(r, content) is var whole && cut++ is 1 or 2
             ? whole with { Body = whole.Body[..100], Length = whole.Body.Length } : whole);
         Assert.Equal(3, new WarcReader { Paths = [breaking.Address("/a.warc.gz")] }.Read(new()).Count());
-        using var shifted = new TinyServer(r => TinyServer.Serve(r, content) with { Headers = $"Content-Range: bytes 7-8/{content.Length}\r\n" });
+        var elsewhere = $"Content-Range: bytes 7-8/{content.Length}\r\n";
+        using var shifted = new TinyServer(r => TinyServer.Serve(r, content) with { Headers = elsewhere });
         Assert.Contains("range asked for", Assert.ThrowsAny<IOException>(() =>
         {
             using var stream = InputFile.Open(shifted.Address("/a"));
@@ -164,8 +197,8 @@ public sealed class RemoteInputTests : IDisposable
     {
         var objects = new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
         {
-            ["crawl/2024/a.warc.gz"] = Archive(2), ["crawl/2024/b.warc.gz"] = Archive(3), ["crawl/2024/deep/c.warc.gz"] = Archive(4),
-            ["crawl/2024/notes.txt"] = [1], ["other/d.warc.gz"] = Archive(5),
+            ["crawl/2024/a.warc.gz"] = Archive(2), ["crawl/2024/b.warc.gz"] = Archive(3),
+            ["crawl/2024/deep/c.warc.gz"] = Archive(4), ["crawl/2024/notes.txt"] = [1], ["other/d.warc.gz"] = Archive(5),
         };
         using var server = new TinyServer(r => Bucket(r, objects));
         InputFile.Options = s_loopback with { S3Endpoint = server.Address(""), S3Anonymous = true };
@@ -198,7 +231,8 @@ public sealed class RemoteInputTests : IDisposable
         var page = keys.Take(2).ToList();
         var more = keys.Count > 2 ? $"<NextContinuationToken>{page[^1]}</NextContinuationToken>" : "";
         return new(200, Encoding.UTF8.GetBytes(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>data</Name>"
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+            + "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>data</Name>"
             + $"<KeyCount>{page.Count}</KeyCount><IsTruncated>{(keys.Count > 2 ? "true" : "false")}</IsTruncated>{more}"
             + string.Concat(page.Select(k => $"<Contents><Key>{k}</Key><Size>{objects[k].Length}</Size></Contents>"))
             + "</ListBucketResult>"), "Content-Type: application/xml\r\n");

@@ -5,7 +5,8 @@ using System.Text;
 
 namespace Finery.Tests.Data.Readers.Remote;
 
-/// <summary>An HTTP/1.1 server on the loopback that answers GET and HEAD as a function of the request, one connection each.</summary>
+/// <summary>An HTTP/1.1 server on the loopback that answers GET and HEAD as a function of the request, one connection
+/// each.</summary>
 internal sealed class TinyServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -35,7 +36,8 @@ internal sealed class TinyServer : IDisposable
         var end = (int)Math.Min(range.End + 1, content.Length);
         if (range.Start >= content.Length)
             return new(416, [], $"Content-Range: bytes */{content.Length}\r\n");
-        return new(206, content[(int)range.Start..end], $"ETag: {tag}\r\nContent-Range: bytes {range.Start}-{end - 1}/{content.Length}\r\n");
+        return new(206, content[(int)range.Start..end],
+            $"ETag: {tag}\r\nContent-Range: bytes {range.Start}-{end - 1}/{content.Length}\r\n");
     }
 
     private async Task AcceptAsync()

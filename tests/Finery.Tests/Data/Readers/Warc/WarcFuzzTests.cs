@@ -11,6 +11,9 @@ namespace Finery.Tests.Data.Readers.Warc;
 /// <summary>Hostile input: whatever the bytes, reading ends, within bounds, and yields what is undamaged.</summary>
 public sealed class WarcFuzzTests : IDisposable
 {
+    private static readonly string[] s_pieces =
+        ["\r\n\r\n", "WARC/1.0\r\n", "Content-Length: 99999999999\r\n", "\u001F", ":", "\nWARC/1.1\r\n\r\n"];
+
     private readonly string _folder = Directory.CreateTempSubdirectory("finery-fuzz-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -43,8 +46,7 @@ public sealed class WarcFuzzTests : IDisposable
                     mutated.InsertRange(at, bytes.Skip(random.Next(bytes.Length)).Take(random.Next(40)));
                     break;
                 case 4:
-                    mutated.InsertRange(at, Encoding.ASCII.GetBytes(
-                        new[] { "\r\n\r\n", "WARC/1.0\r\n", "Content-Length: 99999999999\r\n", "\u001F", ":", "\nWARC/1.1\r\n\r\n" }[random.Next(6)]));
+                    mutated.InsertRange(at, Encoding.ASCII.GetBytes(s_pieces[random.Next(s_pieces.Length)]));
                     break;
                 default:
                     mutated.RemoveRange(at, mutated.Count - at - 1);
@@ -56,7 +58,8 @@ public sealed class WarcFuzzTests : IDisposable
 
     private static byte[][] Records() =>
     [
-        Info(), Response("a", Page("first")), Response("b", Gzip(Bytes(Page("second"))), "Content-Type: text/html\r\nContent-Encoding: gzip\r\n"),
+        Info(), Response("a", Page("first")),
+        Response("b", Gzip(Bytes(Page("second"))), "Content-Type: text/html\r\nContent-Encoding: gzip\r\n"),
         Response("c", Bytes("4\r\n<p>x\r\n3\r\nyyy\r\n0\r\n\r\n"), "Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"),
         Record("conversion", "d", Bytes("plain text"), "text/plain"), Response("e", Page("last")),
     ];
@@ -112,7 +115,7 @@ public sealed class WarcFuzzTests : IDisposable
             var read = Read(Join(members[0], damaged, members[2]), report);
             var ids = read.Select(d => d.Id[9..]).ToList();
             Assert.True(ids.Contains("r0") && ids.Contains("r2"), $"byte {at}: {string.Join(' ', ids)}");
-            // Of the header and of what fills the last byte of the data the check sum knows nothing, but the content is whole then.
+            // Of the header and of what fills the last byte of the data the check sum knows nothing; the content is whole then.
             if (ids.Count == 3)
                 Assert.Equal(text, read[1].Text);
             else
@@ -187,7 +190,8 @@ public sealed class WarcFuzzTests : IDisposable
     {
         var random = new Random(8);
         var body = new HttpBody(1 << 20, 200);
-        string[] headers = ["Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: deflate", "Transfer-Encoding: chunked",
+        string[] headers = ["Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: deflate",
+            "Transfer-Encoding: chunked",
             "Transfer-Encoding: chunked\r\nContent-Encoding: br, gzip", "Content-Encoding: deflate\r\nContent-Encoding: gzip"];
         var good = new[] { Gzip(Bytes(Page("x"))), Bytes("5\r\nhello\r\n0\r\n\r\n"), Gzip(Gzip(Bytes(Page("x")))) };
         for (var i = 0; i < 2000; i++)

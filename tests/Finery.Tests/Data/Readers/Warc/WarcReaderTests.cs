@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using Finery.Data;
 using Finery.Data.Readers;
 using Finery.Data.Readers.Warc;
@@ -37,16 +38,14 @@ public sealed class WarcReaderTests : IDisposable
     public void A_response_becomes_a_document_with_its_metadata()
     {
         var bytes = Join(Info(), Record("response", "x",
-            Bytes("HTTP/1.1 200\r\ncontent-TYPE: Text/HTML;\r\n charset=\"ISO-8859-1\"\r\n\r\n<p>caf"), "application/http",
-            "WARC-Identified-Content-Language: fra,eng\r\nX-Unknown: y\r\n"));
-        bytes = Join(bytes[..^4], [0xE9], Bytes("\r\n\r\n"));
-        var at = bytes.AsSpan().LastIndexOf("Content-Length: "u8) + 16;
-        var length = int.Parse(System.Text.Encoding.ASCII.GetString(bytes.AsSpan(at, 2)), System.Globalization.CultureInfo.InvariantCulture);
-        Bytes($"{length + 1}").CopyTo(bytes, at);
+            Join(Bytes("HTTP/1.1 200\r\ncontent-TYPE: Text/HTML;\r\n charset=\"ISO-8859-1\"\r\n\r\n<p>caf"), [0xE9]),
+            "application/http", "WARC-Identified-Content-Language: fra,eng\r\nX-Unknown: y\r\n"));
         var document = Assert.Single(Read(bytes));
         Assert.Equal(("urn:uuid:x", "<p>café"), (document.Id, document.Text));
-        Assert.Equal($$"""{"url":"http://example.org/x","date":"2024-05-17T08:22:00Z","media_type":"text/html","charset":"windows-1252","file_path":"{{Path.Combine(_folder, "a.warc").Replace('\\', '/')}}","content_languages":"fra,eng"}""",
-            document.Metadata.ToJsonString());
+        Assert.Equal(Path.Combine(_folder, "a.warc").Replace('\\', '/'), (string?)document.Metadata["file_path"]);
+        document.Metadata.Remove("file_path");
+        Assert.Equal("""{"url":"http://example.org/x","date":"2024-05-17T08:22:00Z","media_type":"text/html","""
+            + """ "charset":"windows-1252","content_languages":"fra,eng"}""".TrimStart(), document.Metadata.ToJsonString());
         Assert.Equal("", Skipped + Repaired);
     }
 
@@ -100,7 +99,8 @@ public sealed class WarcReaderTests : IDisposable
             return target.ToArray();
         }
         var gzip = Gzip(page);
-        var chunked = Join(Bytes("5\r\n"), gzip[..5], Bytes($"\r\n{gzip.Length - 5:X};x=y\r\n"), gzip[5..], Bytes("\r\n0\r\n\r\n"));
+        var end = Bytes("\r\n0\r\n\r\n");
+        var chunked = Join(Bytes("5\r\n"), gzip[..5], Bytes($"\r\n{gzip.Length - 5:X};x=y\r\n"), gzip[5..], end);
         return new()
         {
             { "Content-Encoding: gzip", gzip, "" },
@@ -113,7 +113,7 @@ public sealed class WarcReaderTests : IDisposable
             { "Content-Encoding: gzip, br", Through(s => new BrotliStream(s, CompressionLevel.Optimal)), "bad_content_encoding" },
             { "Content-Encoding: gzip\r\ncontent-encoding: gzip", Gzip(gzip), "" },
             { "Content-Encoding: gzip\r\nTransfer-Encoding: chunked", chunked, "" },
-            { "Transfer-Encoding: chunked", Join(Bytes("\r\n"), Bytes($"{page.Length:x}\r\n"), page, Bytes("\r\n0\r\n\r\n")), "" },
+            { "Transfer-Encoding: chunked", Join(Bytes($"\r\n{page.Length:x}\r\n"), page, end), "" },
             { "Content-Encoding: zstd", gzip, "bad_content_encoding" },
             { "Content-Encoding: gzip,gzip,gzip,gzip,gzip", gzip, "bad_content_encoding" },
         };
@@ -156,8 +156,9 @@ public sealed class WarcReaderTests : IDisposable
     [InlineData(true)]
     public void A_page_about_the_format_is_one_page(bool gzip)
     {
-        var quoted = System.Text.Encoding.UTF8.GetString(Join(Response("inner", Page("inner")), Response("inner2", Page("inner"))));
-        var bytes = Join(Response("before", Page("x")), Response("about", Page($"\r\n\r\n{quoted}")), Response("after", Page("y")));
+        var quoted = Encoding.UTF8.GetString(Join(Response("inner", Page("inner")), Response("inner2", Page("inner"))));
+        var about = Response("about", Page($"\r\n\r\n{quoted}"));
+        var bytes = Join(Response("before", Page("x")), about, Response("after", Page("y")));
         Assert.Equal(["before", "about", "after"], Ids(Read(gzip ? Gzip(bytes) : bytes)));
         Assert.Equal("", Skipped + Repaired);
         Assert.Equal(4, new WarcReader { Paths = [Put(bytes), Put(bytes, "b.warc")] }.Parts(bytes.Length / 2).Count);
@@ -186,8 +187,8 @@ public sealed class WarcReaderTests : IDisposable
     public void Wrong_lengths_in_members_of_their_own_end_with_the_member()
     {
         var block = Bytes("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + Page("wrong"));
-        var documents = Read(Join(Gzip(Response("a", Page("a"))),
-            Gzip(Record("response", "wrong", block, "application/http", length: block.Length + 1000)), Gzip(Response("b", Page("b")))));
+        var wrong = Record("response", "wrong", block, "application/http", length: block.Length + 1000);
+        var documents = Read(Join(Gzip(Response("a", Page("a"))), Gzip(wrong), Gzip(Response("b", Page("b")))));
         Assert.Equal(["a", "wrong", "b"], Ids(documents));
         Assert.Equal("truncated_record 1", Repaired);
     }
@@ -196,8 +197,8 @@ public sealed class WarcReaderTests : IDisposable
     public void Damaged_members_cost_themselves_alone()
     {
         var random = new Random(1);
-        var members = Enumerable.Range(0, 12).Select(i =>
-            Gzip(Response($"r{i:00}", Page(string.Concat(Enumerable.Range(0, 2000).Select(_ => $"{random.Next(99999)} ")))))).ToArray();
+        string Numbers() => string.Concat(Enumerable.Range(0, 2000).Select(_ => $"{random.Next(99999)} "));
+        var members = Enumerable.Range(0, 12).Select(i => Gzip(Response($"r{i:00}", Page(Numbers())))).ToArray();
         members[2][members[2].Length / 2] ^= 0x40; // bit flip
         members[4] = members[4][..(members[4].Length / 3)]; // cut
         members[6][^6] ^= 1; // check sum
@@ -214,13 +215,15 @@ public sealed class WarcReaderTests : IDisposable
     {
         var zeros = new byte[20 << 20];
         var bytes = Join(Gzip(Response("a", Page("a"))), Gzip(Response("big", zeros)), Gzip(Response("b", Page("b"))),
-            Gzip(Response("bomb", Gzip(zeros), "Content-Type: text/html\r\nContent-Encoding: gzip\r\n")), Gzip(Response("c", Page("c"))));
+            Gzip(Response("bomb", Gzip(zeros), "Content-Type: text/html\r\nContent-Encoding: gzip\r\n")),
+            Gzip(Response("c", Page("c"))));
         GC.Collect();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal(["a", "b", "c"], Ids(Read(bytes)));
         Assert.Equal("compression_bomb 2 record_too_large 1", Skipped);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
-        Assert.Equal(["a", "b", "c"], Ids(Read(Join(Response("a", "<p>a"), Response("big", zeros), Response("b", "<p>b"), Response("c", "<p>c")))));
+        var plain = Join(Response("a", "<p>a"), Response("big", zeros), Response("b", "<p>b"));
+        Assert.Equal(["a", "b"], Ids(Read(plain)));
     }
 
     [Fact]
@@ -230,7 +233,8 @@ public sealed class WarcReaderTests : IDisposable
         Assert.Empty(Read([]));
         Assert.Empty(Read([0x28, 0xB5, 0x2F, 0xFD, 1, 2, 3]));
         Assert.Equal("not_warc 3", Skipped);
-        Assert.Throws<FileNotFoundException>(() => new WarcReader { Paths = [Path.Combine(_folder, "none.warc")] }.Read(new()).ToList());
+        var none = new WarcReader { Paths = [Path.Combine(_folder, "none.warc")] };
+        Assert.Throws<FileNotFoundException>(() => none.Read(new()).ToList());
     }
 
     [Theory]
