@@ -1,9 +1,9 @@
 namespace Finery.Data.Extraction;
 
 /// <summary>
-/// Builds the tree of a page from its tags, simpler than a browser does: implied end tags, void elements and the scopes of tables and
-/// lists are as in HTML; misnested formatting is not rebuilt, and what is misplaced in a table stays where it is. At most 512 elements
-/// are open at a time, as in Blink; deeper ones become neighbours. It takes linear time.
+/// Builds the tree of a page from its tags, simpler than a browser does: implied end tags, void elements and the scopes of tables
+/// and lists are as in HTML; misnested formatting is not rebuilt, and what is misplaced in a table stays where it is. At most 512
+/// elements are open at a time, as in Blink; deeper ones become neighbours. It takes linear time.
 /// </summary>
 internal sealed class TreeBuilder
 {
@@ -189,7 +189,8 @@ internal sealed class TreeBuilder
         for (var level = _depth - 1; level > 0; level--)
         {
             var open = _openTags[level];
-            if (open == tag && (tag != HtmlTag.Unknown || name.Equals(_tree.Text(_open[level]), StringComparison.OrdinalIgnoreCase)))
+            if (open == tag
+                && (tag != HtmlTag.Unknown || name.Equals(_tree.Text(_open[level]), StringComparison.OrdinalIgnoreCase)))
             {
                 CloseTo(level);
                 return;
