@@ -57,6 +57,7 @@ public sealed class HtmlExtractorTests
     [InlineData("<p hidden>Nobody sees this paragraph, for it is hidden from all of them.</p>")]
     [InlineData("<figure><img src=\"a.png\"><figcaption>The river in a picture of the last century</figcaption></figure>")]
     [InlineData("<svg><text>River</text><path d=\"M 0\"/></svg>")]
+    [InlineData("<svg viewBox=\"0 0 1 1\"><title/><style/><path d=\"M 0\"/></svg>")]
     [InlineData("<select><option>Rivers</option><option>Lakes</option></select><button>Go</button>")]
     [InlineData("<template><p>A paragraph for later use that a script might copy at some time.</p></template>")]
     [InlineData("<p>Facebook</p>")]
