@@ -12,8 +12,8 @@ namespace Finery.Benchmarks;
 
 /// <summary>
 /// Extraction of articles on one thread, by turns with AngleSharp's building of a tree alone: <c>extraction [--data FOLDER]
-/// [--rounds 15]</c>. The folder holds <c>html/*.html.gz</c> and <c>ground-truth.json</c>; without it, shared/data/web-articles beside the
-/// repository. One JSON line for the quality, one for the speed (medians of rounds and of their ratios).
+/// [--rounds 15]</c>. The folder holds <c>html/*.html.gz</c> and <c>ground-truth.json</c>; without it, shared/data/web-articles
+/// beside the repository. One JSON line for the quality, one for the speed (medians of rounds and of their ratios).
 /// </summary>
 internal static class ExtractionBenchmark
 {
@@ -70,8 +70,8 @@ internal static class ExtractionBenchmark
         Measurement.Print("extraction, beside AngleSharp's tree alone", ours, tree, "pages/s", 1);
         double megabytes = bytes / 1e6 / pages.Length;
         Measurement.Print(
-            "extraction, beside AngleSharp's tree alone", [.. ours.Select(rate => rate * megabytes)], [.. tree.Select(rate => rate * megabytes)],
-            "MB/s", 1);
+            "extraction, beside AngleSharp's tree alone", [.. ours.Select(rate => rate * megabytes)],
+            [.. tree.Select(rate => rate * megabytes)], "MB/s", 1);
     }
 
     private static double Seconds((string Html, string Article)[] pages, Action<string> work)
@@ -84,7 +84,8 @@ internal static class ExtractionBenchmark
 
     private static string Read(string folder, string id)
     {
-        using var stream = new GZipStream(File.OpenRead(Path.Combine(folder, "html", id + ".html.gz")), CompressionMode.Decompress);
+        using var file = File.OpenRead(Path.Combine(folder, "html", id + ".html.gz"));
+        using var stream = new GZipStream(file, CompressionMode.Decompress);
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }

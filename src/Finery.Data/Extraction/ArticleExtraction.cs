@@ -1,6 +1,7 @@
 namespace Finery.Data.Extraction;
 
-/// <summary>Finds the body of an article by the names and elements that pages use for it, prunes it and writes its lines.</summary>
+/// <summary>Finds the body of an article by the names and elements that pages use for it, prunes it and writes its
+/// lines.</summary>
 internal sealed class ArticleExtraction
 {
     /// <summary>Fewest characters of an article; below, more is looked for.</summary>
@@ -17,8 +18,12 @@ internal sealed class ArticleExtraction
     /// <summary>Whether paragraphs from elsewhere were added.</summary>
     public bool Recovered { get; private set; }
 
-    /// <summary>Lines of the article; none if the page has none.</summary>
-    public List<TextLine> Extract(PageTree tree, BlockWriter writer, bool precision)
+    /// <summary>Finds the lines of the article; none if the page has none.</summary>
+    /// <param name="tree">The page, cleaned.</param>
+    /// <param name="writer">Writes the lines.</param>
+    /// <param name="precision">Whether to leave out what is doubtful.</param>
+    /// <param name="headline">What is no part of the text at its start; null to keep it.</param>
+    public List<TextLine> Extract(PageTree tree, BlockWriter writer, bool precision, string? headline)
     {
         Expression = 0;
         Recovered = false;
@@ -31,6 +36,7 @@ internal sealed class ArticleExtraction
                 continue;
             root = Narrow(tree, root, expression);
             var found = ExtractBelow(tree, writer, root, precision);
+            TextLines.RemoveHeadline(found, headline);
             if (found.Count > lines.Count)
             {
                 lines = found;
@@ -147,7 +153,8 @@ internal sealed class ArticleExtraction
         var present = string.Join('\n', lines.Select(line => line.Text));
         foreach (var line in TextLines.Pick(writer, keepLoose: false))
         {
-            if (line.Kind is not (BlockKind.Paragraph or BlockKind.Quote or BlockKind.Code or BlockKind.Row) || !known.Add(line.Text)
+            if (line.Kind is not (BlockKind.Paragraph or BlockKind.Quote or BlockKind.Code or BlockKind.Row)
+                || !known.Add(line.Text)
                 || (line.Text.Length > RepeatedPart && present.Contains(line.Text, StringComparison.Ordinal)))
                 continue;
             lines.Add(line);

@@ -38,8 +38,8 @@ internal enum BlockKind : byte
 /// <param name="LinkCharacters">Characters of it in links.</param>
 internal readonly record struct TextBlock(BlockKind Kind, int Start, int Length, int LinkCharacters);
 
-/// <summary>Writes the visible text below a node as lines: white space collapsed, references resolved, entries of lists after a dash,
-/// cells apart by bars, programs as they are, formulas as TeX.</summary>
+/// <summary>Writes the visible text below a node as lines: white space collapsed, references resolved, entries of lists after a
+/// dash, cells apart by bars, programs as they are, formulas as TeX.</summary>
 internal sealed class BlockWriter
 {
     private const int KeptCharacters = 1 << 20;

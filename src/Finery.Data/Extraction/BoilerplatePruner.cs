@@ -7,19 +7,22 @@ internal sealed class BoilerplatePruner
     public const NodeState Unseen = NodeState.Deleted | NodeState.Pruned;
 
     private const int ShortestQuotation = 25;
+    private const double MostOfText = 0.6;
     private readonly LinkDensity _density = new();
 
     /// <summary>Prunes below a node.</summary>
     public void Prune(PageTree tree, int root, bool precision)
     {
-        PruneByName(tree, root, NameTraits.Boilerplate | NameTraits.Hidden, NodeState.Pruned, Unseen);
+        PruneByName(tree, root, NameTraits.Boilerplate | NameTraits.Hidden);
+        _density.Measure(tree, root, Unseen);
+        var most = MostOfText * _density.Characters(tree, root);
         var nodes = tree.Nodes;
         var doubtful = NameTraits.Caption | NameTraits.Teaser | (precision ? NameTraits.Doubtful : NameTraits.None);
         for (var i = root + 1; i < nodes[root].End;)
         {
             ref var node = ref nodes[i];
             if ((node.State & Unseen) != 0
-                || IsDoubtful(nodes, i, doubtful)
+                || (IsDoubtful(nodes, i, doubtful) && _density.Characters(tree, i) <= most)
                 || (node.Names & NameTraits.Gutter) != 0
                 || (precision && node.Tag == HtmlTag.Header))
             {
@@ -44,40 +47,42 @@ internal sealed class BoilerplatePruner
     }
 
     // A post of a social network that is embedded as a quotation.
-    private static bool IsQuotation(PageTree tree, int index, NodeState unseen)
+    private bool IsQuotation(PageTree tree, int index)
     {
         var nodes = tree.Nodes;
         if ((nodes[index].Names & NameTraits.Embedded) == 0)
             return false;
         for (var i = index + 1; i < nodes[index].End; i++)
         {
-            if (nodes[i].Tag == HtmlTag.Blockquote && tree.VisibleCharacters(i, unseen) >= ShortestQuotation)
+            if (nodes[i].Tag == HtmlTag.Blockquote && _density.Characters(tree, i) >= ShortestQuotation)
                 return true;
         }
         return false;
     }
 
-    /// <summary>Prunes what names say, unless that leaves a seventh of the text or less.</summary>
-    public static void PruneByName(PageTree tree, int root, NameTraits names, NodeState mark, NodeState unseen)
+    // Prunes what names say, unless that leaves a seventh of the text or less. What holds most of the text is not what its name says.
+    private void PruneByName(PageTree tree, int root, NameTraits names)
     {
-        var before = tree.VisibleCharacters(root, unseen);
+        _density.Measure(tree, root, Unseen);
+        var before = _density.Characters(tree, root);
+        var most = MostOfText * before;
         var nodes = tree.Nodes;
         var end = nodes[root].End;
         for (var i = root + 1; i < end;)
         {
             ref var node = ref nodes[i];
-            if ((node.Names & names) != 0 && !IsQuotation(tree, i, unseen))
+            if ((node.Names & names) != 0 && _density.Characters(tree, i) <= most && !IsQuotation(tree, i))
             {
-                node.State |= mark;
+                node.State |= NodeState.Pruned;
                 i = node.End;
             }
             else
                 i = Next(node, i);
         }
-        if (tree.VisibleCharacters(root, unseen) * 7L > before)
+        if (tree.VisibleCharacters(root, Unseen) * 7L > before)
             return;
         for (var i = root + 1; i < end; i++)
-            nodes[i].State &= ~mark;
+            nodes[i].State &= ~NodeState.Pruned;
     }
 
     private void PruneByLinks(PageTree tree, int root, bool precision)

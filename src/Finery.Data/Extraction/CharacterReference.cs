@@ -42,7 +42,8 @@ internal static class CharacterReference
             var c = text[position];
             if (!(isHex ? char.IsAsciiHexDigit(c) : char.IsAsciiDigit(c)))
                 break;
-            code = Math.Min(code * (isHex ? 16 : 10) + int.Parse(text.Slice(position, 1), NumberStyles.HexNumber, null), 0x110000);
+            var digit = int.Parse(text.Slice(position, 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            code = Math.Min(code * (isHex ? 16 : 10) + digit, 0x110000);
         }
         length = 0;
         if (position == digits)

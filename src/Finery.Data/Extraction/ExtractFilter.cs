@@ -27,8 +27,8 @@ public sealed record ExtractFilter : DocumentFilter
     /// <summary>Most elements and texts of a page; above: <c>extract_too_complex</c>. 0 for no limit.</summary>
     public int MaxNodes { get; init; } = 1_000_000;
 
-    /// <summary>Most milliseconds for a page; above: <c>extract_timeout</c>. It is the only limit that depends on the machine, far above
-    /// what a page within the others takes. 0 for no limit.</summary>
+    /// <summary>Most milliseconds for a page; above: <c>extract_timeout</c>. It is the only limit that depends on the machine,
+    /// far above what a page within the others takes. 0 for no limit.</summary>
     public int MaxMilliseconds { get; init; } = 5000;
 
     /// <summary>Whether to set <c>extraction_stage</c>, what found the text.</summary>
@@ -43,7 +43,8 @@ public sealed record ExtractFilter : DocumentFilter
             return;
         var extractor = new HtmlExtractor
         {
-            Precision = Precision, Comments = Comments, Tables = Tables, Headline = Headline, MaxNodes = MaxNodes, MaxMilliseconds = MaxMilliseconds,
+            Precision = Precision, Comments = Comments, Tables = Tables, Headline = Headline, MaxNodes = MaxNodes,
+            MaxMilliseconds = MaxMilliseconds,
         };
         var result = extractor.Extract(document.Text);
         if (document.RejectIf("extract_too_complex", result.Outcome == ExtractionOutcome.TooComplex)

@@ -5,7 +5,8 @@ namespace Finery.Data.Extraction;
 /// <summary>Formulas as TeX between <c>\(</c> and <c>\)</c>, or <c>\[</c> and <c>\]</c> where they stand alone.</summary>
 internal static class Formula
 {
-    /// <summary>The formula of a <c>math</c> element, from its annotation or alternative text, or of a script; null if there is none.</summary>
+    /// <summary>The formula of a <c>math</c> element, from its annotation or alternative text, or of a script; null if there is
+    /// none.</summary>
     public static string? Of(PageTree tree, int index)
     {
         var nodes = tree.Nodes;
@@ -17,7 +18,8 @@ internal static class Formula
         var isBlock = tree.Attribute(index, HtmlAttribute.Display) is "block";
         for (var i = index + 1; i < nodes[index].End; i++)
         {
-            if (nodes[i].Tag == HtmlTag.Annotation && tree.Attribute(i, HtmlAttribute.Encoding).Contains("tex", StringComparison.OrdinalIgnoreCase))
+            if (nodes[i].Tag == HtmlTag.Annotation
+                && tree.Attribute(i, HtmlAttribute.Encoding).Contains("tex", StringComparison.OrdinalIgnoreCase))
                 return Delimit(TextBelow(tree, i), isBlock);
         }
         var alternative = tree.Attribute(index, HtmlAttribute.AltText);
@@ -33,7 +35,9 @@ internal static class Formula
         var isFormula = names.Contains("mwe-math", StringComparison.OrdinalIgnoreCase)
             || names.Contains("latex", StringComparison.OrdinalIgnoreCase) || names is "tex" || names.StartsWith("tex ")
             || names.EndsWith(" tex") || names.Contains(" tex ", StringComparison.Ordinal);
-        return isFormula ? Delimit(Resolve(tree.Attribute(index, HtmlAttribute.Alt)), names.Contains("display", StringComparison.Ordinal)) : null;
+        if (!isFormula)
+            return null;
+        return Delimit(Resolve(tree.Attribute(index, HtmlAttribute.Alt)), names.Contains("display", StringComparison.Ordinal));
     }
 
     /// <summary>A text with its character references resolved and white space collapsed.</summary>

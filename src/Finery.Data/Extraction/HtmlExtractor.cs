@@ -7,18 +7,19 @@ namespace Finery.Data.Extraction;
 /// <param name="Title">Its title; null if it has none.</param>
 /// <param name="Language">The language it declares (<c>html lang</c>), as it stands; null if it declares none.</param>
 /// <param name="Outcome">How it ended.</param>
-/// <param name="Stage">What found the text: <c>own_1</c> to <c>own_5</c> by the expression that found the body, <c>own_paragraphs</c> if
-/// none did, <c>readability</c> or <c>justext</c>; null if there is none.</param>
+/// <param name="Stage">What found the text: <c>own_1</c> to <c>own_5</c> by the expression that found the body,
+/// <c>own_paragraphs</c> if none did, <c>readability</c> or <c>justext</c>; null if there is none.</param>
 public sealed record ExtractionResult(string Text, string? Title, string? Language, ExtractionOutcome Outcome, string? Stage);
 
 /// <summary>
-/// Extracts the running text of an HTML page: comments, menus, advertising and other boilerplate are left out, programs, formulas and
-/// tables kept. What it does depends on the page alone, never on others. It is thread-safe.
+/// Extracts the running text of an HTML page: comments, menus, advertising and other boilerplate are left out, programs, formulas
+/// and tables kept. What it does depends on the page alone, never on others. It is thread-safe.
 /// </summary>
 /// <remarks>
-/// The steps: clean the page; find the body by the names and elements that pages use; prune it by ids and classes, then by the density
-/// of links; if little is left, gather paragraphs from elsewhere; compare with a body found by votes of paragraphs (Readability), then, if
-/// there is still little, with lines chosen by stop words (jusText). The rules and figures are those of trafilatura's precision mode.
+/// The steps: clean the page; find the body by the names and elements that pages use; prune it by ids and classes, then by the
+/// density of links; if little is left, gather paragraphs from elsewhere; compare with a body found by votes of paragraphs
+/// (Readability), then, if there is still little, with lines chosen by stop words (jusText). The rules and figures are those of
+/// trafilatura's precision mode.
 /// </remarks>
 public sealed class HtmlExtractor
 {
@@ -75,7 +76,7 @@ public sealed class HtmlExtractor
         if (deadline.IsOver)
             return new("", title, declared, ExtractionOutcome.Timeout, null);
 
-        var lines = workspace.Article.Extract(tree, workspace.Writer, Precision);
+        var lines = workspace.Article.Extract(tree, workspace.Writer, Precision, Headline ? null : title ?? "");
         var stage = workspace.Article.Expression == 0 ? "own_paragraphs" : $"own_{workspace.Article.Expression}";
         if (deadline.IsOver)
             return new("", title, declared, ExtractionOutcome.Timeout, null);
@@ -83,7 +84,7 @@ public sealed class HtmlExtractor
         if (deadline.IsOver)
             return new("", title, declared, ExtractionOutcome.Timeout, null);
         if (!Headline)
-            TextLines.RemoveHeadline(lines, title);
+            TextLines.RemoveHeadline(lines, title ?? "");
         if (Comments)
             AddComments(tree, workspace.Writer, lines);
         return lines.Count == 0

@@ -1,22 +1,26 @@
 namespace Finery.Data.Extraction;
 
-/// <summary>Elements the extraction tells apart; <see cref="Text"/> is a text node, <see cref="Unknown"/> any other element.</summary>
+/// <summary>Elements the extraction tells apart; <see cref="Text"/> is a text node, <see cref="Unknown"/> any other
+/// element.</summary>
 internal enum HtmlTag : byte
 {
     Text, Unknown,
-    A, Abbr, Acronym, Address, Annotation, AnnotationXml, Applet, Area, Article, Aside, Audio, B, Base, Bdi, Bdo, Big, Blink, Blockquote,
-    Body, Br, Button, Canvas, Caption, Center, Cite, Code, Col, Colgroup, Data, Datalist, Dd, Del, Desc, Details, Dfn, Dialog, Dir, Div,
-    Dl, Dt, Em, Embed, Fencedframe, Fieldset, Figcaption, Figure, Font, Footer, ForeignObject, Form, Frame, Frameset, H1, H2, H3, H4, H5, H6,
-    Head, Header, Hgroup, Hr, Html, I, Iframe, Img, Input, Ins, Kbd, Keygen, Label, Legend, Li, Link, Main, Map, Mark, Marquee, Math, Menu,
-    Menuitem, Meta, Meter, Nav, Nobr, Noembed, Noframes, Noindex, Noscript, Object, Ol, Optgroup, Option, Output, P, Param, Picture, Plaintext,
-    Pre, Progress, Q, Rp, Rt, Rtc, Ruby, S, Samp, Script, Search, Section, Select, Small, Source, Span, Strike, Strong, Style, Sub, Summary,
-    Sup, Svg, Table, Tbody, Td, Template, Textarea, Tfoot, Th, Thead, Time, Title, Tr, Track, Tt, U, Ul, Use, Var, Video, Wbr, Xmp,
+    A, Abbr, Acronym, Address, Annotation, AnnotationXml, Applet, Area, Article, Aside, Audio, B, Base, Bdi, Bdo, Big,
+    Blink, Blockquote, Body, Br, Button, Canvas, Caption, Center, Cite, Code, Col, Colgroup, Data, Datalist, Dd, Del,
+    Desc, Details, Dfn, Dialog, Dir, Div, Dl, Dt, Em, Embed, Fencedframe, Fieldset, Figcaption, Figure, Font, Footer,
+    ForeignObject, Form, Frame, Frameset, H1, H2, H3, H4, H5, H6, Head, Header, Hgroup, Hr, Html, I, Iframe, Img, Input,
+    Ins, Kbd, Keygen, Label, Legend, Li, Link, Main, Map, Mark, Marquee, Math, Menu, Menuitem, Meta, Meter, Nav, Nobr,
+    Noembed, Noframes, Noindex, Noscript, Object, Ol, Optgroup, Option, Output, P, Param, Picture, Plaintext, Pre,
+    Progress, Q, Rp, Rt, Rtc, Ruby, S, Samp, Script, Search, Section, Select, Small, Source, Span, Strike, Strong,
+    Style, Sub, Summary, Sup, Svg, Table, Tbody, Td, Template, Textarea, Tfoot, Th, Thead, Time, Title, Tr, Track, Tt,
+    U, Ul, Use, Var, Video, Wbr, Xmp,
 }
 
 /// <summary>Attributes the extraction reads.</summary>
 internal enum HtmlAttribute : byte
 {
-    None, Alt, AltText, AriaHidden, Class, Content, Display, Encoding, Hidden, Href, Id, ItemProp, Lang, Name, Property, Role, Style, Type,
+    None, Alt, AltText, AriaHidden, Class, Content, Display, Encoding, Hidden, Href, Id, ItemProp, Lang, Name, Property, Role,
+    Style, Type,
 }
 
 /// <summary>What is known of each element.</summary>
@@ -101,19 +105,21 @@ internal static class HtmlNames
     {
         var traits = new TagTraits[256];
         Add(TagTraits.Void, "area base br col embed frame hr img input keygen link meta param source track wbr");
-        Add(TagTraits.Block, "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer " +
-            "form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup option p plaintext pre search section summary " +
-            "table caption tbody td tfoot th thead tr ul xmp noindex head title");
-        Add(TagTraits.EndsParagraph, "address article aside blockquote center details dialog dir div dl dd dt fieldset figcaption figure footer " +
-            "form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p plaintext pre search section summary table ul xmp");
+        Add(TagTraits.Block, "address article aside blockquote body center dd details dialog dir div dl dt fieldset " +
+            "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup option " +
+            "p plaintext pre search section summary table caption tbody td tfoot th thead tr ul xmp noindex head title");
+        Add(TagTraits.EndsParagraph, "address article aside blockquote center details dialog dir div dl dd dt fieldset " +
+            "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p plaintext " +
+            "pre search section summary table ul xmp");
         Add(TagTraits.RawText, "script style noscript noembed noframes iframe xmp");
         Add(TagTraits.HeadContent, "head html title meta link script style base noscript template");
         Add(TagTraits.Scope, "applet caption html table td th marquee object template foreignobject annotation-xml");
-        Add(TagTraits.Formatting, "a b big code em font i nobr s small strike strong tt u span abbr cite mark sub sup q kbd samp var label time");
-        Add(TagTraits.Deleted, "area applet aside audio blink button canvas datalist dialog embed fencedframe fieldset figcaption footer " +
-            "frame frameset head iframe input label legend link map marquee menu menuitem meter nav noembed noframes noindex noscript object " +
-            "optgroup option output param picture progress rp rt rtc search select source style svg template textarea time title track " +
-            "use video");
+        Add(TagTraits.Formatting,
+            "a b big code em font i nobr s small strike strong tt u span abbr cite mark sub sup q kbd samp var label time");
+        Add(TagTraits.Deleted, "area applet aside audio blink button canvas datalist dialog embed fencedframe fieldset " +
+            "figcaption footer frame frameset head iframe input label legend link map marquee menu menuitem meter nav noembed " +
+            "noframes noindex noscript object optgroup option output param picture progress rp rt rtc search select source " +
+            "style svg template textarea time title track use video");
         Add(TagTraits.Heading, "h1 h2 h3 h4 h5 h6");
         Add(TagTraits.Item, "li dd dt");
         Add(TagTraits.List, "ul ol dl dir");
@@ -126,7 +132,7 @@ internal static class HtmlNames
         void Add(TagTraits trait, string names)
         {
             foreach (var name in names.Split(' '))
-                traits[(int)Enum.Parse<HtmlTag>(name == "annotation-xml" ? nameof(HtmlTag.AnnotationXml) : name, ignoreCase: true)] |= trait;
+                traits[(int)Enum.Parse<HtmlTag>(name.Replace("-", ""), ignoreCase: true)] |= trait;
         }
     }
 

@@ -88,7 +88,8 @@ internal ref struct HtmlTokenizer(ReadOnlySpan<char> page)
         return false;
     }
 
-    /// <summary>Passes over the content of the element whose start tag was read, up to its end tag, and takes it for the text.</summary>
+    /// <summary>Passes over the content of the element whose start tag was read, up to its end tag, and takes it for the
+    /// text.</summary>
     public void ReadRawText(ReadOnlySpan<char> name)
     {
         var start = Position;

@@ -3,8 +3,9 @@ using System.Collections.Frozen;
 namespace Finery.Data.Extraction;
 
 /// <summary>
-/// The fallback that knows no structure: lines are good or bad by length, links and the share of stop words, and doubtful ones follow
-/// their neighbours, after jusText. Of a page that is not English, whose stop words are not known, the end of a sentence stands for them.
+/// The fallback that knows no structure: lines are good or bad by length, links and the share of stop words, and doubtful ones
+/// follow their neighbours, after jusText. Of a page that is not English, whose stop words are not known, the end of a sentence
+/// stands for them.
 /// </summary>
 internal static class JusTextExtraction
 {
@@ -16,12 +17,12 @@ internal static class JusTextExtraction
     private const int HeadingDistance = 150;
 
     private static readonly FrozenSet<string> StopWords = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        ("a about after again all also am an and any are as at be because been before being between both but by came can come could " +
-        "did do does doing down during each even few first for from further get go had has have having he her here hers him his how i " +
-        "if in into is it its just know last like made make many may me might more most much must my never new no nor not now of off " +
-        "on once one only or other our out over own said same say see she should since so some still such take than that the their " +
-        "them then there these they this those through time to too two under until up us used very want was way we well were what " +
-        "when where which while who whom why will with would yes yet you your").Split(' '));
+        ("a about after again all also am an and any are as at be because been before being between both but by came can come " +
+        "could did do does doing down during each even few first for from further get go had has have having he her here hers " +
+        "him his how i if in into is it its just know last like made make many may me might more most much must my never new " +
+        "no nor not now of off on once one only or other our out over own said same say see she should since so some still " +
+        "such take than that the their them then there these they this those through time to too two under until up us used " +
+        "very want was way we well were what when where which while who whom why will with would yes yet you your").Split(' '));
 
     private enum Quality : byte
     {
@@ -170,6 +171,7 @@ internal static class JusTextExtraction
         }
         return (before, after);
 
-        bool Decides(Quality quality) => quality is Quality.Good or Quality.Bad || (quality == Quality.NearGood && !ignoreNearGood);
+        bool Decides(Quality quality) =>
+            quality is Quality.Good or Quality.Bad || (quality == Quality.NearGood && !ignoreNearGood);
     }
 }

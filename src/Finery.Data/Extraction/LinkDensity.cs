@@ -1,8 +1,8 @@
 namespace Finery.Data.Extraction;
 
 /// <summary>
-/// Sums over the texts and links of a part of a page, so that any element's are two look-ups: text and link lengths, links, links with
-/// a text, short ones, and those that stand alone in a paragraph.
+/// Sums over the texts and links of a part of a page, so that any element's are two look-ups: text and link lengths, links, links
+/// with a text, short ones, and those that stand alone in a paragraph.
 /// </summary>
 internal sealed class LinkDensity
 {
@@ -52,7 +52,8 @@ internal sealed class LinkDensity
 
     // A heading that links to itself.
     private static bool IsPermalink(PageTree tree, int index) =>
-        tree.Nodes[tree.Nodes[index].Parent].Tag.Is(TagTraits.Heading) && tree.Attribute(index, HtmlAttribute.Href).StartsWith("#");
+        tree.Nodes[tree.Nodes[index].Parent].Tag.Is(TagTraits.Heading)
+        && tree.Attribute(index, HtmlAttribute.Href).StartsWith("#");
 
     private void FindNext(ReadOnlySpan<PageNode> nodes, int root, NodeState mask)
     {

@@ -11,25 +11,26 @@ internal static class NameRules
     private static readonly WordMatcher Matcher = new(
     [
         (Group.BodyId, Split(
-            "entry-content article-content art-content article__content article-body article__body articlebody body-text articlecontent")),
+            "entry-content article-content art-content article__content article-body article__body articlebody " +
+            "body-text articlecontent")),
         (Group.BodyClass, Split(
-            "post-text post_text posttext post-body post_body postbody post-entry postentry post-content post_content postcontent " +
-            "post_inner_wrapper article-text articletext entry-content page-content text-content article-content art-content " +
-            "article__content articlecontent article-body article__body articlebody body-text article__container")),
+            "post-text post_text posttext post-body post_body postbody post-entry postentry post-content post_content " +
+            "postcontent post_inner_wrapper article-text articletext entry-content page-content text-content article-content " +
+            "art-content article__content articlecontent article-body article__body articlebody body-text article__container")),
         (Group.StoryId, ["story-body"]),
         (Group.StoryClass, Split(
-            "fulltext post-bodycopy story-content storycontent theme-content blog-content section-content single-content single-post " +
-            "main-column wpb_text_column story-body field-body")),
+            "fulltext post-bodycopy story-content storycontent theme-content blog-content section-content single-content " +
+            "single-post main-column wpb_text_column story-body field-body")),
         (Group.Main, Split(
             "content-main content_main content-body content__body contentbody main-content page-content")),
         (Group.Boilerplate, Split("viral newsletter syndication tags sidebar banner breadcrumb bread-crumb button author")),
         (Group.BoilerplateId, Split("footer share nav menu related message-container premium")),
         (Group.BoilerplateClass,
             [
-                .. Split("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent footer byline " +
-                    "share- sociable tag-list consent modal-content permission elated next- -stories most-popular meta rating " +
-                    "attachment timestamp user-info user-profile -icon article-infos message-container slide viewport overlay options " +
-                    "expand obfuscated blurred"),
+                .. Split("subnav avigation navbar navbox menu bar -ad- outbrain taboola criteo paid-content paidcontent " +
+                    "footer byline share- sociable tag-list consent modal-content permission elated next- -stories " +
+                    "most-popular meta rating attachment timestamp user-info user-profile -icon article-infos " +
+                    "message-container slide viewport overlay options expand obfuscated blurred"),
                 " ad ",
             ]),
         (Group.Social, ["social"]),
@@ -38,8 +39,8 @@ internal static class NameRules
         (Group.HiddenId, Split("hidden reader-comments akismet")),
         (Group.HiddenClass,
             [
-                "comments-title", "nocomments", "-reply-", "message", "akismet", "suggest-links", "-hide-", "hide-print", " hidden", " hide",
-                "noprint", "notloaded",
+                "comments-title", "nocomments", "-reply-", "message", "akismet", "suggest-links", "-hide-", "hide-print",
+                " hidden", " hide", "noprint", "notloaded",
             ]),
         (Group.CommentsClass, Split("article-comments post-comments")),
         (Group.InfiniteScroll, Split("infinite-scroll infinitescroll post-add-box post-add-wrap")),
@@ -48,13 +49,13 @@ internal static class NameRules
         (Group.Gutter, Split("gutter lineno")),
         // The words of the fallback are Readability's.
         (Group.Unlikely, Split(
-            "combx comment community disqus extra foot header menu remark rss shoutbox sidebar sponsor ad-break agegate pagination pager " +
-            "popup tweet twitter")),
+            "combx comment community disqus extra foot header menu remark rss shoutbox sidebar sponsor ad-break agegate " +
+            "pagination pager popup tweet twitter")),
         (Group.Maybe, Split("and article body column main shadow")),
         (Group.Positive, Split("article body content entry main page post text blog story")),
         (Group.Negative, Split(
-            "button combx comment com- contact figure foot form input masthead media meta outbrain promo related scroll shoutbox sidebar " +
-            "sponsor shopping tags tool widget")),
+            "button combx comment com- contact figure foot form input masthead media meta outbrain promo related scroll " +
+            "shoutbox sidebar sponsor shopping tags tool widget")),
     ]);
 
     private static readonly SearchValues<string> HiddenStyle = SearchValues.Create(
@@ -116,6 +117,8 @@ internal static class NameRules
             return traits;
         var (inId, inNames) = (Matcher.Match(id), Matcher.Match(names));
         traits |= Readable(inId | inNames) | Hidden(id, names, inId, inNames);
+        if (tag is HtmlTag.Td or HtmlTag.Pre or HtmlTag.Span && ((inId | inNames) & Group.Gutter) != 0)
+            traits |= NameTraits.Gutter;
         if (tag.Is(TagTraits.Container))
             traits |= Body(id, names, inId, inNames);
         if (tag.Is(TagTraits.List) || tag is HtmlTag.Div or HtmlTag.Section or HtmlTag.Details or HtmlTag.Aside)
@@ -161,7 +164,8 @@ internal static class NameRules
         if (names is "post" or "entry" || (inId & Group.BodyId) != 0 || (inNames & Group.BodyClass) != 0)
             traits |= NameTraits.Body1;
         if (id is "article" or "story" || names is "postarea" or "art-postcontent" or "text" or "cell" or "story"
-            || id.StartsWith("primary") || names.StartsWith("article ") || (inId & Group.StoryId) != 0 || (inNames & Group.StoryClass) != 0)
+            || id.StartsWith("primary") || names.StartsWith("article ") || (inId & Group.StoryId) != 0
+            || (inNames & Group.StoryClass) != 0)
             traits |= NameTraits.Body3;
         if (id is "content" || names is "content" || ((inId | inNames) & Group.Main) != 0)
             traits |= NameTraits.Body4;
@@ -184,8 +188,9 @@ internal static class NameRules
     private static NameTraits Boilerplate(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
     {
         var traits = NameTraits.None;
-        if (((inId | inNames) & Group.Boilerplate) != 0 || (inId & Group.BoilerplateId) != 0 || (inNames & Group.BoilerplateClass) != 0
-            || Starts(id, "shar") || Starts(names, "shar") || Starts(id, "jp-") || Starts(names, "nav") || Starts(names, "post-nav"))
+        if (((inId | inNames) & Group.Boilerplate) != 0 || (inId & Group.BoilerplateId) != 0
+            || (inNames & Group.BoilerplateClass) != 0 || Starts(id, "shar") || Starts(names, "shar") || Starts(id, "jp-")
+            || Starts(names, "nav") || Starts(names, "post-nav"))
             traits |= NameTraits.Boilerplate;
         else if (((inId | inNames) & Group.Social) != 0 || (inNames & Group.EmbeddedClass) != 0)
             traits |= NameTraits.Boilerplate | NameTraits.Embedded;
@@ -198,10 +203,9 @@ internal static class NameRules
 
     private static NameTraits Hidden(ReadOnlySpan<char> id, ReadOnlySpan<char> names, uint inId, uint inNames)
     {
-        var traits = (inNames & Group.Gutter) != 0 ? NameTraits.Gutter : NameTraits.None;
         var isHidden = (inId & Group.HiddenId) != 0 || (inNames & Group.HiddenClass) != 0 || Starts(names, "hide-")
             || Starts(id, "reply-") || (id.IsEmpty && Starts(names, "reply-"));
-        return isHidden ? traits | NameTraits.Hidden : traits;
+        return isHidden ? NameTraits.Hidden : NameTraits.None;
     }
 
     private static NameTraits Readable(uint found)

@@ -49,7 +49,7 @@ internal static class PageCleaner
         return before >= ArticleExtraction.FewestCharacters;
     }
 
-    // Where one article alone has a headline and text, those after it are other documents.
+    // Where one article alone has a headline and text, those after it of the same kind are other documents.
     private static void DeleteOtherArticles(PageTree tree)
     {
         var nodes = tree.Nodes;
@@ -71,7 +71,7 @@ internal static class PageCleaner
         }
         for (var i = own < 0 ? nodes.Length : nodes[own].End; i < nodes.Length;)
         {
-            if (nodes[i].Tag != HtmlTag.Article)
+            if (nodes[i].Tag != HtmlTag.Article || !ShareClass(tree, own, i))
             {
                 i++;
                 continue;
@@ -79,6 +79,24 @@ internal static class PageCleaner
             nodes[i].State |= NodeState.Deleted;
             i = nodes[i].End;
         }
+    }
+
+    private static bool ShareClass(PageTree tree, int first, int second)
+    {
+        var (one, other) = (tree.Attribute(first, HtmlAttribute.Class), tree.Attribute(second, HtmlAttribute.Class));
+        if (one.IsWhiteSpace() || other.IsWhiteSpace())
+            return one.IsWhiteSpace() && other.IsWhiteSpace();
+        foreach (var range in one.Split(' '))
+        {
+            if (one[range].Length == 0)
+                continue;
+            foreach (var candidate in other.Split(' '))
+            {
+                if (one[range].SequenceEqual(other[candidate]))
+                    return true;
+            }
+        }
+        return false;
     }
 
     private static bool HasParagraph(PageTree tree, int index)

@@ -3,7 +3,8 @@ namespace Finery.Data.Extraction;
 /// <summary>The title of a page.</summary>
 internal static class PageTitle
 {
-    /// <summary>What the page gives to others (<c>og:title</c>), else its <c>title</c>, else its first <c>h1</c>; null if it has none.</summary>
+    /// <summary>What the page gives to others (<c>og:title</c>), else its <c>title</c>, else its first <c>h1</c>; null if it has
+    /// none.</summary>
     public static string? Find(PageTree tree)
     {
         var nodes = tree.Nodes;

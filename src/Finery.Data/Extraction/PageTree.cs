@@ -54,8 +54,8 @@ internal struct PageNode
 }
 
 /// <summary>
-/// A page as a flat tree: nodes in document order, so that the descendants of node i are the nodes from i + 1 to its end, and nothing
-/// needs recursion. Texts and attributes are ranges of the page.
+/// A page as a flat tree: nodes in document order, so that the descendants of node i are the nodes from i + 1 to its end, and
+/// nothing needs recursion. Texts and attributes are ranges of the page.
 /// </summary>
 internal sealed class PageTree
 {

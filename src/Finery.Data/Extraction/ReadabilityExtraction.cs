@@ -8,9 +8,11 @@ internal sealed class ReadabilityExtraction
 {
     private const int ShortestParagraph = 25;
     private const int FewestCharacters = 250;
+    private const double MostOfText = 0.6;
     private const NodeState Unseen = NodeState.Deleted | NodeState.Dropped;
 
-    private record struct Sums(int Characters, int LinkCharacters, int Commas, int Paragraphs, int Images, int Items, int Inputs, int Embeds);
+    private record struct Sums(
+        int Characters, int LinkCharacters, int Commas, int Paragraphs, int Images, int Items, int Inputs, int Embeds);
 
     private Sums[] _sums = [];
     private double[] _scores = [];
@@ -47,10 +49,11 @@ internal sealed class ReadabilityExtraction
     private static void Drop(PageTree tree, NameTraits names)
     {
         var nodes = tree.Nodes;
+        var most = MostOfText * tree.VisibleCharacters(0, Unseen);
         for (var i = 1; i < nodes.Length;)
         {
             ref var node = ref nodes[i];
-            if ((node.Names & names) == 0 || node.Tag == HtmlTag.Body)
+            if ((node.Names & names) == 0 || node.Tag == HtmlTag.Body || tree.VisibleCharacters(i, Unseen) > most)
             {
                 i++;
                 continue;
@@ -117,8 +120,8 @@ internal sealed class ReadabilityExtraction
             ref readonly var node = ref nodes[i];
             if ((node.State & Unseen) != 0)
                 continue;
-            if (_isDivided[i] || node.Tag is HtmlTag.A or HtmlTag.Blockquote or HtmlTag.Dl or HtmlTag.Div or HtmlTag.Img or HtmlTag.Ol
-                or HtmlTag.P or HtmlTag.Pre or HtmlTag.Table or HtmlTag.Ul)
+            if (_isDivided[i] || node.Tag is HtmlTag.A or HtmlTag.Blockquote or HtmlTag.Dl or HtmlTag.Div or HtmlTag.Img
+                or HtmlTag.Ol or HtmlTag.P or HtmlTag.Pre or HtmlTag.Table or HtmlTag.Ul)
                 _isDivided[node.Parent] = true;
         }
     }
@@ -167,8 +170,8 @@ internal sealed class ReadabilityExtraction
             {
                 HtmlTag.Div or HtmlTag.Article => 5,
                 HtmlTag.Pre or HtmlTag.Td or HtmlTag.Blockquote => 3,
-                HtmlTag.Address or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Dl or HtmlTag.Dd or HtmlTag.Dt or HtmlTag.Li or HtmlTag.Form
-                    or HtmlTag.Aside => -3,
+                HtmlTag.Address or HtmlTag.Ol or HtmlTag.Ul or HtmlTag.Dl or HtmlTag.Dd or HtmlTag.Dt or HtmlTag.Li
+                    or HtmlTag.Form or HtmlTag.Aside => -3,
                 HtmlTag.H1 or HtmlTag.H2 or HtmlTag.H3 or HtmlTag.H4 or HtmlTag.H5 or HtmlTag.H6 or HtmlTag.Th or HtmlTag.Header
                     or HtmlTag.Footer or HtmlTag.Nav => -5,
                 _ => 0,

@@ -5,7 +5,8 @@ internal static class TableLayout
 {
     private const int LongCell = 300;
 
-    /// <summary>Whether a table holds data: rows of cells, no table or program within, and no cell with long text in blocks.</summary>
+    /// <summary>Whether a table holds data: rows of cells, no table or program within, and no cell with long text in
+    /// blocks.</summary>
     public static bool IsData(PageTree tree, int index, NodeState unseen)
     {
         var nodes = tree.Nodes;

@@ -14,12 +14,15 @@ internal static class TextLines
     private const int ShortestTitle = 10;
 
     private static readonly string[] ReferenceLabels =
-        ["also read", "click here", "further reading", "more:", "read:", "read also", "read more", "related", "see also", "watch:"];
+    [
+        "also read", "click here", "further reading", "more:", "read:", "read also", "read more", "related", "see also", "watch:",
+    ];
 
     private static readonly HashSet<string> ShareLabels = new(
         [
-            "advertisement", "comment", "comments", "drucken", "email", "e-mail", "facebook", "flipboard", "google", "instagram", "linkedin", "mail", "pdf", "pinterest", "pocket",
-            "print", "qq", "reddit", "share", "share this", "tweet", "twitter", "wechat", "weibo", "whatsapp", "xing",
+            "advertisement", "comment", "comments", "drucken", "email", "e-mail", "facebook", "flipboard",
+            "google", "instagram", "linkedin", "mail", "pdf", "pinterest", "pocket", "print", "qq", "reddit",
+            "share", "share this", "tweet", "twitter", "wechat", "weibo", "whatsapp", "xing",
         ], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Characters of all lines and the breaks between them.</summary>
@@ -62,14 +65,16 @@ internal static class TextLines
         return lines;
     }
 
-    /// <summary>Removes the headline from the start of the lines.</summary>
+    /// <summary>Removes headings of the first level and the title of the page from the start of the lines.</summary>
     public static void RemoveHeadline(List<TextLine> lines, string? title)
     {
+        if (title is null)
+            return;
         var kept = 0;
         for (var i = 0; i < Math.Min(lines.Count, HeadLines) && kept < lines.Count; i++)
         {
             var line = lines[kept];
-            if (line.Kind == BlockKind.Headline || (title is not null && IsTitle(line.Text, title)))
+            if (line.Kind == BlockKind.Headline || IsTitle(line.Text, title))
                 lines.RemoveAt(kept);
             else if (line.Kind is BlockKind.Heading || line.Text.Length < ShortLine)
                 kept++;
@@ -80,7 +85,7 @@ internal static class TextLines
 
     // Titles of pages go on with the name of the site.
     private static bool IsTitle(string line, string title) =>
-        line.Length >= Math.Min(ShortestTitle, title.Length) && title.StartsWith(line, StringComparison.OrdinalIgnoreCase)
+        title.Length > 0 && line.Length >= Math.Min(ShortestTitle, title.Length) && title.StartsWith(line, StringComparison.OrdinalIgnoreCase)
         && (title.Length == line.Length || !char.IsLetterOrDigit(title[line.Length]));
 
     // "Related: (a link)" points to another page.

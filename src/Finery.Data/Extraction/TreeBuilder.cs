@@ -1,9 +1,9 @@
 namespace Finery.Data.Extraction;
 
 /// <summary>
-/// Builds the tree of a page from its tags, simpler than a browser does: implied end tags, void elements and the scopes of tables and
-/// lists are as in HTML; misnested formatting is not rebuilt, and what is misplaced in a table stays where it is. At most 512 elements
-/// are open at a time, as in Blink; deeper ones become neighbours. It takes linear time.
+/// Builds the tree of a page from its tags, simpler than a browser does: implied end tags, void elements and the scopes of tables
+/// and lists are as in HTML; misnested formatting is not rebuilt, and what is misplaced in a table stays where it is. At most 512
+/// elements are open at a time, as in Blink; deeper ones become neighbours. It takes linear time.
 /// </summary>
 internal sealed class TreeBuilder
 {
@@ -75,22 +75,22 @@ internal sealed class TreeBuilder
         var node = _tree.Add(_open[_depth - 1], tag, tokenizer.Start, tokenizer.Length, 0, tokenizer.Attributes);
         if (tag.Is(TagTraits.Block))
             _afterBlock = true;
-        if (tag.Is(TagTraits.RawText) || tag is HtmlTag.Title or HtmlTag.Textarea)
-        {
-            ReadRawText(ref tokenizer, page, node, tag);
-            return;
-        }
-        var isForeign = _openCounts[(int)HtmlTag.Svg] > 0 || _openCounts[(int)HtmlTag.Math] > 0
-            || tag is HtmlTag.Svg or HtmlTag.Math;
+        // In drawings and formulas titles and styles are elements as any other, and a slash ends them.
+        var isForeign = tag is HtmlTag.Svg or HtmlTag.Math
+            || ((_openCounts[(int)HtmlTag.Svg] > 0 || _openCounts[(int)HtmlTag.Math] > 0)
+                && _openCounts[(int)HtmlTag.ForeignObject] == 0 && _openCounts[(int)HtmlTag.AnnotationXml] == 0);
         if (tag.Is(TagTraits.Void) || (tokenizer.SelfClosing && isForeign))
             return;
-        Push(node, tag);
+        if (!isForeign && (tag.Is(TagTraits.RawText) || tag is HtmlTag.Title or HtmlTag.Textarea))
+            ReadRawText(ref tokenizer, page, node, tag);
+        else
+            Push(node, tag);
     }
 
     private void ReadRawText(ref HtmlTokenizer tokenizer, string page, int node, HtmlTag tag)
     {
         tokenizer.ReadRawText(page.AsSpan(tokenizer.Start, tokenizer.Length));
-        if (tag == HtmlTag.Title && _tree.Title.Length == 0 && _openCounts[(int)HtmlTag.Svg] == 0)
+        if (tag == HtmlTag.Title && _tree.Title.Length == 0)
             _tree.Title = (tokenizer.Start, tokenizer.Length);
         // Formulas are written as scripts. What is not seen has no characters.
         if (tag == HtmlTag.Script && NameRules.IsMathScript(_tree.Attribute(node, HtmlAttribute.Type)))
@@ -189,7 +189,8 @@ internal sealed class TreeBuilder
         for (var level = _depth - 1; level > 0; level--)
         {
             var open = _openTags[level];
-            if (open == tag && (tag != HtmlTag.Unknown || name.Equals(_tree.Text(_open[level]), StringComparison.OrdinalIgnoreCase)))
+            if (open == tag
+                && (tag != HtmlTag.Unknown || name.Equals(_tree.Text(_open[level]), StringComparison.OrdinalIgnoreCase)))
             {
                 CloseTo(level);
                 return;

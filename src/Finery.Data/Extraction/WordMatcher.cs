@@ -1,8 +1,8 @@
 namespace Finery.Data.Extraction;
 
 /// <summary>
-/// Tells in one pass which groups of words occur anywhere in a text, in any case: the automaton of Aho and Corasick with all transitions
-/// worked out. Words are of letters, <c>-</c>, <c>_</c> and white space.
+/// Tells in one pass which groups of words occur anywhere in a text, in any case: the automaton of Aho and Corasick with all
+/// transitions worked out. Words are of letters, <c>-</c>, <c>_</c> and white space.
 /// </summary>
 internal sealed class WordMatcher
 {

@@ -14,12 +14,14 @@ public sealed class ExtractionRobustnessTests
 
     private static readonly string[] Pieces =
     [
-        "<p>", "</p>", "<div>", "</div>", "<div class=\"entry-content\">", "<table>", "<tr>", "<td>", "</table>", "<ul>", "<li>", "</ul>", "<a href=x>",
-        "</a>", "<b>", "</b>", "<pre>", "</pre>", "<h2>", "</h2>", "<br>", "<svg>", "</svg>", "<math>", "</math>", "<script>", "</script>", "<style>",
-        "</style>", "<!--", "-->", "<!", "<?", "</", "<", ">", "&amp;", "&", "&#", "&#x110000;", "&notin", "\"", "'", "=", "<p class='", "<title>",
-        "</title>", "<body>", "</body>", "<html>", "<head>", "<form>", "</form>", "<article>", "</article>", "<option>", "<dd>", "<dt>", "<q>",
-        "some words, of no meaning. ", "\n", "\0", "\uD83D", "\uDE00", "é", "<textarea>", "</textarea>", "<plaintext>", "<button>", "<blockquote>",
-        "<caption>", "<col>", "<template>", "<figure>", "<noscript>", "</noscript>", "<custom-element>", "</custom-element>", "<section id=comments>",
+        "<p>", "</p>", "<div>", "</div>", "<div class=\"entry-content\">", "<table>", "<tr>", "<td>", "</table>", "<ul>",
+        "<li>", "</ul>", "<a href=x>", "</a>", "<b>", "</b>", "<pre>", "</pre>", "<h2>", "</h2>", "<br>", "<svg>", "</svg>",
+        "<math>", "</math>", "<script>", "</script>", "<style>", "</style>", "<!--", "-->", "<!", "<?", "</", "<", ">",
+        "&amp;", "&", "&#", "&#x110000;", "&notin", "\"", "'", "=", "<p class='", "<title>", "</title>", "<body>", "</body>",
+        "<html>", "<head>", "<form>", "</form>", "<article>", "</article>", "<option>", "<dd>", "<dt>", "<q>",
+        "some words, of no meaning. ", "\n", "\0", "\uD83D", "\uDE00", "é", "<textarea>", "</textarea>", "<plaintext>",
+        "<button>", "<blockquote>", "<caption>", "<col>", "<template>", "<figure>", "<noscript>", "</noscript>",
+        "<custom-element>", "</custom-element>", "<section id=comments>",
     ];
 
     [Fact]
@@ -64,7 +66,8 @@ public sealed class ExtractionRobustnessTests
         var longValue = $"<p class=\"{new string('x', 1_000_000)}\">";
         var many = "<p " + string.Concat(Enumerable.Range(0, 200_000).Select(i => $"a{i}=b ")) + ">";
         foreach (var start in new[] { longValue, many, "<p title='" + new string('<', 1_000_000) + "'>" })
-            Assert.Contains("with many bends", Unlimited.Extract(HtmlExtractorTests.Page(start + HtmlExtractorTests.Paragraphs)).Text);
+            Assert.Contains(
+                "with many bends", Unlimited.Extract(HtmlExtractorTests.Page(start + HtmlExtractorTests.Paragraphs)).Text);
     }
 
     [Fact]
@@ -108,15 +111,20 @@ public sealed class ExtractionRobustnessTests
             var (ours, theirs) = (Ours(html), Theirs(html));
             var same = ours.Zip(theirs).TakeWhile(pair => pair.First == pair.Second).Count();
             Assert.True(same == ours.Count && same == theirs.Count,
-                $"{id}: token {same} of {ours.Count}: {ours.ElementAtOrDefault(same)}, expected {theirs.ElementAtOrDefault(same)}");
+                $"{id}: token {same} of {ours.Count}: {ours.ElementAtOrDefault(same)}, expected " +
+                $"{theirs.ElementAtOrDefault(same)}");
         }
     }
 
     private const string Everything =
-        "<!DOCTYPE html><html><head><title>A &amp; B</title><script>if (a < b) document.write('<p>');</script><style>a>b{}</style></head>" +
-        "<body class=x><!-- a --- comment --><div id='content' data-x=1 hidden><h1>Head</h1><p>One<br/>two <b>three</p><ul><li>a<li>b</ul>" +
-        "<table><tr><td>1<td>2</table><pre>  x\n y</pre><textarea><p></textarea><math><mi>x</mi></math><svg><path d=\"\"/></svg>" +
-        "<a href=\"?a=1&b=2\">link</a><form><input disabled value='>'></form></div><? pi ?><![CDATA[x]]></ x><3 & 4</body></html>";
+        "<!DOCTYPE html><html><head><title>A &amp; B</title>" +
+        "<script>if (a < b) document.write('<p>');</script><style>a>b{}</style></head>" +
+        "<body class=x><!-- a --- comment --><div id='content' data-x=1 hidden>" +
+        "<h1>Head</h1><p>One<br/>two <b>three</p><ul><li>a<li>b</ul>" +
+        "<table><tr><td>1<td>2</table><pre>  x\n y</pre><textarea><p></textarea>" +
+        "<math><mi>x</mi></math><svg><path d=\"\"/></svg>" +
+        "<a href=\"?a=1&b=2\">link</a><form><input disabled value='>'></form></div>" +
+        "<? pi ?><![CDATA[x]]></ x><3 & 4</body></html>";
 
     private static string Mutate(Random random, StringBuilder page)
     {
@@ -170,7 +178,8 @@ public sealed class ExtractionRobustnessTests
     private static List<string> Theirs(string html)
     {
         List<string> tokens = [];
-        using var tokenizer = new AngleSharp.Html.Parser.HtmlTokenizer(new AngleSharp.Text.TextSource(html), HtmlEntityProvider.Resolver);
+        using var tokenizer = new AngleSharp.Html.Parser.HtmlTokenizer(
+            new AngleSharp.Text.TextSource(html), HtmlEntityProvider.Resolver);
         var raw = false;
         while (true)
         {

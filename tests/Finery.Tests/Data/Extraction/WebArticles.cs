@@ -27,11 +27,12 @@ internal static class WebArticles
 
     private static string Unzip(string id)
     {
-        using var stream = new GZipStream(File.OpenRead(Path.Combine(Folder(), "html", id + ".html.gz")), CompressionMode.Decompress);
+        using var file = File.OpenRead(Path.Combine(Folder(), "html", id + ".html.gz"));
+        using var stream = new GZipStream(file, CompressionMode.Decompress);
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
 
     private static string Folder([CallerFilePath] string file = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "..", "..", "..", "shared", "data", "web-articles"));
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "../../../../../shared/data/web-articles"));
 }
