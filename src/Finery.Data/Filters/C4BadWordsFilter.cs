@@ -3,8 +3,8 @@ using Finery.Data.Batches;
 namespace Finery.Data.Filters;
 
 /// <summary>
-/// Drops documents with any of a list of words or phrases, between characters that are no part of a word; in Japanese, Thai and Chinese
-/// anywhere. C4 used the list of LDNOOBW, which is not bundled: give it as <see cref="WordsFile"/>.
+/// Drops documents with any of a list of words or phrases, between characters that are no part of a word; in Japanese, Thai and
+/// Chinese anywhere. C4 used the list of LDNOOBW, which is not bundled: give it as <see cref="WordsFile"/>.
 /// </summary>
 public sealed record C4BadWordsFilter : DocumentFilter
 {
@@ -14,7 +14,8 @@ public sealed record C4BadWordsFilter : DocumentFilter
     /// <summary>ISO 639 code of the list's language.</summary>
     public string Language { get; init; } = "en";
 
-    /// <summary>Share of the documents with such words to be kept all the same, 0 to 1; chosen by <see cref="Seed"/> and document id.</summary>
+    /// <summary>Share of the documents with such words to be kept all the same, 0 to 1; chosen by <see cref="Seed"/> and
+    /// document id.</summary>
     public double KeepFraction { get; init; }
 
     /// <summary>Seed of the choice.</summary>

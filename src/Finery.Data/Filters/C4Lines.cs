@@ -43,8 +43,8 @@ internal ref struct C4Lines(C4QualityFilter settings, WorkingDocument document, 
     /// <returns>False if the document is dropped and nothing more is to be measured.</returns>
     public bool Judge()
     {
-        // One pass over the text spares most documents a search of every line. The Kelvin sign is the one character outside ASCII that
-        // becomes a letter of a phrase by lower-casing without being equal to it when case is ignored.
+        // One pass over the text spares most documents a search of every line. The Kelvin sign is the one character outside
+        // ASCII that becomes a letter of a phrase by lower-casing without being equal to it when case is ignored.
         _hasPhrases = _text.AsSpan().ContainsAny(s_phrases) || _text.Contains('\u212A', StringComparison.Ordinal);
         _hasCurlyBrackets = settings.RejectCurlyBrackets && _text.Contains('{', StringComparison.Ordinal);
         var lines = document.View.Pieces;

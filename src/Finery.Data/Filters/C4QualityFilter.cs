@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Finery.Data.Filters;
 
 /// <summary>
-/// The line and document rules of C4 (Raffel et al. 2020, section 2.2) in datatrove's order. The text becomes the lines that are kept,
-/// stripped. Line counts are measured under <c>line-total</c>, <c>line-kept</c> and <c>line-filter-...</c>.
+/// The line and document rules of C4 (Raffel et al. 2020, section 2.2) in datatrove's order. The text becomes the lines that
+/// are kept, stripped. Line counts are measured under <c>line-total</c>, <c>line-kept</c> and <c>line-filter-...</c>.
 /// </summary>
 public sealed record C4QualityFilter : DocumentFilter
 {
@@ -14,7 +14,8 @@ public sealed record C4QualityFilter : DocumentFilter
     /// <summary>Whether to delete <c>[1]</c>, <c>[]</c>, <c>[edit]</c> and <c>[citation needed]</c>.</summary>
     public bool RemoveCitations { get; init; } = true;
 
-    /// <summary>Whether to leave out lines that end neither in <c>. ? ! " '</c> nor in more than an ellipsis. FineWeb turned it off.</summary>
+    /// <summary>Whether to leave out lines that end neither in <c>. ? ! " '</c> nor in more than an ellipsis. FineWeb turned it
+    /// off.</summary>
     public bool RequireTerminalPunctuation { get; init; } = true;
 
     /// <summary>Fewest sentences in the lines that are kept; zero disables the rule.</summary>

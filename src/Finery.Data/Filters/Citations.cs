@@ -1,6 +1,7 @@
 namespace Finery.Data.Filters;
 
-/// <summary>Marks that an encyclopedia leaves in its text: <c>[12]</c>, <c>[]</c>, <c>[edit]</c>, <c>[citation needed]</c>.</summary>
+/// <summary>Marks that an encyclopedia leaves in its text: <c>[12]</c>, <c>[]</c>, <c>[edit]</c>, <c>[citation
+/// needed]</c>.</summary>
 internal static class Citations
 {
     /// <summary>Copies a text without them.</summary>

@@ -3,12 +3,14 @@ using Finery.Data.Filters.Segmentation;
 namespace Finery.Data.Filters;
 
 /// <summary>
-/// spaCy's rule sentencizer: after a word that is one of 128 sentence-ending characters, the next word that is neither such a character nor
-/// punctuation starts a new sentence. White space counts as a word that it is not when it is more than a single space between two.
+/// spaCy's rule sentencizer: after a word that is one of 128 sentence-ending characters, the next word that is neither such a
+/// character nor punctuation starts a new sentence. White space counts as a word that it is not when it is more than a single
+/// space between two.
 /// </summary>
 internal static class Sentences
 {
-    /// <summary>Slices from the end of the word before a sentence to the end of its last word: nothing of the text is lost.</summary>
+    /// <summary>Slices from the end of the word before a sentence to the end of its last word: nothing of the text is
+    /// lost.</summary>
     /// <param name="text">The text.</param>
     /// <param name="words">Its words.</param>
     /// <param name="sentences">Where to put the slices.</param>
@@ -39,8 +41,8 @@ internal static class Sentences
         return view.SentencesIn("en");
     }
 
-    /// <summary>Number of sentences among the words from <paramref name="first"/> to before <paramref name="last"/>, as of a text that
-    /// begins and ends with them; none if there are no words.</summary>
+    /// <summary>Number of sentences among the words from <paramref name="first"/> to before <paramref name="last"/>, as of a
+    /// text that begins and ends with them; none if there are no words.</summary>
     public static int Count(ReadOnlySpan<char> text, TextSpans words, int first, int last)
     {
         if (first == last)
@@ -59,7 +61,8 @@ internal static class Sentences
     {
         private bool _ended;
 
-        /// <summary>Whether a sentence starts at this word or at the white space before it, which begins at <paramref name="end"/>.</summary>
+        /// <summary>Whether a sentence starts at this word or at the white space before it, which begins at
+        /// <paramref name="end"/>.</summary>
         public bool StartsAt(ReadOnlySpan<char> text, int end, int start, WordFlags word, out int cut)
         {
             cut = end;

@@ -2,8 +2,8 @@ using Finery.Data.Filters.Segmentation;
 
 namespace Finery.Data.Filters;
 
-/// <summary>Views of one text, each computed when first asked for and kept until the text changes. Their buffers serve one text after
-/// another.</summary>
+/// <summary>Views of one text, each computed when first asked for and kept until the text changes. Their buffers serve one text
+/// after another.</summary>
 internal sealed class TextView
 {
     private readonly TextSpans _spans = new();

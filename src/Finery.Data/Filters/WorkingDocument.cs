@@ -27,8 +27,8 @@ public enum RuleKind
 public readonly record struct Measurement(string Rule, double Value, double Threshold, RuleKind Kind, bool Failed);
 
 /// <summary>
-/// A document on its way through filters, on one thread: text, metadata, what was measured, and what became of it. Views of the text
-/// (words, lines) are computed once and shared by the filters that follow one another, until one of them rewrites it.
+/// A document on its way through filters, on one thread: text, metadata, what was measured, and what became of it. Views of the
+/// text (words, lines) are computed once and shared by the filters that follow one another, until one of them rewrites it.
 /// </summary>
 public sealed class WorkingDocument
 {

@@ -4,11 +4,11 @@ using System.Text;
 namespace Finery.Data.Filters.Segmentation;
 
 /// <summary>
-/// Words of scripts that put no spaces between them, without a dictionary: every character of such a script, with the marks that follow
-/// it, is a word. What stands between such characters is split as in languages with spaces.
+/// Words of scripts that put no spaces between them, without a dictionary: every character of such a script, with the marks
+/// that follow it, is a word. What stands between such characters is split as in languages with spaces.
 /// </summary>
-/// <remarks>The published runs used dictionaries or models (jieba, Sudachi, PyThaiNLP, ...). Words here are shorter, so settings that
-/// speak of word lengths and counts have to be chosen for them.</remarks>
+/// <remarks>The published runs used dictionaries or models (jieba, Sudachi, PyThaiNLP, ...). Words here are shorter, so
+/// settings that speak of word lengths and counts have to be chosen for them.</remarks>
 internal static class CharacterSplitter
 {
     // First and last code point: Han with its radicals and marks, kana, Thai, Lao, Tibetan, Burmese, Khmer.

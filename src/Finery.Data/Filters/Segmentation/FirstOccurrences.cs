@@ -12,8 +12,9 @@ internal interface INumberedItems
 }
 
 /// <summary>
-/// For each of a sequence of items, the first that equals it: open addressing with half of the slots free. A slot is half a hash and the
-/// item's number; numbers go on from use to use, so that what an earlier use left is seen to be old and nothing is ever cleared.
+/// For each of a sequence of items, the first that equals it: open addressing with half of the slots free. A slot is half a
+/// hash and the item's number; numbers go on from use to use, so that what an earlier use left is seen to be old and nothing is
+/// ever cleared.
 /// </summary>
 internal sealed class FirstOccurrences
 {
@@ -26,12 +27,16 @@ internal sealed class FirstOccurrences
     private uint _count;
 
     /// <summary>Begins anew, with items numbered from 0 to before <paramref name="count"/>.</summary>
-    public void Begin(int count)
+    public void Begin(int count) => Begin(count, count);
+
+    /// <summary>Begins anew, with at most so many items to be asked for, whose numbers are before
+    /// <paramref name="count"/>.</summary>
+    public void Begin(int count, int items)
     {
-        var capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(count, 8, 1 << 28) * 2);
+        var capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(items, 8, 1 << 28) * 2);
         if (_base + (ulong)_count + (ulong)count > uint.MaxValue)
         {
-            _slots = [];
+            Array.Clear(_slots);
             (_base, _count) = (1, 0);
         }
         if (_slots.Length < capacity || (_slots.Length > SmallCapacity && capacity <= SmallCapacity))

@@ -1,9 +1,9 @@
 namespace Finery.Data.Filters.Segmentation;
 
 /// <summary>
-/// Exceptions found once more among the words of a piece: of those that the rules would cut (<c>:)</c>, <c>and/or</c>, <c>b.</c>), any run
-/// of words that equals the words such an exception would be cut into becomes what the exception says. Longer runs go first, then earlier
-/// ones.
+/// Exceptions found once more among the words of a piece: of those that the rules would cut (<c>:)</c>, <c>and/or</c>,
+/// <c>b.</c>), any run of words that equals the words such an exception would be cut into becomes what the exception says.
+/// Longer runs go first, then earlier ones.
 /// </summary>
 internal sealed class RejoinedWords
 {

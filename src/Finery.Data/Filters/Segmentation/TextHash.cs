@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Finery.Data.Filters.Segmentation;
 
 /// <summary>
-/// A fast 64-bit hash of text by folded 128-bit products. Only for tables that compare what they find: its seed differs from process to
-/// process, so that no page can be written to make them slow, and no result may depend on it.
+/// A fast 64-bit hash of text by folded 128-bit products. Only for tables that compare what they find: its seed differs from
+/// process to process, so that no page can be written to make them slow, and no result may depend on it.
 /// </summary>
 internal static class TextHash
 {
@@ -45,14 +46,10 @@ internal static class TextHash
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Of(int first, int second) => Fold((((ulong)(uint)first << 32) | (uint)second) ^ s_seed, First);
 
-    /// <summary>Of the sixteen characters at a place.</summary>
+    /// <summary>Of sixteen characters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong OfSixteen(ref char text)
-    {
-        ref var bytes = ref Unsafe.As<char, byte>(ref text);
-        return Fold(Read64(ref bytes, 0) ^ First, Read64(ref bytes, 8) ^ s_seed)
-            ^ Fold(Read64(ref bytes, 16) ^ Second, Read64(ref bytes, 24) ^ s_seed);
-    }
+    public static ulong Of(Vector256<ulong> characters) =>
+        Fold(characters[0] ^ First, characters[1] ^ s_seed) ^ Fold(characters[2] ^ Second, characters[3] ^ ~s_seed);
 
     private static ulong OfLong(ref byte bytes, int length, ulong hash)
     {

@@ -3,12 +3,11 @@ namespace Finery.Data.Filters.Segmentation;
 /// <summary>Pieces of one text in order: words, lines or paragraphs. Reused from text to text; grows as needed.</summary>
 internal sealed class TextSpans
 {
-    // What a page needs; after a text of many more pieces the arrays are let go.
-    private const int SmallCapacity = 1 << 20;
-
     private int[] _starts = [];
     private int[] _ends = [];
     private byte[] _flags = [];
+    private int[] _suffixes = [];
+    private int _pending;
 
     /// <summary>Number of pieces.</summary>
     public int Count { get; private set; }
@@ -29,8 +28,9 @@ internal sealed class TextSpans
     public void Clear()
     {
         Count = 0;
-        if (_starts.Length > SmallCapacity)
-            (_starts, _ends, _flags) = ([], [], []);
+        _pending = 0;
+        if (PooledArray.MustGrow(_starts, 0))
+            (_starts, _ends, _flags, _suffixes) = ([], [], [], []);
     }
 
     /// <summary>Appends a piece.</summary>
@@ -47,6 +47,17 @@ internal sealed class TextSpans
 
     /// <summary>Drops the pieces from a position on.</summary>
     public void Truncate(int count) => Count = count;
+
+    /// <summary>Remembers the length of a piece that comes behind those still to be added.</summary>
+    public void Push(int length)
+    {
+        if (_pending == _suffixes.Length)
+            Array.Resize(ref _suffixes, Math.Max(16, 2 * _pending));
+        _suffixes[_pending++] = length;
+    }
+
+    /// <summary>The length remembered last.</summary>
+    public int Pop() => _suffixes[--_pending];
 
     /// <summary>The pieces as ranges.</summary>
     public List<Range> ToList()

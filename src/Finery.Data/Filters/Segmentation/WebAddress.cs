@@ -1,13 +1,13 @@
 namespace Finery.Data.Filters.Segmentation;
 
 /// <summary>
-/// Whether a piece is a web address and so one word: spaCy's pattern (after Diego Perini's validation expression), read as what it
-/// accepts rather than as a backtracking search.
+/// Whether a piece is a web address and so one word: spaCy's pattern (after Diego Perini's validation expression), read as what
+/// it accepts rather than as a backtracking search.
 /// </summary>
 /// <remarks>
-/// <c>[scheme://] [user@] host [:port] [path]</c> where the scheme is two or more of <c>\w + - .</c>; everything up to any <c>@</c> may
-/// be the user; the host is labels of at most 64 characters that end in a letter or digit, each followed by a full stop, and a top level
-/// of 2 to 63 lower-case or caseless letters; or a public IPv4 address.
+/// <c>[scheme://] [user@] host [:port] [path]</c> where the scheme is two or more of <c>\w + - .</c>; everything up to any
+/// <c>@</c> may be the user; the host is labels of at most 64 characters that end in a letter or digit, each followed by a full
+/// stop, and a top level of 2 to 63 lower-case or caseless letters; or a public IPv4 address.
 /// </remarks>
 internal static class WebAddress
 {

@@ -13,8 +13,8 @@ internal enum WordFlags : byte
     /// <summary>An ASCII digit.</summary>
     Digit = 2,
 
-    /// <summary>May be cut off, or cut at, or part of an address: a piece without any of these is a word as it stands, unless it is
-    /// one of the exceptions or ends in a unit.</summary>
+    /// <summary>May be cut off, or cut at, or part of an address: a piece without any of these is a word as it stands, unless
+    /// it is one of the exceptions or ends in a unit.</summary>
     Active = 4,
 
     /// <summary>A letter (category L).</summary>

@@ -13,7 +13,8 @@ internal sealed class WordExceptions
     private readonly uint[] _plainFilter = new uint[FilterBits / 32];
     private readonly int _longest;
 
-    /// <param name="english">Whether to add the exceptions of English, and the typographic apostrophe as another form of the plain one.</param>
+    /// <param name="english">Whether to add the exceptions of English, and the typographic apostrophe as another form of the
+    /// plain one.</param>
     public WordExceptions(bool english)
     {
         var parts = new Dictionary<string, int[]>(StringComparer.Ordinal);

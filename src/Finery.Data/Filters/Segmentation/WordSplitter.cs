@@ -4,14 +4,15 @@ using System.Runtime.InteropServices;
 namespace Finery.Data.Filters.Segmentation;
 
 /// <summary>
-/// Splits text into words as spaCy's rule tokenizer does, and leaves out white space. A piece between white space that is an exception is
-/// parted as that says; otherwise a prefix and a suffix are cut off until nothing changes or an exception is left; what remains is one word
-/// if it is a web address, and is cut at infixes if it is not. Words cover all that is not white space.
+/// Splits text into words as spaCy's rule tokenizer does, and leaves out white space. A piece between white space that is an
+/// exception is parted as that says; otherwise a prefix and a suffix are cut off until nothing changes or an exception is left;
+/// what remains is one word if it is a web address, and is cut at infixes if it is not. Words cover all that is not white
+/// space.
 /// </summary>
 /// <remarks>
-/// Most pieces are letters only: they are words as they stand after one look into a table of exceptions. One difference is left: spaCy
-/// looks for emoticons and abbreviations among the words found once more, and a longer one that fails because white space is inside may
-/// there keep it from a shorter one (<c>word:) )</c>).
+/// Most pieces are letters only: they are words as they stand after one look into a table of exceptions. One difference is
+/// left: spaCy looks for emoticons and abbreviations among the words found once more, and a longer one that fails because white
+/// space is inside may there keep it from a shorter one (<c>word:) )</c>).
 /// </remarks>
 internal sealed partial class WordSplitter
 {
@@ -41,26 +42,53 @@ internal sealed partial class WordSplitter
         for (var i = 0; i < text.Length;)
         {
             var start = i;
-            int all = 0, last = 0;
+            int inner = 0, last = 0;
             for (; i < text.Length; i++)
             {
                 int flags = Unsafe.Add(ref table, Unsafe.Add(ref first, i));
                 if ((flags & (int)WordFlags.Space) != 0)
                     break;
-                all |= flags;
+                inner |= last;
                 last = flags;
             }
             if (i > start)
-            {
-                const int plain = (int)(WordFlags.Active | WordFlags.Digit);
-                if ((all & plain) == 0 ? !_exceptions.MayPart(text[start..i])
-                    : (all & (int)WordFlags.Active) == 0 && (last & (int)WordFlags.Digit) != 0)
-                    words.Add(start, i, (byte)(i - start == 1 ? all : all & ~(int)WordFlags.SentenceEnd));
-                else
-                    SplitPiece(text, start, i, words);
-            }
+                AddPiece(text, start, i, inner, last, words);
             i++;
         }
+    }
+
+    /// <summary>Appends the words of a piece.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="start">Where the piece begins.</param>
+    /// <param name="end">Where it ends.</param>
+    /// <param name="inner">Flags of all its characters but the last.</param>
+    /// <param name="last">Flags of the last.</param>
+    /// <param name="words">Where to put the words.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AddPiece(ReadOnlySpan<char> text, int start, int end, int inner, int last, TextSpans words)
+    {
+        const int plain = (int)(WordFlags.Active | WordFlags.Digit);
+        var all = inner | last;
+        if ((all & plain) == 0 ? !_exceptions.MayPart(text[start..end])
+            : (all & (int)WordFlags.Active) == 0 && (last & (int)WordFlags.Digit) != 0)
+            words.Add(start, end, (byte)(end - start == 1 ? all : all & ~(int)WordFlags.SentenceEnd));
+        else if ((inner & plain) == 0 && end - start > 2 && IsMarked(text[start..end]))
+        {
+            words.Add(start, end - 1, (byte)(inner & ~(int)WordFlags.SentenceEnd));
+            words.Add(end - 1, end, (byte)last);
+        }
+        else
+            SplitPiece(text, start, end, words);
+    }
+
+    /// <summary>Whether a piece of which only the last character can be cut off is a word and a mark: neither it nor the word
+    /// is an exception.</summary>
+    private bool IsMarked(ReadOnlySpan<char> piece)
+    {
+        var mark = piece[^1];
+        return (mark is ',' or ';' or ':' or '!' or '?' or ')' or '"'
+                || (mark == '.' && ((WordRoles)WordCharacters.Roles[piece[^2]] & WordRoles.BeforeStop) != 0))
+            && !_exceptions.Contains(piece) && !_exceptions.MayPart(piece[..^1]);
     }
 
     /// <summary>Appends the words of a piece without white space.</summary>
@@ -78,7 +106,6 @@ internal sealed partial class WordSplitter
     private void SplitByRules(ReadOnlySpan<char> text, int start, int end, TextSpans words, bool useExceptions)
     {
         var stop = end;
-        var suffixes = new SuffixStack();
         while (start < end)
         {
             var piece = text[start..end];
@@ -94,7 +121,7 @@ internal sealed partial class WordSplitter
             var suffix = SuffixLength(piece[prefix..]);
             if (suffix > 0 && suffix < piece.Length && useExceptions && _exceptions.Contains(piece[..^suffix]))
             {
-                suffixes.Push(suffix);
+                words.Push(suffix);
                 end -= suffix;
                 break;
             }
@@ -103,7 +130,7 @@ internal sealed partial class WordSplitter
             if (prefix > 0)
                 Add(text, start, start + prefix, words);
             if (suffix > 0)
-                suffixes.Push(suffix);
+                words.Push(suffix);
             start += prefix;
             end -= suffix;
         }
@@ -111,7 +138,7 @@ internal sealed partial class WordSplitter
             SplitMiddle(text, start, end, words, useExceptions);
         while (end < stop)
         {
-            var length = suffixes.Pop();
+            var length = words.Pop();
             Add(text, end, end + length, words);
             end += length;
         }
