@@ -1,4 +1,5 @@
 using Finery.Data.Curation.Attributes;
+using Finery.Data.Curation.Statistics;
 using Finery.Data.Filters;
 
 namespace Finery.Data.Curation;
@@ -11,5 +12,6 @@ public static class StageCatalogue
     {
         ["attribute_join"] = typeof(AttributeJoinStage),
         ["mix"] = typeof(MixStage),
+        ["statistics"] = typeof(StatisticsStage),
     };
 }
