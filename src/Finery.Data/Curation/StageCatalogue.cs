@@ -1,4 +1,5 @@
 using Finery.Data.Curation.Attributes;
+using Finery.Data.Curation.Statistics;
 using Finery.Data.Deduplication.Bloom;
 using Finery.Data.Deduplication.Exact;
 using Finery.Data.Deduplication.MinHash;
@@ -23,6 +24,7 @@ public static class StageCatalogue
         ["mix"] = typeof(MixStage),
         ["paragraph_dedup"] = typeof(ParagraphStage),
         ["sentence_dedup"] = typeof(SentenceStage),
+        ["statistics"] = typeof(StatisticsStage),
         ["substring_dedup"] = typeof(SubstringStage),
         ["url_dedup"] = typeof(UrlDeduplicationStage),
     };

@@ -16,6 +16,7 @@ public sealed class CorpusStatistics
     private readonly SortedDictionary<string, Dictionary<string, RunningMoments>>[] _groups =
         [new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal)];
 
+    private readonly Dictionary<(double, bool), string> _keys = [];
     private readonly StatisticKinds _kinds;
     private readonly int _roundDigits;
     private readonly int _maxKeys;
@@ -59,7 +60,7 @@ public sealed class CorpusStatistics
     {
         Moments(StatisticGroup.Summary, name, "summary").Add(value);
         var isCount = name is "length" or "token_count" || name.StartsWith("n_", StringComparison.Ordinal);
-        var key = HistogramKey(value, _roundDigits, isCount);
+        var key = KeyOf(value, isCount);
         Moments(StatisticGroup.Histogram, name, key).Add(1);
         Moments(StatisticGroup.Histogram, name + "__chars", key).Add(length);
         if (tokens is { } count)
@@ -135,6 +136,20 @@ public sealed class CorpusStatistics
             throw new FormatException("This is no state of corpus statistics.", e);
         }
         Limit();
+    }
+
+    // Away from a tie the quick rounding is right, and the same few rounded values come again and again.
+    private string KeyOf(double value, bool isCount)
+    {
+        var fraction = Math.Abs(value * Math.Pow(10, _roundDigits) % 1);
+        if (Math.Abs(fraction - 0.5) < 1e-6)
+            return HistogramKey(value, _roundDigits, isCount);
+        var rounded = isCount ? value : Math.Round(value, Math.Min(_roundDigits, 15));
+        if (_keys.TryGetValue((rounded, isCount), out var key))
+            return key;
+        if (_keys.Count > 1 << 16)
+            _keys.Clear();
+        return _keys[(rounded, isCount)] = HistogramKey(rounded, _roundDigits, isCount);
     }
 
     /// <summary>As Python prints a rounded number: ties of the exact value to the even neighbour, and <c>.0</c> unless it is a

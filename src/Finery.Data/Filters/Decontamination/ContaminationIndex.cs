@@ -92,12 +92,13 @@ public sealed class ContaminationIndex
             });
     }
 
-    /// <summary>The first run of a text that is in the index, and its task; null if there is none.</summary>
+    /// <summary>The first run of a text that is in the index, and its task; null if there is none. A run of numbers alone does not
+    /// count: simplified, every table has it.</summary>
     public (string NGram, string Task)? Find(string text, int n)
     {
         var words = new NGramHashes(text);
         for (var i = 0; i + n <= words.Count; i++)
-            if (_hashes.TryGetValue(words.Hash(i, n), out var task))
+            if (_hashes.TryGetValue(words.Hash(i, n), out var task) && words.HasLetter(i, n))
                 return (words.Text(i, n), _tasks[task]);
         return null;
     }

@@ -38,6 +38,9 @@ internal sealed class NGramHashes
     /// <summary>Those words joined by spaces.</summary>
     public string Text(int start, int count) => Encoding.UTF8.GetString(Slice(start, count));
 
+    /// <summary>Whether those words are not only numbers, which simplification made <c>0</c>.</summary>
+    public bool HasLetter(int start, int count) => Slice(start, count).IndexOfAnyExcept((byte)'0', (byte)' ') >= 0;
+
     /// <summary>Hash of the last words of one text and the first of another.</summary>
     public static ulong HashAcross(NGramHashes tail, int tailCount, NGramHashes head, int headCount) =>
         XxHash64.Hash([.. tail.Slice(tail.Count - tailCount, tailCount), (byte)' ', .. head.Slice(0, headCount)]);

@@ -11,6 +11,7 @@ internal sealed class PublicSuffixes
     private readonly HashSet<string> _wildcards = new(StringComparer.Ordinal);
     private readonly HashSet<string> _exceptions = new(StringComparer.Ordinal);
     private readonly HashSet<string> _anyCountry = new(StringComparer.Ordinal);
+    private int _maxLabels = 3;
 
     private PublicSuffixes()
     {
@@ -51,8 +52,8 @@ internal sealed class PublicSuffixes
         var wildcards = _wildcards.GetAlternateLookup<ReadOnlySpan<char>>();
         var anyCountry = _anyCountry.GetAlternateLookup<ReadOnlySpan<char>>();
         var name = host.AsSpan();
-        // From the longest candidate to the shortest; names are short, so what is looked at is bounded by the registry's 253.
-        for (var start = 0; start < name.Length;)
+        // From the longest candidate to the shortest.
+        for (var start = LastLabels(name, _maxLabels); start < name.Length;)
         {
             var candidate = name[start..];
             var dot = candidate.IndexOf('.');
@@ -69,12 +70,21 @@ internal sealed class PublicSuffixes
         return "";
     }
 
+    private static int LastLabels(ReadOnlySpan<char> name, int count)
+    {
+        var start = name.Length;
+        for (var label = 0; label < count && start > 0; label++)
+            start = Math.Max(0, name[..start].LastIndexOf('.'));
+        return start == 0 ? 0 : start + 1;
+    }
+
     private static bool IsCountryOrCom(
         ReadOnlySpan<char> rest, HashSet<string>.AlternateLookup<ReadOnlySpan<char>> rules) =>
         rest.Length == 2 || rest is "com" || (rest.Length <= 6 && rules.Contains(rest));
 
     private void Add(string rule)
     {
+        _maxLabels = Math.Max(_maxLabels, rule.Count(c => c == '.') + 1);
         if (rule.StartsWith('!'))
             _exceptions.Add(rule[1..].ToLowerInvariant());
         else if (rule.StartsWith("*.", StringComparison.Ordinal))

@@ -9,15 +9,6 @@ namespace Finery.Tests.Data.Curation;
 
 public sealed class MixStageTests
 {
-    private sealed class ListCorpus(List<Document>[] parts) : Corpus
-    {
-        public override int Parts => parts.Length;
-
-        public override long MemoryBytes => 1 << 20;
-
-        public override IEnumerable<Document> Read(int part) => parts[part];
-    }
-
     private static readonly List<Document> s_documents = [.. Enumerable.Range(0, 3000).Select(i => new Document($"d{i}", "text")
     {
         Metadata = new JsonObject

@@ -10,15 +10,6 @@ namespace Finery.Tests.Data.Curation.Attributes;
 
 public sealed class AttributeTests
 {
-    private sealed class NoCorpus : Corpus
-    {
-        public override int Parts => 1;
-
-        public override long MemoryBytes => 0;
-
-        public override IEnumerable<Document> Read(int part) => [];
-    }
-
     private static DocumentAttributes Toxic(string id, params (long Start, long End, double Score)[] spans) =>
         new(id, new Dictionary<string, IReadOnlyList<AttributeSpan>>
         {
@@ -89,8 +80,8 @@ public sealed class AttributeTests
         AttributeFile.Write(AttributeFile.PathOf(folder.Path, "b", 0),
             [new("1", new Dictionary<string, IReadOnlyList<AttributeSpan>>()), new("4", new Dictionary<string, IReadOnlyList<AttributeSpan>> { ["long"] = [new(0, 9, 0.5)] })]);
         var stage = new AttributeJoinStage { Folder = folder.Path, Names = ["a", "b"] };
-        Assert.Empty(stage.Phases(new NoCorpus(), folder.Path));
-        using var part = stage.Open(new NoCorpus(), folder.Path, 0);
+        Assert.Empty(stage.Phases(new ListCorpus([]), folder.Path));
+        using var part = stage.Open(new ListCorpus([]), folder.Path, 0);
         string? Join(string id, long index)
         {
             var document = new WorkingDocument(new Document(id, "t"));

@@ -3,6 +3,7 @@ using Finery.Data;
 using Finery.Data.Curation.Statistics;
 using Finery.Data.Filters;
 using Finery.Data.Filters.Urls;
+using Finery.Tests.Models;
 using Xunit;
 
 namespace Finery.Tests.Data.Curation.Statistics;
@@ -114,6 +115,26 @@ public sealed class CorpusStatisticsTests
             Assert.Equal(whole.Documents, merged.Documents);
             AssertClose(whole.ToJson(), merged.ToJson());
         }
+    }
+
+    [Fact]
+    public void A_stage_measures_parts_and_writes_the_merged_metrics()
+    {
+        using var folder = new TemporaryFolder();
+        var corpus = new ListCorpus([Of("one two", "https://a.co.uk").Document], [Of("three", "https://b.de").Document]);
+        var stage = new StatisticsStage { Kinds = [StatisticKinds.Word] };
+        for (var twice = 0; twice < 2; twice++)
+            foreach (var phase in stage.Phases(corpus, folder.Path))
+                for (var task = 0; task < phase.Tasks; task++)
+                    phase.Run(task, new(1 << 20, 1, CancellationToken.None));
+        var words = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "summary", "n_words", "metric.json")))!;
+        Assert.Equal(3, words["summary"]!["total"]!.GetValue<int>());
+        Assert.Equal("{\"co.uk\":{\"total\":2,\"mean\":2},\"de\":1}",
+            File.ReadAllText(Path.Combine(folder.Path, "suffix", "n_words", "metric.json")));
+        var document = Of("one two");
+        using var part = stage.Open(corpus, folder.Path, 0);
+        part.Apply(document, 0);
+        Assert.Equal("one two", document.Text);
     }
 
     [Fact]

@@ -96,6 +96,15 @@ public sealed class DecontaminationFilterTests : IDisposable
     }
 
     [Fact]
+    public void Numbers_alone_are_no_contamination()
+    {
+        File.WriteAllText(_folder["x.jsonl"], "{\"answer\":\"1 2 3 4 5 6 7 8 9 10 11 12 13 apples\"}\n");
+        var filter = new DecontaminationFilter { Evaluations = [new() { Paths = [_folder["x.jsonl"]] }] };
+        Assert.Null(filter.Reject(new("id", "12 34 56 78 90 12 34 56 78 90 12 34 56 78 pears")));
+        Assert.Equal("contaminated", filter.Reject(new("id", "12 34 56 78 90 12 34 56 78 90 12 34 56 78 apples")));
+    }
+
+    [Fact]
     public void Data_without_anything_to_find_is_an_error()
     {
         File.WriteAllText(_folder["x.jsonl"], "{\"a\":1}\n");
