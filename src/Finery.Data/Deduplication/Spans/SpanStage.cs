@@ -43,6 +43,9 @@ public abstract record SpanStage : CorpusStage
     /// <summary>Whether what is left of a document suffices; asked if anything was cut.</summary>
     private protected virtual bool Suffices(string text, int pieces) => pieces > 0;
 
+    /// <summary>Tidies what is left of a document that was cut.</summary>
+    private protected virtual string Finish(string text) => text;
+
     /// <summary>Whether a document is left out before anything else is looked at.</summary>
     private protected virtual bool IsTooShort(string text) => false;
 
@@ -154,7 +157,7 @@ public abstract record SpanStage : CorpusStage
             do
                 isCut.AsSpan((int)removal.First, stage.Window).Fill(true);
             while (_removals.TryTake(index, out removal));
-            var kept = Pieces.Join(text, pieces, isCut);
+            var kept = stage.Finish(Pieces.Join(text, pieces, isCut));
             var suffices = stage.Suffices(kept, isCut.Count(cut => !cut));
             document.Rewrite(suffices || !stage.MarkCuts ? kept : Pieces.Join(text, pieces, isCut, Cut));
             if (!suffices)
