@@ -63,8 +63,8 @@ public abstract record SpanStage : CorpusStage
     }
 
     /// <inheritdoc/>
-    public override PartStage Open(Corpus corpus, string folder, int part) => new SpanPart(this, folder, part, Enumerable
-        .Range(0, KeyRanges.Count(KeyRanges.Records<SpanKey>(KeyFiles(folder, corpus.Parts)))).Select(r => RemovalsOf(folder, r)));
+    public override PartStage Open(Corpus corpus, string folder, int part) => new SpanPart(
+        this, folder, part, Enumerable.Range(0, KeyRanges.Saved(folder)).Select(r => RemovalsOf(folder, r)));
 
     /// <summary>Hash of a piece's text.</summary>
     private protected static ulong HashOf(ReadOnlySpan<char> text)
@@ -128,13 +128,16 @@ public abstract record SpanStage : CorpusStage
         removals.WriteTo(RemovalsOf(folder, range));
     }
 
-    private void WriteReport(string folder, long documents, List<string> paths, int ranges) => StageReport.Write(
-        Path.Combine(folder, $"{Reason}.json"), this, new JsonObject
+    private void WriteReport(string folder, long documents, List<string> paths, int ranges)
+    {
+        KeyRanges.Save(folder, ranges);
+        StageReport.Write(Path.Combine(folder, $"{Reason}.json"), this, new JsonObject
         {
             ["documents"] = documents,
             ["spans"] = KeyRanges.Records<SpanKey>(paths),
             ["spans_removed"] = KeyRanges.Records<Removal>(Enumerable.Range(0, ranges).Select(r => RemovalsOf(folder, r))),
         });
+    }
 
     private sealed class SpanPart(SpanStage stage, string folder, int part, IEnumerable<string> paths) : PartStage
     {
