@@ -43,8 +43,8 @@ public abstract record EqualKeyStage : CorpusStage
     }
 
     /// <inheritdoc/>
-    public override PartStage Open(Corpus corpus, string folder, int part) => new EqualKeyPart(this, folder, part, Enumerable
-        .Range(0, KeyRanges.Count(KeyRanges.Records<KeyedDocument>(KeyFiles(folder, corpus.Parts)))).Select(r => GroupsOf(folder, r)));
+    public override PartStage Open(Corpus corpus, string folder, int part) => new EqualKeyPart(
+        this, folder, part, Enumerable.Range(0, KeyRanges.Saved(folder)).Select(r => GroupsOf(folder, r)));
 
     private static IEnumerable<string> KeyFiles(string folder, int parts) =>
         Enumerable.Range(0, parts).Select(p => Path.Combine(folder, "keys", $"{p:00000}"));
@@ -106,6 +106,7 @@ public abstract record EqualKeyStage : CorpusStage
 
     private void WriteReport(Corpus corpus, string folder, int ranges)
     {
+        KeyRanges.Save(folder, ranges);
         long kept = 0, dropped = 0;
         for (var range = 0; range < ranges; range++)
             foreach (var member in RecordFile.ReadAll<Member>(GroupsOf(folder, range)))

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using Finery.Data.Writers;
 
 namespace Finery.Data.Deduplication.Sorting;
 
@@ -15,6 +17,13 @@ internal static class KeyRanges
     public static long Records<T>(IEnumerable<string> paths)
         where T : unmanaged, IComparable<T> => paths.Sum(p => RecordFile.Count(p, default(StructOrder<T>).RecordBytes));
 
+    /// <summary>Writes down how many ranges there are, for <see cref="Saved"/>.</summary>
+    public static void Save(string folder, int ranges) =>
+        AtomicFile.WriteText(PathIn(folder), ranges.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>How many ranges there are. Counting again would take a look at every part's file.</summary>
+    public static int Saved(string folder) => int.Parse(File.ReadAllText(PathIn(folder)), CultureInfo.InvariantCulture);
+
     /// <summary>Merges one range of the files, in whose order equal records come.</summary>
     public static RecordMerge<StructOrder<T>> Merge<T>(IEnumerable<string> paths, int range, int ranges, long memoryBytes)
         where T : unmanaged, IComparable<T>
@@ -30,4 +39,6 @@ internal static class KeyRanges
             return at == 0 ? 0 : RecordFile.LowerBound(path, bytes, record => MemoryMarshal.Read<ulong>(record) < bound);
         }
     }
+
+    private static string PathIn(string folder) => Path.Combine(folder, "ranges.txt");
 }

@@ -56,6 +56,9 @@ public sealed record SentenceStage : SpanStage
 
     private protected override SpanRule CreateRule(long[] offsets) => new AllButFirst();
 
+    // A sentence may begin with the white space that parted it from the one before.
+    private protected override string Finish(string text) => Lines ? text : text.TrimStart();
+
     private protected override bool Suffices(string text, int pieces) =>
         pieces >= Math.Max(1, MinSentences) && (MinWords <= 0 || Words.Split(text).Count >= MinWords);
 }

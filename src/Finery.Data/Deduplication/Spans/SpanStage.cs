@@ -43,6 +43,9 @@ public abstract record SpanStage : CorpusStage
     /// <summary>Whether what is left of a document suffices; asked if anything was cut.</summary>
     private protected virtual bool Suffices(string text, int pieces) => pieces > 0;
 
+    /// <summary>Tidies what is left of a document that was cut.</summary>
+    private protected virtual string Finish(string text) => text;
+
     /// <summary>Whether a document is left out before anything else is looked at.</summary>
     private protected virtual bool IsTooShort(string text) => false;
 
@@ -60,8 +63,8 @@ public abstract record SpanStage : CorpusStage
     }
 
     /// <inheritdoc/>
-    public override PartStage Open(Corpus corpus, string folder, int part) => new SpanPart(this, folder, part, Enumerable
-        .Range(0, KeyRanges.Count(KeyRanges.Records<SpanKey>(KeyFiles(folder, corpus.Parts)))).Select(r => RemovalsOf(folder, r)));
+    public override PartStage Open(Corpus corpus, string folder, int part) => new SpanPart(
+        this, folder, part, Enumerable.Range(0, KeyRanges.Saved(folder)).Select(r => RemovalsOf(folder, r)));
 
     /// <summary>Hash of a piece's text.</summary>
     private protected static ulong HashOf(ReadOnlySpan<char> text)
@@ -125,13 +128,16 @@ public abstract record SpanStage : CorpusStage
         removals.WriteTo(RemovalsOf(folder, range));
     }
 
-    private void WriteReport(string folder, long documents, List<string> paths, int ranges) => StageReport.Write(
-        Path.Combine(folder, $"{Reason}.json"), this, new JsonObject
+    private void WriteReport(string folder, long documents, List<string> paths, int ranges)
+    {
+        KeyRanges.Save(folder, ranges);
+        StageReport.Write(Path.Combine(folder, $"{Reason}.json"), this, new JsonObject
         {
             ["documents"] = documents,
             ["spans"] = KeyRanges.Records<SpanKey>(paths),
             ["spans_removed"] = KeyRanges.Records<Removal>(Enumerable.Range(0, ranges).Select(r => RemovalsOf(folder, r))),
         });
+    }
 
     private sealed class SpanPart(SpanStage stage, string folder, int part, IEnumerable<string> paths) : PartStage
     {
@@ -154,7 +160,7 @@ public abstract record SpanStage : CorpusStage
             do
                 isCut.AsSpan((int)removal.First, stage.Window).Fill(true);
             while (_removals.TryTake(index, out removal));
-            var kept = Pieces.Join(text, pieces, isCut);
+            var kept = stage.Finish(Pieces.Join(text, pieces, isCut));
             var suffices = stage.Suffices(kept, isCut.Count(cut => !cut));
             document.Rewrite(suffices || !stage.MarkCuts ? kept : Pieces.Join(text, pieces, isCut, Cut));
             if (!suffices)

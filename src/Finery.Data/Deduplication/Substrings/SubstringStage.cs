@@ -23,8 +23,7 @@ public sealed record SubstringStage : CorpusStage
     private const ulong HighRadix = 0x0B3C_1D5F_6A79_2E8DUL;
     private const ulong LowRadix = 0x1492_7E0B_53D1_C68FUL;
 
-    private readonly object _gate = new();
-    private Tokenizer? _tokenizer;
+    private OnDemand<Tokenizer> _tokenizer;
 
     /// <summary>Tokens of the shortest run that is cut.</summary>
     public int MinTokens { get; init; } = 50;
@@ -43,13 +42,6 @@ public sealed record SubstringStage : CorpusStage
     }
 
     /// <inheritdoc/>
-    public bool Equals(SubstringStage? other) =>
-        other is not null && (MinTokens, Unit, TokenizerFile) == (other.MinTokens, other.Unit, other.TokenizerFile);
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(MinTokens, Unit, TokenizerFile);
-
-    /// <inheritdoc/>
     public override IEnumerable<Phase> Phases(Corpus corpus, string folder)
     {
         foreach (var (property, message) in Validate())
@@ -59,17 +51,21 @@ public sealed record SubstringStage : CorpusStage
         var paths = WindowFiles(folder, corpus.Parts).ToList();
         var ranges = KeyRanges.Count(KeyRanges.Records<TokenWindow>(paths));
         yield return new("repeats", ranges, (range, context) => FindRepeats(paths, folder, range, ranges, context));
-        yield return new("report", 1, (_, _) => StageReport.Write(Path.Combine(folder, "substring_dedup.json"), this, new JsonObject
+        yield return new("report", 1, (_, _) =>
         {
-            ["documents"] = offsets[^1],
-            ["windows"] = KeyRanges.Records<TokenWindow>(paths),
-            ["windows_repeated"] = KeyRanges.Records<RepeatedTokens>(RepeatFiles(folder, ranges)),
-        }));
+            KeyRanges.Save(folder, ranges);
+            StageReport.Write(Path.Combine(folder, "substring_dedup.json"), this, new JsonObject
+            {
+                ["documents"] = offsets[^1],
+                ["windows"] = KeyRanges.Records<TokenWindow>(paths),
+                ["windows_repeated"] = KeyRanges.Records<RepeatedTokens>(RepeatFiles(folder, ranges)),
+            });
+        });
     }
 
     /// <inheritdoc/>
-    public override PartStage Open(Corpus corpus, string folder, int part) => new SubstringPart(this, folder, part, RepeatFiles(
-        folder, KeyRanges.Count(KeyRanges.Records<TokenWindow>(WindowFiles(folder, corpus.Parts)))));
+    public override PartStage Open(Corpus corpus, string folder, int part) => new SubstringPart(
+        this, folder, part, RepeatFiles(folder, KeyRanges.Saved(folder)));
 
     private static IEnumerable<string> WindowFiles(string folder, int parts) =>
         Enumerable.Range(0, parts).Select(p => Path.Combine(folder, "windows", $"{p:00000}"));
@@ -77,13 +73,8 @@ public sealed record SubstringStage : CorpusStage
     private static IEnumerable<string> RepeatFiles(string folder, int ranges) =>
         Enumerable.Range(0, ranges).Select(r => Path.Combine(folder, "repeats", $"{r:00000}"));
 
-    private SubstringTokens TokensOf(string text, byte[] utf8)
-    {
-        if (TokenizerFile is not null)
-            lock (_gate)
-                _tokenizer ??= Tokenizers.TokenizerFile.Load(TokenizerFile);
-        return SubstringTokens.Of(text, utf8, Unit, _tokenizer);
-    }
+    private SubstringTokens TokensOf(string text, byte[] utf8) => SubstringTokens.Of(
+        text, utf8, Unit, TokenizerFile is null ? null : _tokenizer.Get(this, s => Tokenizers.TokenizerFile.Load(s.TokenizerFile!)));
 
     private void WriteWindows(Corpus corpus, string folder, int part, TaskContext context)
     {

@@ -30,7 +30,7 @@ public sealed class SpanStageTests
         StageRun.Phases(new SentenceStage { SaveIndex = index.Path }, new MemoryCorpus([new("i", shared)], 1), first.Path);
         var documents = new List<Document> { new("0", $"{own} {shared}"), new("1", $"{other} {shared}") };
         var results = StageRun.Run(new SentenceStage { Index = index.Path }, new MemoryCorpus(documents, 1), second.Path);
-        Assert.Equal([own + " ", other + " "], results.Select(r => r.Document.Text));
+        Assert.Equal([own, other], results.Select(r => r.Document.Text));
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class SpanStageTests
         var documents = new List<Document> { new("0", shared), new("1", $"Too little is left here. {shared} End of it."), new("2", "Short.") };
         var results = StageRun.Run(new SentenceStage { MarkCuts = true }, documents);
         Assert.Equal([null, "sentence_dedup", null], results.Select(r => r.Reason));
-        Assert.Equal("Too little is left here. >>>cut<<<End of it.", results[1].Document.Text);
+        Assert.Equal("Too little is left here.>>>cut<<< End of it.", results[1].Document.Text);
         Assert.Null(StageRun.Run(new SentenceStage { MinSentences = 2, MinWords = 5 }, documents)[1].Reason);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Finery.Data;
 using Finery.Data.Deduplication.Substrings;
+using Finery.Data.Tokenizers;
 using Finery.Tests.Models;
 using Xunit;
 
@@ -97,5 +98,20 @@ public sealed class SubstringStageTests
         Assert.Equal(expected, Run(3, 1, 64 << 20));
         Assert.Equal(expected, Run(7, 8, 64 << 20));
         Assert.Equal(expected, Run(3, 1, 1));
+    }
+
+    [Fact]
+    public void Tokens_of_a_tokenizer_are_cut_by_their_offsets()
+    {
+        var random = new Random(6);
+        using var folder = new TemporaryFolder();
+        TokenizerFile.Save(new BpeTrainer { VocabSize = 500 }.Train([Prose.Words(random, 3000)]), folder.Path);
+        string tail = Prose.Words(random, 10), shared = Prose.Words(random, 60), a = Prose.Words(random, 40) + " café 日本", b = Prose.Words(random, 20) + " naïve 😀";
+        var documents = new List<Document> { new("0", $"{a} {shared}"), new("1", $"{b} {shared} {tail}") };
+        var stage = new SubstringStage { TokenizerFile = folder.Path };
+        var results = StageRun.Run(stage, documents, 2);
+        Assert.Equal(documents[0].Text, results[0].Document.Text);
+        Assert.Equal($"{b} {tail}", results[1].Document.Text);
+        Assert.Equal(stage, new SubstringStage { TokenizerFile = folder.Path });
     }
 }
