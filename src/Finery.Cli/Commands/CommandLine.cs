@@ -60,10 +60,13 @@ public static class CommandLine
             ChatCommand.Create(),
             ServeCommand.Create(),
             TokenizerCommand.Create(),
+            CurateCommand.Create(),
             NoColor,
             Debug,
         };
-        foreach (var (name, type) in StepCatalogue.Steps) root.Add(StepCommand.Create(name, type));
+        // A verb of its own stands for the step of that name.
+        foreach (var (name, type) in StepCatalogue.Steps)
+            if (root.Subcommands.All(command => command.Name != name)) root.Add(StepCommand.Create(name, type));
         return root;
     }
 

@@ -37,7 +37,10 @@ public sealed record ExactDeduplication
     }
 
     /// <summary>128 bits of the text with runs of white space made one space: equal by chance once in 10^38 pairs.</summary>
-    internal static UInt128 KeyOf(string text)
+    internal static UInt128 KeyOf(string text) => HashOf(Normalise(text));
+
+    /// <summary>Runs of white space made one space, none at either end.</summary>
+    internal static string Normalise(string text)
     {
         var normalised = new StringBuilder(text.Length);
         foreach (var c in text)
@@ -47,7 +50,8 @@ public sealed record ExactDeduplication
             else if (normalised.Length > 0 && normalised[^1] != ' ')
                 normalised.Append(' ');
         }
-        return HashOf(normalised.ToString().AsSpan().TrimEnd(' '));
+        return normalised.Length > 0 && normalised[^1] == ' '
+            ? normalised.ToString(0, normalised.Length - 1) : normalised.ToString();
     }
 
     internal static UInt128 HashOf(ReadOnlySpan<char> text)

@@ -116,7 +116,10 @@ public sealed record MinHashDeduplication
     }
 
     /// <summary>Distinct shingles, ascending.</summary>
-    internal static ulong[] Distinct(List<ulong> shingles)
+    internal static ulong[] Distinct(List<ulong> shingles) => Distinct(CollectionsMarshal.AsSpan(shingles));
+
+    /// <inheritdoc cref="Distinct(List{ulong})"/>
+    internal static ulong[] Distinct(ReadOnlySpan<ulong> shingles)
     {
         var sorted = shingles.ToArray();
         Array.Sort(sorted);

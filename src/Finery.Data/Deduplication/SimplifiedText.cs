@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data.Filters;
 
@@ -18,136 +19,149 @@ public static class SimplifiedText
 {
     private static readonly FrozenDictionary<int, string> s_decompositions = Load();
 
+    private const int MostUnits = 4;
+
     // Per ASCII character: what it becomes; 0 is a space, 1 a digit.
     private static readonly byte[] s_ascii = BuildAscii();
 
     /// <summary>Simplifies.</summary>
     public static string Of(ReadOnlySpan<char> text)
     {
-        var buffer = ArrayPool<char>.Shared.Rent(text.Length + 1);
-        try
-        {
-            return Ascii.IsValid(text) ? new string(buffer.AsSpan(0, SimplifyAscii(text, buffer))) : SimplifyUnicode(text);
-        }
-        finally
-        {
-            ArrayPool<char>.Shared.Return(buffer);
-        }
+        char[] buffer = [];
+        return new string(Write(text, ref buffer));
     }
 
-    private static int SimplifyAscii(ReadOnlySpan<char> text, Span<char> output)
+    /// <summary>Simplifies into a buffer, which grows as needed and is used again.</summary>
+    internal static ReadOnlySpan<char> Write(ReadOnlySpan<char> text, ref char[] buffer)
     {
+        // No character becomes more than four, and only ones outside ASCII more than one.
+        var most = Math.Min(Ascii.IsValid(text) ? text.Length + 1L : text.Length * (long)MostUnits + 1, Array.MaxLength);
+        if (buffer.Length < most)
+            buffer = new char[Math.Max(most, Math.Min(buffer.Length * 2L, Array.MaxLength))];
+        return buffer.AsSpan(0, Simplify(text, buffer));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int Simplify(ReadOnlySpan<char> text, Span<char> output)
+    {
+        var ascii = s_ascii.AsSpan();
         var length = 0;
         var pendingSpace = false;
-        for (var i = 0; i < text.Length; i++)
+        for (var i = 0; i < text.Length;)
         {
-            var c = s_ascii[text[i]];
-            if (c == 0)
+            var unit = text[i];
+            if (unit < 128)
             {
-                pendingSpace = length > 0;
-                continue;
+                var c = ascii[unit];
+                if (c > 1)
+                {
+                    if (pendingSpace)
+                    {
+                        output[length++] = ' ';
+                        pendingSpace = false;
+                    }
+                    output[length++] = (char)c;
+                    i++;
+                    continue;
+                }
+                if (c == 0)
+                {
+                    pendingSpace = length > 0;
+                    i++;
+                    continue;
+                }
             }
+            Rune.DecodeFromUtf16(text[i..], out var rune, out var units);
+            if (IsDigit(rune))
+            {
+                i = EndOfNumber(text, i);
+                rune = new Rune('0');
+            }
+            else
+            {
+                i += units;
+                if (CharacterSets.IsPunctuation(rune.Value) || Rune.IsWhiteSpace(rune))
+                {
+                    pendingSpace = length > 0;
+                    continue;
+                }
+                rune = rune.Value == 'Σ' ? Sigma(text, i - units, i) : Rune.ToLowerInvariant(rune);
+            }
+            var start = pendingSpace ? length + 1 : length;
+            var end = WriteDecomposed(output, start, rune);
+            if (end == start)
+                continue; // a lone accent: whatever space came before it is still pending
             if (pendingSpace)
-            {
-                output[length++] = ' ';
-                pendingSpace = false;
-            }
-            if (c == 1)
-            {
-                i = EndOfNumber(text, i) - 1;
-                c = (byte)'0';
-            }
-            output[length++] = (char)c;
+                output[length] = ' ';
+            length = end;
+            pendingSpace = false;
         }
         return length;
     }
 
-    /// <summary><c>\d+([.,]\d+)?</c></summary>
+    /// <summary><c>\d+([.,]\d+)?</c>, digits and decimal marks of all scripts.</summary>
     private static int EndOfNumber(ReadOnlySpan<char> text, int i)
     {
-        while (i < text.Length && char.IsAsciiDigit(text[i]))
-            i++;
-        if (i + 1 < text.Length && text[i] is '.' or ',' && i + 1 < text.Length && char.IsAsciiDigit(text[i + 1]))
-            for (i++; i < text.Length && char.IsAsciiDigit(text[i]);)
+        i = EndOfDigits(text, i);
+        if (i + 1 >= text.Length || !IsDecimalMark(text[i]))
+            return i;
+        var end = EndOfDigits(text, i + 1);
+        return end > i + 1 ? end : i;
+    }
+
+    private static int EndOfDigits(ReadOnlySpan<char> text, int i)
+    {
+        while (i < text.Length)
+        {
+            if (text[i] < 128)
+            {
+                if (!char.IsAsciiDigit(text[i]))
+                    break;
                 i++;
+                continue;
+            }
+            Rune.DecodeFromUtf16(text[i..], out var rune, out var units);
+            if (!IsDigit(rune))
+                break;
+            i += units;
+        }
         return i;
     }
 
-    private static string SimplifyUnicode(ReadOnlySpan<char> text)
+    /// <summary>Lower case of a capital sigma: <c>ς</c> at the end of a word.</summary>
+    private static Rune Sigma(ReadOnlySpan<char> text, int start, int end)
     {
-        var lowered = Lower(text);
-        var output = new StringBuilder(text.Length);
-        var pendingSpace = false;
-        for (var i = 0; i < lowered.Count; i++)
-        {
-            var rune = lowered[i];
-            if (IsDigit(rune))
-            {
-                while (i + 1 < lowered.Count && IsDigit(lowered[i + 1]))
-                    i++;
-                if (i + 2 < lowered.Count && IsDecimalMark(lowered[i + 1].Value) && IsDigit(lowered[i + 2]))
-                    for (i += 2; i + 1 < lowered.Count && IsDigit(lowered[i + 1]);)
-                        i++;
-                rune = new Rune('0');
-            }
-            if (CharacterSets.IsPunctuation(rune.Value) || Rune.IsWhiteSpace(rune) || rune.Value is >= 0x1C and <= 0x1F)
-            {
-                pendingSpace = output.Length > 0;
-                continue;
-            }
-            var before = output.Length;
-            if (pendingSpace)
-                output.Append(' ');
-            var afterSpace = output.Length;
-            AppendDecomposed(output, rune);
-            if (output.Length == afterSpace)
-                output.Length = before; // a lone accent: whatever space came before it is still pending
-            else
-                pendingSpace = false;
-        }
-        return output.ToString();
+        var afterLetter = start > 0 && Rune.DecodeLastFromUtf16(text[..start], out var before, out _) == OperationStatus.Done
+            && Rune.IsLetter(before);
+        var beforeLetter = end < text.Length && Rune.DecodeFromUtf16(text[end..], out var after, out _) == OperationStatus.Done
+            && Rune.IsLetter(after);
+        return new Rune(afterLetter && !beforeLetter ? 'ς' : 'σ');
     }
 
-    /// <summary>Full lower-casing: <c>İ</c> becomes two code points, a capital sigma at the end of a word <c>ς</c>.</summary>
-    private static List<Rune> Lower(ReadOnlySpan<char> text)
-    {
-        var runes = new List<Rune>(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-            runes.Add(rune);
-        var lowered = new List<Rune>(runes.Count);
-        for (var i = 0; i < runes.Count; i++)
-        {
-            if (runes[i].Value == 'İ')
-            {
-                lowered.Add(new Rune('i'));
-                lowered.Add(new Rune(0x307));
-            }
-            else if (runes[i].Value == 'Σ')
-                lowered.Add(new Rune(
-                    i > 0 && Rune.IsLetter(runes[i - 1]) && !(i + 1 < runes.Count && Rune.IsLetter(runes[i + 1])) ? 'ς' : 'σ'));
-            else
-                lowered.Add(Rune.ToLowerInvariant(runes[i]));
-        }
-        return lowered;
-    }
-
-    private static void AppendDecomposed(StringBuilder output, Rune rune)
+    /// <summary>Writes what a character decomposes into, without its accents, and returns where that ends.</summary>
+    private static int WriteDecomposed(Span<char> output, int at, Rune rune)
     {
         const int hangul = 0xAC00, vowels = 21, finals = 28;
         if (rune.Value is >= hangul and <= 0xD7A3)
         {
             var index = rune.Value - hangul;
-            output.Append((char)(0x1100 + index / (vowels * finals))).Append((char)(0x1161 + index % (vowels * finals) / finals));
+            output[at++] = (char)(0x1100 + index / (vowels * finals));
+            output[at++] = (char)(0x1161 + index % (vowels * finals) / finals);
             if (index % finals > 0)
-                output.Append((char)(0x11A7 + index % finals));
+                output[at++] = (char)(0x11A7 + index % finals);
+            return at;
         }
-        else if (s_decompositions.TryGetValue(rune.Value, out var decomposed))
-            output.Append(decomposed);
-        else if (Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark)
+        if (rune.Value == 'İ')
         {
-            Span<char> units = stackalloc char[2];
-            output.Append(units[..rune.EncodeToUtf16(units)]);
+            output[at] = 'i'; // its lower case is an i and a dot above, which is an accent
+            return at + 1;
         }
+        if (s_decompositions.TryGetValue(rune.Value, out var decomposed))
+        {
+            decomposed.CopyTo(output[at..]);
+            return at + decomposed.Length;
+        }
+        return Rune.GetUnicodeCategory(rune) == UnicodeCategory.NonSpacingMark ? at : at + rune.EncodeToUtf16(output[at..]);
     }
 
     private static bool IsDigit(Rune rune) => Rune.GetUnicodeCategory(rune) == UnicodeCategory.DecimalDigitNumber;

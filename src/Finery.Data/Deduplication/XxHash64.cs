@@ -16,24 +16,15 @@ public static class XxHash64
     public static ulong Hash(ReadOnlySpan<byte> data, ulong seed = 0)
     {
         var length = (ulong)data.Length;
-        ulong hash;
-        if (data.Length >= 32)
-        {
-            ulong a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1;
-            for (; data.Length >= 32; data = data[32..])
-            {
-                a = Round(a, BinaryPrimitives.ReadUInt64LittleEndian(data));
-                b = Round(b, BinaryPrimitives.ReadUInt64LittleEndian(data[8..]));
-                c = Round(c, BinaryPrimitives.ReadUInt64LittleEndian(data[16..]));
-                d = Round(d, BinaryPrimitives.ReadUInt64LittleEndian(data[24..]));
-            }
-            hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7)
-                + BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);
-            hash = Merge(Merge(Merge(Merge(hash, a), b), c), d);
-        }
-        else
-            hash = seed + P5;
-        hash += length;
+        if (data.Length < 32)
+            return Finish(Short(seed) + length, data);
+        var lanes = new Lanes(seed);
+        return Finish(lanes.Append(ref data) + length, data);
+    }
+
+    /// <summary>What remains when the lanes have taken whole stripes of 32 bytes.</summary>
+    internal static ulong Finish(ulong hash, ReadOnlySpan<byte> data)
+    {
         for (; data.Length >= 8; data = data[8..])
             hash = BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(data)), 27) * P1 + P4;
         if (data.Length >= 4)
@@ -48,8 +39,35 @@ public static class XxHash64
         return hash ^ (hash >> 32);
     }
 
+    /// <summary>The hash of fewer than 32 bytes begins with this.</summary>
+    internal static ulong Short(ulong seed) => seed + P5;
+
     private static ulong Round(ulong accumulator, ulong input) =>
         BitOperations.RotateLeft(accumulator + input * P2, 31) * P1;
 
     private static ulong Merge(ulong hash, ulong accumulator) => (hash ^ Round(0, accumulator)) * P1 + P4;
+
+    /// <summary>The four accumulators that stripes of 32 bytes go through.</summary>
+    internal struct Lanes(ulong seed)
+    {
+        private ulong _a = seed + P1 + P2, _b = seed + P2, _c = seed, _d = seed - P1;
+
+        /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the length.
+        /// </summary>
+        public ulong Append(ref ReadOnlySpan<byte> data)
+        {
+            ulong a = _a, b = _b, c = _c, d = _d;
+            for (; data.Length >= 32; data = data[32..])
+            {
+                a = Round(a, BinaryPrimitives.ReadUInt64LittleEndian(data));
+                b = Round(b, BinaryPrimitives.ReadUInt64LittleEndian(data[8..]));
+                c = Round(c, BinaryPrimitives.ReadUInt64LittleEndian(data[16..]));
+                d = Round(d, BinaryPrimitives.ReadUInt64LittleEndian(data[24..]));
+            }
+            (_a, _b, _c, _d) = (a, b, c, d);
+            var hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7)
+                + BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);
+            return Merge(Merge(Merge(Merge(hash, a), b), c), d);
+        }
+    }
 }

@@ -61,9 +61,8 @@ internal static class CharacterSets
     public static int Length(ReadOnlySpan<char> text)
     {
         var count = text.Length;
-        foreach (var c in text)
-            if (char.IsLowSurrogate(c))
-                count--;
+        for (var i = text.IndexOfAnyInRange('\uDC00', '\uDFFF'); (uint)i < (uint)text.Length; i++)
+            count -= i > 0 && char.IsSurrogatePair(text[i - 1], text[i]) ? 1 : 0;
         return count;
     }
 

@@ -1,4 +1,6 @@
+using Finery.Data.Classifiers;
 using Finery.Data.Curation.Attributes;
+using Finery.Data.Extraction;
 using Finery.Data.Filters.Decontamination;
 using Finery.Data.Filters.Formatters;
 using Finery.Data.Filters.Unigrams;
@@ -14,13 +16,19 @@ public static class FilterCatalogue
     {
         ["alphabetic"] = typeof(AlphabeticFilter),
         ["attribute"] = typeof(AttributeFilter),
+        ["c4_bad_words"] = typeof(C4BadWordsFilter),
+        ["c4_paragraph"] = typeof(C4ParagraphFilter),
+        ["c4_quality"] = typeof(C4QualityFilter),
+        ["classifier"] = typeof(ClassifierFilter),
         ["decontamination"] = typeof(DecontaminationFilter),
         ["dirty_words"] = typeof(DirtyWordsFilter),
+        ["extract"] = typeof(ExtractFilter),
         ["fineweb_quality"] = typeof(FineWebQualityFilter),
         ["ftfy"] = typeof(TextRepair),
         ["gopher_quality"] = typeof(GopherQualityFilter),
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
         ["integer_score"] = typeof(IntegerScoreAnnotator),
+        ["language"] = typeof(LanguageFilter),
         ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
         ["metadata"] = typeof(MetadataFilter),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 
 namespace Finery.Data.Filters;
@@ -37,6 +38,9 @@ public sealed class FilterPipeline(IReadOnlyList<DocumentFilter> filters)
     private const int BatchDocuments = 256;
     private const int BatchCharacters = 1 << 20;
 
+    // Their buffers grow to what the longest documents take: one for each thread at work rather than one for each document.
+    private readonly ConcurrentBag<WorkingDocument> _idle = [];
+
     /// <summary>Judges documents lazily, keeping their order; at most a few batches are in memory.</summary>
     /// <param name="documents">Read on the calling thread.</param>
     /// <param name="threads">How many documents may be judged at once.</param>
@@ -56,13 +60,16 @@ public sealed class FilterPipeline(IReadOnlyList<DocumentFilter> filters)
 
     private (Document Document, string? Reason) Judge(Document document)
     {
-        var work = new WorkingDocument(document);
+        var work = _idle.TryTake(out var idle) ? idle : new WorkingDocument();
+        work.Start(document);
         foreach (var filter in filters)
         {
             filter.Apply(work);
             if (work.Reason is not null)
                 break;
         }
-        return (work.Document, work.Reason);
+        var judged = (work.Document, work.Reason);
+        _idle.Add(work);
+        return judged;
     }
 }

@@ -1,67 +1,80 @@
+using System.Buffers;
+using Finery.Data.Filters.Segmentation;
+
 namespace Finery.Data.Filters;
 
 /// <summary>The ways published rules cut a text into lines and paragraphs; each differs in what empty ones count.</summary>
 internal static class Lines
 {
+    private static readonly SearchValues<char> s_lineEnds =
+        SearchValues.Create([.. Enumerable.Range(0, 0x10000).Select(c => (char)c).Where(CharacterSets.IsLineEnd)]);
+
     /// <summary>Python's <c>splitlines</c>: many line ends, no empty last line.</summary>
-    public static List<Range> SplitLines(string text)
+    public static void SplitLines(ReadOnlySpan<char> text, TextSpans lines)
     {
-        var lines = new List<Range>();
-        var start = 0;
-        for (var i = 0; i < text.Length; i++)
+        lines.Clear();
+        for (var start = 0; start < text.Length;)
         {
-            if (!CharacterSets.IsLineEnd(text[i]))
-                continue;
-            lines.Add(start..i);
-            if (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n')
-                i++;
-            start = i + 1;
+            var length = text[start..].IndexOfAny(s_lineEnds);
+            var end = length < 0 ? text.Length : start + length;
+            lines.Add(start, end);
+            start = end + (end + 1 < text.Length && text[end] == '\r' && text[end + 1] == '\n' ? 2 : 1);
         }
-        if (start < text.Length)
-            lines.Add(start..text.Length);
-        return lines;
     }
 
     /// <summary>Splits at runs of at least <paramref name="minRun"/> line feeds; shorter runs stay inside, and the pieces before
     /// a leading and after a trailing run count although empty.</summary>
-    public static List<Range> SplitAtRuns(string text, Range within, int minRun)
+    /// <param name="text">The whole text.</param>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="end">Where to stop.</param>
+    /// <param name="minRun">Fewest line feeds that separate.</param>
+    /// <param name="pieces">Where to put the pieces.</param>
+    public static void SplitAtRuns(ReadOnlySpan<char> text, int from, int end, int minRun, TextSpans pieces)
     {
-        var (offset, length) = within.GetOffsetAndLength(text.Length);
-        var pieces = new List<Range>();
-        var start = offset;
-        var end = offset + length;
-        for (var i = offset; i < end;)
+        pieces.Clear();
+        var start = from;
+        for (var i = from; i < end;)
         {
-            if (text[i] != '\n')
-            {
-                i++;
-                continue;
-            }
-            var run = i;
-            while (i < end && text[i] == '\n')
+            var feed = text[i..end].IndexOf('\n');
+            if (feed < 0)
+                break;
+            var run = i + feed;
+            for (i = run; i < end && text[i] == '\n';)
                 i++;
             if (i - run < minRun)
                 continue;
-            pieces.Add(start..run);
+            pieces.Add(start, run);
             start = i;
         }
-        pieces.Add(start..end);
-        return pieces;
+        pieces.Add(start, end);
     }
 
     /// <summary>Repeats after the first occurrence: how many pieces, and how many code points they have.</summary>
-    public static (int Count, int Characters) Duplicates(string text, List<Range> pieces)
+    public static (int Count, long Characters) Duplicates(ReadOnlySpan<char> text, TextSpans pieces, FirstOccurrences occurrences)
     {
-        var seen = new HashSet<string>(pieces.Count, StringComparer.Ordinal);
-        var lookup = seen.GetAlternateLookup<ReadOnlySpan<char>>();
-        int count = 0, characters = 0;
-        foreach (var piece in pieces)
+        var items = new Pieces(text, pieces.Starts, pieces.Ends);
+        occurrences.Begin(pieces.Count);
+        var count = 0;
+        long characters = 0;
+        for (var i = 0; i < pieces.Count; i++)
         {
-            if (lookup.Add(text.AsSpan(piece)))
+            var piece = items[i];
+            if (occurrences.Find(TextHash.Of(piece), i, items) == i)
                 continue;
             count++;
-            characters += CharacterSets.Length(text.AsSpan(piece));
+            characters += CharacterSets.Length(piece);
         }
         return (count, characters);
+    }
+
+    private readonly ref struct Pieces(ReadOnlySpan<char> text, ReadOnlySpan<int> starts, ReadOnlySpan<int> ends) : INumberedItems
+    {
+        private readonly ReadOnlySpan<char> _text = text;
+        private readonly ReadOnlySpan<int> _starts = starts;
+        private readonly ReadOnlySpan<int> _ends = ends;
+
+        public ReadOnlySpan<char> this[int index] => _text[_starts[index].._ends[index]];
+
+        public bool Same(int first, int second) => this[first].SequenceEqual(this[second]);
     }
 }

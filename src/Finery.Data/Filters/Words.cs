@@ -1,89 +1,38 @@
-using System.Text;
+using Finery.Data.Filters.Segmentation;
 
 namespace Finery.Data.Filters;
 
-/// <summary>
-/// English words by a simple rule: split at white space, then punctuation and symbols at either end of a piece become words of
-/// their own (a run of dots stays together), and contractions are parted (<c>do|n't</c>, <c>it|'s</c>).
-/// </summary>
-/// <remarks>The published thresholds were set with spaCy's rule tokenizer, which also parts inner punctuation and knows
-/// abbreviations; counts differ from it by a few percent on prose.</remarks>
+/// <summary>Words of a text. Punctuation marks are words; white space is none. English words are those of spaCy's rule tokenizer,
+/// with which the published thresholds go.</summary>
 internal static class Words
 {
-    private static readonly string[] s_contractions =
-        ["'s", "'m", "'d", "'re", "'ve", "'ll", "n't", "’s", "’m", "’d", "’re", "’ve", "’ll", "n’t"];
-
-    /// <summary>Positions of all words, in order.</summary>
+    /// <summary>Positions of the English words, in order.</summary>
     public static List<Range> Split(string text)
     {
-        var words = new List<Range>(text.Length / 5);
-        for (var i = 0; i < text.Length;)
-        {
-            while (i < text.Length && CharacterSets.IsSpace(text[i]))
-                i++;
-            var start = i;
-            while (i < text.Length && !CharacterSets.IsSpace(text[i]))
-                i++;
-            if (i > start)
-                SplitPiece(text, start, i, words);
-        }
-        return words;
+        var words = new TextSpans();
+        WordSplitter.English.Split(text, words);
+        return words.ToList();
     }
 
-    private static void SplitPiece(string text, int start, int end, List<Range> words)
+    /// <summary>Replaces what <paramref name="words"/> has by the words of a text.</summary>
+    /// <param name="text">Any UTF-16.</param>
+    /// <param name="language">ISO 639 code, or code and script (<c>fra_Latn</c>).</param>
+    /// <param name="words">Where to put them.</param>
+    /// <exception cref="ArgumentException">No such language is known.</exception>
+    public static void Split(ReadOnlySpan<char> text, string language, TextSpans words)
     {
-        while (start < end && EdgeLength(text.AsSpan(start, end - start)) is > 0 and var length)
+        words.Clear();
+        switch (WordRules.For(language))
         {
-            words.Add(start..(start + length));
-            start += length;
+            case WordRule.English:
+                WordSplitter.English.Split(text, words);
+                break;
+            case WordRule.Spaced:
+                WordSplitter.Spaced.Split(text, words);
+                break;
+            default:
+                CharacterSplitter.Split(text, words);
+                break;
         }
-        var suffixes = new Stack<Range>();
-        while (end > start && TrailingLength(text.AsSpan(start, end - start)) is > 0 and var length)
-        {
-            suffixes.Push((end - length)..end);
-            end -= length;
-        }
-        if (end > start)
-        {
-            var contraction = ContractionLength(text.AsSpan(start, end - start));
-            words.Add(start..(end - contraction));
-            if (contraction > 0)
-                words.Add((end - contraction)..end);
-        }
-        words.AddRange(suffixes);
-    }
-
-    private static int EdgeLength(ReadOnlySpan<char> piece)
-    {
-        if (char.IsAsciiLetterOrDigit(piece[0]))
-            return 0;
-        var dots = piece.IndexOfAnyExcept('.') is var n && n < 0 ? piece.Length : n;
-        if (dots > 1)
-            return dots;
-        Rune.DecodeFromUtf16(piece, out var rune, out var length);
-        return IsEdge(rune) ? length : 0;
-    }
-
-    private static int TrailingLength(ReadOnlySpan<char> piece)
-    {
-        if (char.IsAsciiLetterOrDigit(piece[^1]))
-            return 0;
-        var dots = piece.Length - 1 - piece.LastIndexOfAnyExcept('.');
-        if (dots > 0)
-            return dots;
-        Rune.DecodeLastFromUtf16(piece, out var rune, out var length);
-        return IsEdge(rune) ? length : 0;
-    }
-
-    private static bool IsEdge(Rune rune) =>
-        CharacterSets.IsSymbol(rune.Value) || Rune.IsPunctuation(rune) || Rune.IsSymbol(rune);
-
-    private static int ContractionLength(ReadOnlySpan<char> word)
-    {
-        if (word.IndexOfAny('\'', '’') > 0)
-            foreach (var ending in s_contractions)
-                if (word.Length > ending.Length && word.EndsWith(ending, StringComparison.OrdinalIgnoreCase))
-                    return ending.Length;
-        return 0;
     }
 }

@@ -13,6 +13,9 @@ public enum RuleKind
 
     /// <summary>Dropped if the value is not zero; there is no threshold.</summary>
     Condition,
+
+    /// <summary>Nothing is judged: the value tells what a filter did.</summary>
+    Statistic,
 }
 
 /// <summary>One rule's measured value beside its threshold.</summary>
@@ -24,8 +27,8 @@ public enum RuleKind
 public readonly record struct Measurement(string Rule, double Value, double Threshold, RuleKind Kind, bool Failed);
 
 /// <summary>
-/// A document on its way through filters, on one thread: text, metadata, what was measured, and what became of it. Views of the text
-/// (words, lines) are computed once and shared by the filters that follow one another, until one of them rewrites it.
+/// A document on its way through filters, on one thread: text, metadata, what was measured, and what became of it. Views of the
+/// text (words, lines) are computed once and shared by the filters that follow one another, until one of them rewrites it.
 /// </summary>
 public sealed class WorkingDocument
 {
@@ -113,6 +116,13 @@ public sealed class WorkingDocument
     /// <inheritdoc cref="Reject"/>
     public bool RejectBelow(string rule, double value, double threshold) =>
         Record(new(rule, value, threshold, RuleKind.AtLeast, value < threshold));
+
+    /// <summary>Tells the observer a number that no rule judges, such as how many lines were left out.</summary>
+    public void Measure(string name, double value)
+    {
+        if (Observer is not null)
+            Record(new(name, value, 0, RuleKind.Statistic, false));
+    }
 
     private bool Record(Measurement measurement)
     {

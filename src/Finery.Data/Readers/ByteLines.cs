@@ -6,13 +6,16 @@ namespace Finery.Data.Readers;
 /// </summary>
 internal sealed class ByteLines(Stream stream, int maxLineBytes)
 {
-    private byte[] _buffer = new byte[1 << 16];
+    private byte[] _buffer = new byte[1 << 17];
     private int _start;
     private int _end;
     private bool _atEnd;
 
     /// <summary>Number of the line last returned, from 1.</summary>
     public long LineNumber { get; private set; }
+
+    /// <summary>Bytes up to the start of the next line.</summary>
+    public long Consumed { get; private set; }
 
     /// <summary>The next line, valid until the next call.</summary>
     /// <returns>False at the end of the stream.</returns>
@@ -28,6 +31,7 @@ internal sealed class ByteLines(Stream stream, int maxLineBytes)
             {
                 line = Trim(_buffer.AsMemory(_start, scanned + end));
                 _start += scanned + end + 1;
+                Consumed += scanned + end + 1;
                 LineNumber++;
                 return true;
             }
@@ -35,11 +39,13 @@ internal sealed class ByteLines(Stream stream, int maxLineBytes)
             if (scanned > maxLineBytes)
             {
                 tooLong = true;
+                Consumed += scanned;
                 _start = _end = scanned = 0;
             }
             if (_atEnd || !Fill())
             {
                 line = Trim(_buffer.AsMemory(_start, _end - _start));
+                Consumed += _end - _start;
                 _start = _end;
                 LineNumber++;
                 return line.Length > 0 || tooLong;
@@ -56,7 +62,7 @@ internal sealed class ByteLines(Stream stream, int maxLineBytes)
             _start = 0;
         }
         if (_end == _buffer.Length)
-            Array.Resize(ref _buffer, (int)Math.Min(_buffer.Length * 2L, maxLineBytes + (1L << 16)));
+            Array.Resize(ref _buffer, (int)Math.Min(_buffer.Length * 2L, maxLineBytes + (1L << 17)));
         var read = stream.Read(_buffer, _end, _buffer.Length - _end);
         _end += read;
         _atEnd = read == 0;

@@ -6,17 +6,16 @@ namespace Finery.Data.Readers;
 /// </summary>
 public abstract record DocumentReader
 {
-    private static readonly string[] s_textExtensions = [".txt", ".text", ".md", ".markdown", ".rst", ".adoc"];
-
     /// <summary>Reads from the start. Each call, and each enumeration, reads again.</summary>
     /// <param name="report">Counts documents, bytes and what was skipped; complete once the enumeration ends.</param>
     public abstract IEnumerable<Document> Read(ReadReport report);
 
     /// <summary>
-    /// Chooses readers by file extension: <c>.jsonl</c> and <c>.jsonl.gz</c>, <c>.xml</c> (.NET documentation), anything else as
-    /// plain text. A folder stands for all files of known extensions below it.
+    /// Chooses readers by file extension (<see cref="InputFormats"/>), anything unknown as plain text. A folder stands for all
+    /// files of known extensions below it.
     /// </summary>
-    /// <param name="globs">Paths with <c>*</c>, <c>?</c> and <c>**</c>, or folders.</param>
+    /// <param name="globs">Paths with <c>*</c>, <c>?</c> and <c>**</c>, folders, or <c>s3://</c> and <c>https://</c>
+    /// addresses.</param>
     /// <exception cref="FileNotFoundException">One of them matches no file.</exception>
     public static DocumentReader ForPaths(IEnumerable<string> globs)
     {
@@ -24,37 +23,18 @@ public abstract record DocumentReader
         foreach (var glob in globs)
         {
             var files = Directory.Exists(glob)
-                ? [.. FileGlob.Expand(Path.Combine(glob, "**", "*")).Where(IsKnown)]
+                ? [.. FileGlob.Expand(Path.Combine(glob, "**", "*")).Where(f => InputFormats.FormatOf(f) is not null)]
                 : FileGlob.Expand(glob);
             if (files.Count == 0)
                 throw new FileNotFoundException(
-                    $"The folder '{glob}' has no file that Finery reads (.jsonl, .jsonl.gz, .xml, "
-                    + string.Join(", ", s_textExtensions) + ").", glob);
-            AddReaders(readers, files);
+                    $"The folder '{glob}' has no file that Finery reads ({string.Join(", ", InputFormats.Extensions)}).", glob);
+            var byFormat = files.ToLookup(f => InputFormats.FormatOf(f) ?? InputFormats.Text);
+            readers.AddRange(InputFormats.Names.Where(byFormat.Contains).Select(f => InputFormats.Create(f, [.. byFormat[f]])));
         }
         if (readers.Count == 0)
             throw new ArgumentException("No input path was given.", nameof(globs));
         return readers.Count == 1 ? readers[0] : new SequenceReader(readers);
     }
-
-    private static void AddReaders(List<DocumentReader> readers, IReadOnlyList<string> files)
-    {
-        var kinds = files.ToLookup(KindOf);
-        if (kinds["xml"].Any())
-            readers.Add(new DotNetDocumentationReader { Paths = [.. kinds["xml"]] });
-        if (kinds["jsonl"].Any())
-            readers.Add(new JsonLinesReader { Paths = [.. kinds["jsonl"]] });
-        if (kinds["text"].Any())
-            readers.Add(new TextFolderReader { Paths = [.. kinds["text"]] });
-    }
-
-    private static string KindOf(string path) =>
-        path.EndsWith(".xml", StringComparison.OrdinalIgnoreCase) ? "xml"
-        : path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)
-            || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase) ? "jsonl" : "text";
-
-    private static bool IsKnown(string path) =>
-        KindOf(path) != "text" || s_textExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     private sealed record SequenceReader(IReadOnlyList<DocumentReader> Readers) : DocumentReader
     {

@@ -1,6 +1,9 @@
+using Finery.Data.Readers.Remote;
+
 namespace Finery.Data.Readers;
 
-/// <summary>Expands <c>*</c> (within a name), <c>?</c> (one character) and <c>**</c> (any number of folders).</summary>
+/// <summary>Expands <c>*</c> (within a name), <c>?</c> (one character) and <c>**</c> (any number of folders), in paths of this
+/// machine and <c>s3://</c> addresses; an <c>https://</c> address stands for itself.</summary>
 public static class FileGlob
 {
     private static readonly StringComparison s_comparison =
@@ -19,6 +22,8 @@ public static class FileGlob
     {
         if (string.IsNullOrWhiteSpace(pattern))
             throw new ArgumentException("An input path is empty.", nameof(pattern));
+        if (InputFile.IsRemote(pattern))
+            return InputFile.Expand(pattern);
         if (File.Exists(pattern))
             return [pattern];
         var segments = pattern.Split('/', Path.DirectorySeparatorChar);
@@ -67,6 +72,21 @@ public static class FileGlob
             else if (rest.Length == 0 && File.Exists(path))
                 found.Add(path);
         }
+    }
+
+    /// <summary>Whether a path, given by its segments, matches a pattern, given by its own.</summary>
+    internal static bool MatchesPath(ReadOnlySpan<string> path, ReadOnlySpan<string> pattern)
+    {
+        if (pattern.IsEmpty)
+            return path.IsEmpty;
+        if (pattern[0] != "**")
+            return !path.IsEmpty && Matches(path[0], pattern[0]) && MatchesPath(path[1..], pattern[1..]);
+        if (pattern.Length == 1)
+            return !path.IsEmpty;
+        for (var skipped = 0; skipped < path.Length; skipped++)
+            if (MatchesPath(path[skipped..], pattern[1..]))
+                return true;
+        return false;
     }
 
     /// <summary>Whether a name matches literals, <c>*</c> and <c>?</c>; at worst the product of both lengths.</summary>

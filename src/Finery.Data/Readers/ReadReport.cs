@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace Finery.Data.Readers;
 
@@ -51,6 +52,42 @@ public sealed class ReadReport
 
     /// <summary>Counts something kept after a repair.</summary>
     public void Repair(string reason, string where) => Add(_repaired, reason, where);
+
+    /// <summary>What was counted so far, for <see cref="FromJson"/>.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["files"] = Files,
+        ["documents"] = Documents,
+        ["bytes"] = Bytes,
+        ["skipped"] = Describe(Skipped),
+        ["repaired"] = Describe(Repaired),
+    };
+
+    /// <summary>A report that goes on counting from <see cref="ToJson"/>.</summary>
+    public static ReadReport FromJson(JsonObject json)
+    {
+        var report = new ReadReport
+        {
+            _files = (long)json["files"]!, _documents = (long)json["documents"]!, _bytes = (long)json["bytes"]!,
+        };
+        Restore(json["skipped"], report._skipped);
+        Restore(json["repaired"], report._repaired);
+        return report;
+    }
+
+    private static JsonObject Describe(IReadOnlyDictionary<string, ReportedItems> items)
+    {
+        var json = new JsonObject();
+        foreach (var (reason, item) in items)
+            json[reason] = new JsonObject { ["count"] = item.Count, ["first"] = item.FirstExample };
+        return json;
+    }
+
+    private static void Restore(JsonNode? json, SortedDictionary<string, ReportedItems> items)
+    {
+        foreach (var (reason, item) in json!.AsObject())
+            items[reason] = new((long)item!["count"]!, (string)item["first"]!);
+    }
 
     private void Add(SortedDictionary<string, ReportedItems> items, string reason, string where)
     {

@@ -1,3 +1,4 @@
+using Finery.Data.Curation;
 using Finery.Data.Filters;
 using Finery.Workflow.Steps;
 
@@ -10,7 +11,11 @@ public sealed record RecipeSchema(IReadOnlyDictionary<string, Type> Steps, IRead
 {
     /// <summary>All that Finery has.</summary>
     public static RecipeSchema Default { get; } =
-        new(StepCatalogue.Steps, [new(typeof(DocumentFilter), "filter", FilterCatalogue.Filters)]);
+        new(StepCatalogue.Steps,
+        [
+            new(typeof(DocumentFilter), "filter", FilterCatalogue.Filters),
+            new(typeof(CurationStage), "stage", StageCatalogue.Stages),
+        ]);
 
     internal SettingsFamily? FamilyOf(Type type) => Families.FirstOrDefault(family => family.Root == type);
 }

@@ -20,6 +20,9 @@ internal static class DocumentFolder
             .Read(report ?? new ReadReport());
     }
 
+    /// <summary>The same as a reader that can be split.</summary>
+    public static FileReader Open(Artifact documents) => InputFormats.Open([documents.Path], null);
+
     public static JsonLinesWriter Create(string folder) => new(Path.Combine(folder, "00000.jsonl.gz"));
 
     /// <summary>Fails with advice when nothing is left to work on.</summary>

@@ -9,6 +9,7 @@ public static class StepCatalogue
         ["read"] = typeof(ReadStep),
         ["filter"] = typeof(FilterStep),
         ["deduplicate"] = typeof(DeduplicateStep),
+        ["curate"] = typeof(CurateStep),
         ["split"] = typeof(SplitStep),
         ["train-tokenizer"] = typeof(TrainTokenizerStep),
         ["tokenize"] = typeof(TokenizeStep),

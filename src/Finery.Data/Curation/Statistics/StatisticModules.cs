@@ -63,9 +63,9 @@ internal static class StatisticModules
             if (kinds.HasFlag(StatisticKinds.Document))
                 MeasureDocument(text, report);
             if (kinds.HasFlag(StatisticKinds.Line))
-                MeasureLines(text, report);
+                MeasureLines(document, report);
             if (kinds.HasFlag(StatisticKinds.Paragraph))
-                MeasureParagraphs(text, report);
+                MeasureParagraphs(document, report);
             if (kinds.HasFlag(StatisticKinds.Sentence))
                 MeasureSentences(document, report);
             if (kinds.HasFlag(StatisticKinds.Word))
@@ -120,8 +120,9 @@ internal static class StatisticModules
             | (CharacterSets.IsPunctuation(rune.Value) ? CharacterClass.Punctuation : CharacterClass.None);
     }
 
-    private static void MeasureLines(string text, Action<string, double> report)
+    private static void MeasureLines(WorkingDocument document, Action<string, double> report)
     {
+        var text = document.Text;
         var lines = SplitAtLineFeeds(text);
         double count = lines.Count;
         long characters = 0;
@@ -138,7 +139,7 @@ internal static class StatisticModules
             ended += line is [.., '.' or '?' or '!' or '"' or '\''] ? 1 : 0;
             bullets += CharacterSets.StripLeft(line) is ['-' or '*' or '•', ..] ? 1 : 0;
         }
-        var (duplicates, duplicateCharacters) = Lines.Duplicates(text, lines);
+        var (duplicates, duplicateCharacters) = Duplicates(document, lines);
         report("n_lines", count);
         report("avg_line_length", characters / count);
         report("short_line_ratio_chars_10", upTo10 / count);
@@ -152,8 +153,9 @@ internal static class StatisticModules
             report("line_char_duplicates", duplicateCharacters / (double)characters);
     }
 
-    private static void MeasureParagraphs(string text, Action<string, double> report)
+    private static void MeasureParagraphs(WorkingDocument document, Action<string, double> report)
     {
+        var text = document.Text;
         var paragraphs = new List<Range>();
         for (int start = 0, end; start <= text.Length; start = end + 2)
         {
@@ -167,10 +169,19 @@ internal static class StatisticModules
             return;
         ReportLengths(text, paragraphs, "paragraph", 100, 1000, report);
         var characters = paragraphs.Sum(p => (long)CharacterSets.Length(text.AsSpan(p)));
-        var (duplicates, duplicateCharacters) = Lines.Duplicates(text, paragraphs);
+        var (duplicates, duplicateCharacters) = Duplicates(document, paragraphs);
         report("paragraph_duplicates", duplicates / (double)paragraphs.Count);
         if (characters > 0)
             report("paragraph_char_duplicates", duplicateCharacters / (double)characters);
+    }
+
+    private static (int Count, long Characters) Duplicates(WorkingDocument document, List<Range> pieces)
+    {
+        var spans = document.View.Pieces;
+        spans.Clear();
+        foreach (var piece in pieces)
+            spans.Add(piece.Start.Value, piece.End.Value);
+        return Lines.Duplicates(document.Text, spans, document.View.Occurrences);
     }
 
     private static void MeasureSentences(WorkingDocument document, Action<string, double> report)
@@ -202,7 +213,8 @@ internal static class StatisticModules
                 stop += word.SequenceEqual(stopWord) ? 1 : 0;
         }
         ReportLengths(text, words, "word", 3, 7, report);
-        report("avg_words_per_line", count / Math.Max(1, Lines.SplitLines(text).Count));
+        Lines.SplitLines(text, document.View.Pieces);
+        report("avg_words_per_line", count / Math.Max(1, document.View.Pieces.Count));
         report("type_token_ratio", different.Count / count);
         report("uppercase_word_ratio", upper / count);
         report("capitalized_word_ratio", title / count);

@@ -30,7 +30,8 @@ public sealed record SymbolLinesFormatter : DocumentFilter
     public override void Apply(WorkingDocument document)
     {
         var text = document.Text;
-        var lines = Lines.SplitLines(text);
+        Lines.SplitLines(text, document.View.Pieces);
+        var lines = document.View.Pieces.ToList();
         if (!lines.Exists(line => IsSymbols(text.AsSpan(line))))
             return;
         var output = new StringBuilder(text.Length);

@@ -151,4 +151,67 @@ public sealed class MinHasherTests
         Assert.Single(new MinHasher(4, 8, 1).Shingles("only four words here"));
         Assert.Empty(new MinHasher(1, 8, 1).Shingles(" ... "));
     }
+
+    [Fact]
+    public void Signatures_of_32_bits_equal_the_reference()
+    {
+        var hasher = new MinHasher(5, 112, 1, ShingleHash.Sha1, 32, tokenize: true);
+        Assert.Equal(499578026UL, new MinHasher(1, 8, 1, ShingleHash.Sha1, 32, tokenize: true).Shingles("hello").Single());
+        Assert.Equal(
+            [363782059UL, 1205137090, 1177392338, 394674840, 305326446, 121714251, 38973575, 435590541], Sign(hasher, Bank)[..8]);
+    }
+
+    [Fact]
+    public void Xxhash32_equals_the_published_vectors()
+    {
+        Assert.Equal(0x02CC5D05U, XxHash32.Hash([]));
+        Assert.Equal(0x32D153FFU, XxHash32.Hash("abc"u8));
+        Assert.Equal(0xFB0077F9U, XxHash32.Hash("hello"u8));
+    }
+
+    [Fact]
+    public void Sha1_in_lanes_equals_the_library()
+    {
+        var random = new Random(4);
+        var lanes = new Sha1Lanes();
+        var messages = Enumerable.Range(0, 1003).Select(i => new byte[i < 70 ? i : random.Next(90)]).ToArray();
+        var results = new ulong[messages.Length];
+        for (var i = 0; i < messages.Length; i++)
+        {
+            random.NextBytes(messages[i]);
+            lanes.Add(messages[i], results, i);
+        }
+        lanes.Finish(results);
+        Assert.Equal(messages.Select(m => BitConverter.ToUInt64(SHA1.HashData(m))), results);
+        lanes.Add("hello"u8, results, 0);
+        lanes.Finish(results);
+        Assert.Equal(11738849977924252842UL, results[0]);
+    }
+
+    [Fact]
+    public void Words_that_the_reference_cuts_are_cut_in_shingles_too()
+    {
+        // what a piece is cut into is for Words to say; all that matters here is that the text is cut the same
+        foreach (var text in new[] { "a b c", "don\u2032t stop €5 now", "x\u00B0y z ☃ snow☃man ok", "日本語 テキスト 中文", "" })
+        {
+            var simplified = SimplifiedText.Of(text);
+            var words = Finery.Data.Filters.Words.Split(simplified).Select(r => simplified[r]).ToList();
+            var shingles = new MinHasher(1, 8, 1, ShingleHash.XxHash64, 64, tokenize: true).Shingles(text);
+            Assert.Equal(words.Select(w => XxHash64.Hash(Encoding.UTF8.GetBytes(w))), shingles);
+        }
+    }
+
+    [Fact]
+    public void Shingles_are_slices_of_the_words()
+    {
+        var random = new Random(6);
+        for (var i = 0; i < 300; i++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(200)).Select(_ => "abcdé ,.1日 \n"[random.Next(12)]));
+            var words = SimplifiedText.Of(text).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var expected = Enumerable.Range(0, Math.Max(0, words.Length - 2))
+                .Select(w => XxHash64.Hash(Encoding.UTF8.GetBytes(string.Join(' ', words[w..(w + 3)]))));
+            Assert.Equal(expected, new MinHasher(3, 8, 1).Shingles(text));
+        }
+    }
 }

@@ -161,7 +161,7 @@ public sealed class FilterTests
         foreach (var (name, type) in FilterCatalogue.Filters)
         {
             var filter = (DocumentFilter)Activator.CreateInstance(type)!;
-            Assert.Matches("^[a-z_]+$", name);
+            Assert.Matches("^[a-z0-9_]+$", name);
             // What needs a setting (a model, a file) says so, and is tested with one.
             if (type.GetMethod("Validate")?.Invoke(filter, null) is IEnumerable<(string, string)> faults && faults.Any())
                 continue;

@@ -1,0 +1,194 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Finery.Data.Compression;
+
+/// <summary>
+/// Finds repetitions with one hash table, the fast way of compressing, and writes blocks of one frame. What comes out depends on the
+/// bytes of the frame alone.
+/// </summary>
+internal sealed unsafe class ZstdBlockEncoder
+{
+    /// <summary>Log of the window that matches stay in.</summary>
+    public const int WindowLog = 20;
+
+    /// <summary>Bytes that may be read behind the input.</summary>
+    public const int Slack = 32;
+
+    private const int HashLog = 15;
+    private const int MinMatch = 5;
+
+    // A match starts at a position of at least 1, so that 0 stands for none.
+    private readonly int[] _table = new int[1 << HashLog];
+    private readonly byte[] _literals = new byte[ZstdFormat.MaxBlockBytes + Slack];
+    private readonly byte[] _output = new byte[ZstdFormat.MaxBlockBytes * 5];
+    private readonly ZstdSequences _sequences = new();
+    private readonly HuffmanEncoder _huffman = new();
+    private int _repeat1, _repeat2, _repeat3;
+
+    /// <summary>Begins a frame.</summary>
+    public void Reset()
+    {
+        Array.Clear(_table);
+        (_repeat1, _repeat2, _repeat3) = (1, 4, 8);
+    }
+
+    /// <summary>The input has moved towards the start of its buffer by so many bytes.</summary>
+    public void Slide(int bytes)
+    {
+        var table = _table;
+        for (var i = 0; i < table.Length; i++)
+            table[i] = Math.Max(0, table[i] - bytes);
+    }
+
+    /// <summary>Compresses a block with its header.</summary>
+    /// <param name="buffer">Input of the frame, from position 1 on; the block lies at its end.</param>
+    /// <param name="start">Where the block starts.</param>
+    /// <param name="length">Its bytes, at most 128 KiB.</param>
+    /// <param name="isLast">Whether the frame ends with it.</param>
+    /// <returns>What to write; valid until the next call.</returns>
+    public ReadOnlySpan<byte> Encode(byte[] buffer, int start, int length, bool isLast)
+    {
+        var input = buffer.AsSpan(start, length);
+        var flag = isLast ? 1 : 0;
+        if (length > 1 && !input.ContainsAnyExcept(input[0]))
+        {
+            Header(length, 1, flag);
+            _output[3] = input[0];
+            return _output.AsSpan(0, 4);
+        }
+        var saved = (_repeat1, _repeat2, _repeat3);
+        if (length > 16)
+        {
+            fixed (byte* source = buffer, output = _output, literals = _literals)
+            {
+                _sequences.Clear();
+                var literalsEnd = FindMatches(source, start, length, literals);
+                var end = _huffman.Write(output + 3, literals, (int)(literalsEnd - literals));
+                end = _sequences.Write(end);
+                var size = (int)(end - output) - 3;
+                if (size < length)
+                {
+                    Header(size, 2, flag);
+                    return _output.AsSpan(0, size + 3);
+                }
+            }
+        }
+        // The decoder learns no offsets from a stored block.
+        (_repeat1, _repeat2, _repeat3) = saved;
+        Header(length, 0, flag);
+        input.CopyTo(_output.AsSpan(3));
+        return _output.AsSpan(0, length + 3);
+    }
+
+    private void Header(int size, int kind, int last)
+    {
+        var header = (size << 3) | (kind << 1) | last;
+        (_output[0], _output[1], _output[2]) = ((byte)header, (byte)(header >> 8), (byte)(header >> 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private byte* FindMatches(byte* source, int start, int length, byte* literals)
+    {
+        byte* end = source + start + length, limit = end - 8;
+        byte* low = source + Math.Max(1, start + length - (1 << WindowLog));
+        byte* at = source + start, anchor = at;
+        int repeat1 = _repeat1, repeat2 = _repeat2, repeat3 = _repeat3;
+        fixed (int* table = _table)
+        {
+            while (at < limit)
+            {
+                var bytes = *(ulong*)at;
+                var slot = table + Hash(bytes);
+                var match = source + *slot;
+                *slot = (int)(at - source);
+                int matchLength, offsetValue;
+                if (at + 1 - repeat1 >= low && *(uint*)(at + 1 - repeat1) == (uint)(bytes >> 8))
+                {
+                    at++;
+                    matchLength = 4 + Common(at + 4, at + 4 - repeat1, end);
+                    offsetValue = 1;
+                }
+                else if (match >= low && *(uint*)match == (uint)bytes && match < at)
+                {
+                    matchLength = 4 + Common(at + 4, match + 4, end);
+                    if (matchLength < MinMatch)
+                    {
+                        at += ((at - anchor) >> 7) + 1;
+                        continue;
+                    }
+                    while (at > anchor && match > low && at[-1] == match[-1])
+                    {
+                        at--;
+                        match--;
+                        matchLength++;
+                    }
+                    var offset = (int)(at - match);
+                    offsetValue = offset + 3;
+                    (repeat1, repeat2, repeat3) = (offset, repeat1, repeat2);
+                }
+                else
+                {
+                    at += ((at - anchor) >> 7) + 1;
+                    continue;
+                }
+                var literalLength = (int)(at - anchor);
+                _sequences.Add(literalLength, offsetValue, matchLength);
+                CopyLiterals(anchor, literals, literalLength);
+                literals += literalLength;
+                var matched = at;
+                anchor = at += matchLength;
+                if (at >= limit)
+                    break;
+                table[Hash(*(ulong*)(matched + 2))] = (int)(matched + 2 - source);
+                table[Hash(*(ulong*)(at - 2))] = (int)(at - 2 - source);
+                while (at < limit && at - repeat2 >= low && *(uint*)at == *(uint*)(at - repeat2))
+                {
+                    // With no literals before it, the code 1 means the offset before the last.
+                    table[Hash(*(ulong*)at)] = (int)(at - source);
+                    matchLength = 4 + Common(at + 4, at + 4 - repeat2, end);
+                    (repeat1, repeat2) = (repeat2, repeat1);
+                    _sequences.Add(0, 1, matchLength);
+                    anchor = at += matchLength;
+                }
+            }
+        }
+        (_repeat1, _repeat2, _repeat3) = (repeat1, repeat2, repeat3);
+        var rest = (int)(end - anchor);
+        Buffer.MemoryCopy(anchor, literals, rest, rest);
+        return literals + rest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Hash(ulong bytes) => (int)(((bytes << 24) * 889523592379UL) >> (64 - HashLog));
+
+    /// <summary>How many bytes from here on are equal.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Common(byte* at, byte* match, byte* end)
+    {
+        var start = at;
+        while (at <= end - 8)
+        {
+            var difference = *(ulong*)at ^ *(ulong*)match;
+            if (difference != 0)
+                return (int)(at - start) + (BitOperations.TrailingZeroCount(difference) >> 3);
+            at += 8;
+            match += 8;
+        }
+        while (at < end && *at == *match)
+        {
+            at++;
+            match++;
+        }
+        return (int)(at - start);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyLiterals(byte* source, byte* target, int count)
+    {
+        *(ulong*)target = *(ulong*)source;
+        *(ulong*)(target + 8) = *(ulong*)(source + 8);
+        if (count > 16)
+            Buffer.MemoryCopy(source + 16, target + 16, count - 16, count - 16);
+    }
+}
