@@ -52,8 +52,8 @@ internal sealed class DocumentIds(string folder) : IDisposable
     {
         if (Get(position) is var known && known != Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(id)))
             throw new InvalidOperationException(
-                $"Document {DocumentPosition.Index(position)} of part {DocumentPosition.Part(position)} is '{id}' and was '{known}' "
-                + "before: the input changed since deduplication read it. Run the stage again from the start.");
+                $"Document {DocumentPosition.Index(position)} of part {DocumentPosition.Part(position)} is '{id}' and was "
+                + $"'{known}' before: the input changed since deduplication read it. Run the stage again from the start.");
     }
 
     public void Dispose()

@@ -12,7 +12,8 @@ internal static class DocumentPosition
         part < 1 << (63 - IndexBits) && index < 1L << IndexBits
             ? ((ulong)part << IndexBits) | (ulong)index
             : throw new InvalidOperationException(
-                $"Document {index} of part {part} is out of range: a corpus has up to {1 << (63 - IndexBits)} parts of {1L << IndexBits} documents.");
+                $"Document {index} of part {part} is out of range: a corpus has up to {1 << (63 - IndexBits)} parts of "
+                + $"{1L << IndexBits} documents.");
 
     public static int Part(ulong position) => (int)(position >> IndexBits);
 

@@ -147,12 +147,14 @@ public sealed class MinHasher
     }
 
     /// <summary>
-    /// Eight hashes in two vectors without 64-bit multiplication or unsigned comparison, which AVX2 lacks: the product from three of
+    /// Eight hashes in two vectors without 64-bit multiplication or unsigned comparison, which AVX2 lacks: the product from
+    /// three of
     /// 32 bits; sums of 61 bits compare as signed numbers.
     /// </summary>
     /// <returns>False if a sum reached the prime, so that it would have had to be subtracted; 1 in 2^55.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool SignPair(ReadOnlySpan<ulong> shingles, ReadOnlySpan<ulong> a, ReadOnlySpan<ulong> b, Span<ulong> signature)
+    private static bool SignPair(
+        ReadOnlySpan<ulong> shingles, ReadOnlySpan<ulong> a, ReadOnlySpan<ulong> b, Span<ulong> signature)
     {
         var prime = Vector256.Create(Prime).AsInt64();
         Vector256<ulong> a0 = Vector256.Create(a), a1 = Vector256.Create(a[4..]);
@@ -177,7 +179,8 @@ public sealed class MinHasher
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<ulong> Product(Vector256<ulong> s, Vector256<ulong> sHigh, Vector256<ulong> a, Vector256<ulong> aHigh) =>
+    private static Vector256<ulong> Product(
+        Vector256<ulong> s, Vector256<ulong> sHigh, Vector256<ulong> a, Vector256<ulong> aHigh) =>
         Multiply(s, a) + ((Multiply(s, aHigh) + Multiply(sHigh, a)) << 32);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

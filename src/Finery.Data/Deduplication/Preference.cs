@@ -9,7 +9,8 @@ namespace Finery.Data.Deduplication;
 /// <summary>How much a document is to be preferred for a metadata value, as a number: the larger the better.</summary>
 internal static class Preference
 {
-    /// <summary>Order of a metadata value: numbers and dates as such, other texts by their first 8 bytes; 0 without one.</summary>
+    /// <summary>Order of a metadata value: numbers and dates as such, other texts by their first 8 bytes; 0 without
+    /// one.</summary>
     public static ulong Of(JsonNode? node)
     {
         if (node is not JsonValue value)

@@ -6,7 +6,8 @@ using System.Security.Cryptography;
 namespace Finery.Data.Deduplication;
 
 /// <summary>
-/// SHA-1 (FIPS 180-4) of many short messages: eight of one block each (up to 55 bytes) in the lanes of a vector; longer ones, and all
+/// SHA-1 (FIPS 180-4) of many short messages: eight of one block each (up to 55 bytes) in the lanes of a vector; longer ones,
+/// and all
 /// where there are no such vectors, one by one by the library.
 /// </summary>
 internal sealed class Sha1Lanes

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text;
@@ -6,15 +7,19 @@ using System.Text;
 namespace Finery.Data.Deduplication;
 
 /// <summary>
-/// The words of a simplified text as UTF-8, joined by single spaces, so that n words in a row are a slice. Made once per thread and
+/// The words of a simplified text as UTF-8, joined by single spaces, so that n words in a row are a slice. Made once per thread
+/// and
 /// used again.
 /// </summary>
 internal sealed class ShingleText
 {
-    // 1 MiB for each thread. Most words of a text are among the commonest.
-    private const int RememberedBits = 16;
+    // Pieces known to be one word each, by their bytes: 256 KiB of short ones and as much of others, for each thread. Most
+    // of a text's words are among the commonest.
+    private const int ShortBits = 15;
+    private const int LongBits = 14;
 
-    private readonly UInt128[] _whole = new UInt128[1 << RememberedBits];
+    private readonly ulong[] _short = new ulong[1 << ShortBits];
+    private readonly UInt128[] _long = new UInt128[1 << LongBits];
     private char[] _simplified = [];
     private byte[] _bytes = new byte[64];
     private int[] _starts = new int[64];
@@ -95,19 +100,27 @@ internal sealed class ShingleText
             return Count(start, end) == 1;
         var bytes = Vector128.LoadUnsafe(ref MemoryMarshal.GetArrayDataReference(_bytes), (nuint)start);
         var low = bytes.AsUInt64()[0];
-        var high = bytes.AsUInt64()[1];
-        if (length < 8)
-            (low, high) = (low & ((1UL << (8 * length)) - 1), 0);
-        else
-            high &= length == 16 ? ulong.MaxValue : (1UL << (8 * (length - 8))) - 1;
-        // Sets of two, the one used last in front.
-        var key = new UInt128(high, low);
-        var set = (int)(((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (65 - RememberedBits)) * 2;
-        if (_whole[set] == key)
+        if (length <= 8)
+        {
+            low &= ulong.MaxValue >> (64 - 8 * length);
+            return IsKnown(_short, low, (int)((low * 0x9E3779B97F4A7C15) >> (65 - ShortBits)) * 2, start, end);
+        }
+        var high = bytes.AsUInt64()[1] & (ulong.MaxValue >> (128 - 8 * length));
+        return IsKnown(
+            _long, new UInt128(high, low),
+            (int)(((low ^ BitOperations.RotateLeft(high, 29)) * 0x9E3779B97F4A7C15) >> (65 - LongBits)) * 2, start, end);
+    }
+
+    /// <summary>Looks into a set of two, the one used last in front.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsKnown<T>(T[] known, T key, int set, int start, int end)
+        where T : struct, IEquatable<T>
+    {
+        if (known[set].Equals(key))
             return true;
-        if (_whole[set + 1] != key && Count(start, end) != 1)
+        if (!known[set + 1].Equals(key) && Count(start, end) != 1)
             return false;
-        (_whole[set], _whole[set + 1]) = (key, _whole[set]);
+        (known[set], known[set + 1]) = (key, known[set]);
         return true;
     }
 

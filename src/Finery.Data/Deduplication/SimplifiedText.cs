@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using Finery.Data.Filters;
 
@@ -44,23 +45,26 @@ public static class SimplifiedText
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Simplify(ReadOnlySpan<char> text, Span<char> output)
     {
-        var ascii = s_ascii.AsSpan();
+        ref var input = ref MemoryMarshal.GetReference(text);
+        ref var target = ref MemoryMarshal.GetReference(output);
+        ref var ascii = ref MemoryMarshal.GetArrayDataReference(s_ascii);
         var length = 0;
         var pendingSpace = false;
         for (var i = 0; i < text.Length;)
         {
-            var unit = text[i];
+            var unit = Unsafe.Add(ref input, i);
             if (unit < 128)
             {
-                var c = ascii[unit];
+                // The output has room for as many characters as the input has, and more.
+                var c = Unsafe.Add(ref ascii, unit);
                 if (c > 1)
                 {
                     if (pendingSpace)
                     {
-                        output[length++] = ' ';
+                        Unsafe.Add(ref target, length++) = ' ';
                         pendingSpace = false;
                     }
-                    output[length++] = (char)c;
+                    Unsafe.Add(ref target, length++) = (char)c;
                     i++;
                     continue;
                 }

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Finery.Data.Deduplication;
 
@@ -25,15 +27,17 @@ public static class XxHash64
     /// <summary>What remains when the lanes have taken whole stripes of 32 bytes.</summary>
     internal static ulong Finish(ulong hash, ReadOnlySpan<byte> data)
     {
-        for (; data.Length >= 8; data = data[8..])
-            hash = BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(data)), 27) * P1 + P4;
-        if (data.Length >= 4)
+        ref var bytes = ref MemoryMarshal.GetReference(data);
+        nint at = 0, length = data.Length;
+        for (; at <= length - 8; at += 8)
+            hash = BitOperations.RotateLeft(hash ^ Round(0, Read64(ref bytes, at)), 27) * P1 + P4;
+        if (at <= length - 4)
         {
-            hash = BitOperations.RotateLeft(hash ^ (BinaryPrimitives.ReadUInt32LittleEndian(data) * P1), 23) * P2 + P3;
-            data = data[4..];
+            hash = BitOperations.RotateLeft(hash ^ (Read32(ref bytes, at) * P1), 23) * P2 + P3;
+            at += 4;
         }
-        foreach (var value in data)
-            hash = BitOperations.RotateLeft(hash ^ (value * P5), 11) * P1;
+        for (; at < length; at++)
+            hash = BitOperations.RotateLeft(hash ^ (Unsafe.Add(ref bytes, at) * P5), 11) * P1;
         hash = (hash ^ (hash >> 33)) * P2;
         hash = (hash ^ (hash >> 29)) * P3;
         return hash ^ (hash >> 32);
@@ -41,6 +45,19 @@ public static class XxHash64
 
     /// <summary>The hash of fewer than 32 bytes begins with this.</summary>
     internal static ulong Short(ulong seed) => seed + P5;
+
+    // Without the checks of spans, which take as long as the hash of a few words.
+    private static ulong Read64(ref byte bytes, nint at)
+    {
+        var value = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref bytes, at));
+        return BitConverter.IsLittleEndian ? value : BinaryPrimitives.ReverseEndianness(value);
+    }
+
+    private static uint Read32(ref byte bytes, nint at)
+    {
+        var value = Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref bytes, at));
+        return BitConverter.IsLittleEndian ? value : BinaryPrimitives.ReverseEndianness(value);
+    }
 
     private static ulong Round(ulong accumulator, ulong input) =>
         BitOperations.RotateLeft(accumulator + input * P2, 31) * P1;
@@ -52,18 +69,22 @@ public static class XxHash64
     {
         private ulong _a = seed + P1 + P2, _b = seed + P2, _c = seed, _d = seed - P1;
 
-        /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the length.
+        /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the
+        /// length.
         /// </summary>
         public ulong Append(ref ReadOnlySpan<byte> data)
         {
             ulong a = _a, b = _b, c = _c, d = _d;
-            for (; data.Length >= 32; data = data[32..])
+            ref var bytes = ref MemoryMarshal.GetReference(data);
+            nint at = 0;
+            for (; at <= data.Length - 32; at += 32)
             {
-                a = Round(a, BinaryPrimitives.ReadUInt64LittleEndian(data));
-                b = Round(b, BinaryPrimitives.ReadUInt64LittleEndian(data[8..]));
-                c = Round(c, BinaryPrimitives.ReadUInt64LittleEndian(data[16..]));
-                d = Round(d, BinaryPrimitives.ReadUInt64LittleEndian(data[24..]));
+                a = Round(a, Read64(ref bytes, at));
+                b = Round(b, Read64(ref bytes, at + 8));
+                c = Round(c, Read64(ref bytes, at + 16));
+                d = Round(d, Read64(ref bytes, at + 24));
             }
+            data = data[(int)at..];
             (_a, _b, _c, _d) = (a, b, c, d);
             var hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7)
                 + BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);

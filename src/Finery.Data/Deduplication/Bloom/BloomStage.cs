@@ -20,8 +20,10 @@ public enum BloomUnit
 }
 
 /// <summary>
-/// Deduplication by a Bloom filter of word n-grams (as DCLM's): what has more than a share of its n-grams in common with all before it
-/// is removed, else its n-grams are added. Words are those of the simplified text. Texts with fewer words than an n-gram stay. Reason
+/// Deduplication by a Bloom filter of word n-grams (as DCLM's): what has more than a share of its n-grams in common with all
+/// before it
+/// is removed, else its n-grams are added. Words are those of the simplified text. Texts with fewer words than an n-gram stay.
+/// Reason
 /// <c>bloom_dedup</c>.
 /// </summary>
 /// <remarks>
@@ -80,7 +82,8 @@ public sealed record BloomStage : CorpusStage
     {
         if (FilterBytes > context.MemoryBytes)
             throw new InvalidOperationException(
-                $"A filter of {FilterBytes >> 20} MiB does not fit {context.MemoryBytes >> 20} MiB: allow more memory, or make it smaller.");
+                $"A filter of {FilterBytes >> 20} MiB does not fit {context.MemoryBytes >> 20} MiB: allow more memory, or make it "
+                + "smaller.");
         var filter = new BloomFilter(FilterBytes, Hashes);
         var hasher = new MinHasher(NGram, 1, 1);
         using var removals = new RecordWriter(RemovalsOf(folder));

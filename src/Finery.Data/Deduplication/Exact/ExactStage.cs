@@ -18,7 +18,8 @@ public enum ExactNormalization
 }
 
 /// <summary>
-/// Drops exact duplicates: of all documents whose text (or metadata value) is the same, the one of highest priority is kept, of equals
+/// Drops exact duplicates: of all documents whose text (or metadata value) is the same, the one of highest priority is kept, of
+/// equals
 /// the first. Reason <c>exact_duplicate</c>. Documents without the field equal no other.
 /// </summary>
 public sealed record ExactStage : EqualKeyStage
@@ -29,7 +30,8 @@ public sealed record ExactStage : EqualKeyStage
     /// <summary>What counts as equal.</summary>
     public ExactNormalization Normalization { get; init; } = ExactNormalization.Whitespace;
 
-    /// <summary>Metadata key whose highest value (number, date, else text by its first 8 bytes) is kept; null keeps the first.</summary>
+    /// <summary>Metadata key whose highest value (number, date, else text by its first 8 bytes) is kept; null keeps the
+    /// first.</summary>
     public string? PriorityKey { get; init; }
 
     private protected override string Reason => "exact_duplicate";

@@ -5,7 +5,8 @@ using Finery.Data.Filters;
 namespace Finery.Data.Deduplication.Exact;
 
 /// <summary>
-/// Keeps one document per URL, as Llama 3 did over its whole corpus: the newest by <c>date</c>, of equally new ones the longest, else
+/// Keeps one document per URL, as Llama 3 did over its whole corpus: the newest by <c>date</c>, of equally new ones the longest,
+/// else
 /// the first. Reason <c>duplicate_url</c>. Documents without <c>url</c> equal no other.
 /// </summary>
 public sealed record UrlDeduplicationStage : EqualKeyStage
@@ -32,7 +33,8 @@ public sealed record UrlDeduplicationStage : EqualKeyStage
 
     private protected override string Reason => "duplicate_url";
 
-    /// <summary>The form in which addresses are compared: scheme and host in lower case, without default port and fragment.</summary>
+    /// <summary>The form in which addresses are compared: scheme and host in lower case, without default port and
+    /// fragment.</summary>
     public string Normalise(string url)
     {
         var rest = url.AsSpan().Trim();

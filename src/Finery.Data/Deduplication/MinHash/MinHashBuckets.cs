@@ -29,7 +29,8 @@ internal sealed class MinHashBuckets
     public MinHashBuckets(MinHashStage stage, string folder, int parts)
     {
         (_stage, _folder, _parts, _hashBytes) = (stage, folder, parts, stage.HashBits / 8);
-        Signed = Enumerable.Range(0, parts).Sum(p => RecordFile.Count(MinHashStage.SignaturesOf(folder, 0, p), stage.RecordBytes));
+        Signed = Enumerable.Range(0, parts)
+            .Sum(p => RecordFile.Count(MinHashStage.SignaturesOf(folder, 0, p), stage.RecordBytes));
         Workers = (int)Math.Clamp(Signed / DocumentsPerTask + 1, 1, MostWorkers);
     }
 
@@ -40,7 +41,7 @@ internal sealed class MinHashBuckets
     public int Workers { get; }
 
     public IEnumerable<string> PairFiles =>
-        from bucket in Enumerable.Range(0, _stage.Buckets) from worker in Enumerable.Range(0, Workers) select PairsOf(bucket, worker);
+        Enumerable.Range(0, _stage.Buckets * Workers).Select(task => PairsOf(task / Workers, task % Workers));
 
     public void Run(int task, TaskContext context)
     {
@@ -56,7 +57,8 @@ internal sealed class MinHashBuckets
             new(_stage.HashesPerBucket, _hashBytes, _stage.RecordBytes), sources, context.MemoryBytes / 2);
         using var pairs = new RecordWriter(PairsOf(bucket, worker));
         using var index = _stage.SaveIndex is { } folder
-            ? new RecordWriter(Path.Combine(folder, $"bucket_{bucket:000}", $"{_stage.IndexName}_{worker:00}.minhash.index")) : null;
+            ? new RecordWriter(Path.Combine(folder, $"bucket_{bucket:000}", $"{_stage.IndexName}_{worker:00}.minhash.index"))
+            : null;
         Match(merge, indexes.Count, pairs, index, context.Stop);
         index?.Commit();
         pairs.Commit();

@@ -7,7 +7,8 @@ using Finery.Data.Deduplication.Sorting;
 namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
-/// Third phase, one task on all its threads: joins the pairs to clusters, picks the document of each that is kept, and writes what
+/// Third phase, one task on all its threads: joins the pairs to clusters, picks the document of each that is kept, and writes
+/// what
 /// became of every member, sorted by position.
 /// </summary>
 internal sealed class MinHashClusters(MinHashStage stage, string folder, int parts)
@@ -163,8 +164,8 @@ internal sealed class MinHashClusters(MinHashStage stage, string folder, int par
     {
         if (needed > allowed)
             throw new InvalidOperationException(
-                $"Clustering near-duplicates takes {(needed >> 20) + 1} MiB and {allowed >> 20} MiB are allowed. Allow more memory, "
-                + "or deduplicate the corpus in several pieces.");
+                $"Clustering near-duplicates takes {(needed >> 20) + 1} MiB and {allowed >> 20} MiB are allowed. Allow more "
+                + "memory, or deduplicate the corpus in several pieces.");
     }
 
     private void WriteReport(long documents, long signed, long pairs, long members, long clusters, long dropped)

@@ -6,7 +6,8 @@ using Finery.Data.Filters;
 namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
-/// First phase: the signatures of a part, one sorted file per bucket. Rows of whole signatures are collected in memory; when it is
+/// First phase: the signatures of a part, one sorted file per bucket. Rows of whole signatures are collected in memory; when it
+/// is
 /// full, each bucket's column is sorted and spilled.
 /// </summary>
 internal sealed class MinHashSignatures(MinHashStage stage, string folder)
@@ -33,7 +34,8 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
             foreach (var (document, row) in Sign(corpus.Read(part), context))
             {
                 if (ids.Count == uint.MaxValue)
-                    throw new InvalidOperationException($"Part {part} has more than {uint.MaxValue} documents; cut it into several.");
+                    throw new InvalidOperationException(
+                        $"Part {part} has more than {uint.MaxValue} documents; cut it into several.");
                 ids.Add(document.Id);
                 preferences?.Write(stage.Keep == KeptCopy.Longest
                     ? (ulong)CharacterSets.Length(document.Text) : Preference.Of(document.Metadata[stage.KeepKey]));
@@ -57,7 +59,8 @@ internal sealed class MinHashSignatures(MinHashStage stage, string folder)
     private IEnumerable<(Document Document, byte[]? Row)> Sign(IEnumerable<Document> documents, TaskContext context)
     {
         var hasher = stage.CreateHasher();
-        return OrderedParallel.Map(Checked(documents), d => Row(hasher, d.Text), context.Threads, 256, 1 << 20, d => d.Text.Length);
+        return OrderedParallel.Map(
+            Checked(documents), d => Row(hasher, d.Text), context.Threads, 256, 1 << 20, d => d.Text.Length);
 
         IEnumerable<Document> Checked(IEnumerable<Document> source)
         {

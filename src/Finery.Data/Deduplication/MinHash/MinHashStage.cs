@@ -3,15 +3,18 @@ using Finery.Data.Curation;
 namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
-/// Drops near-duplicates: documents whose MinHash signatures agree in a whole bucket, directly or through others; one of each cluster
+/// Drops near-duplicates: documents whose MinHash signatures agree in a whole bucket, directly or through others; one of each
+/// cluster
 /// is kept. Texts with fewer words than a shingle have no signature and are always kept. Reason <c>near_duplicate</c>; metadata
 /// <c>duplicate_of</c> (the kept one's id) and <c>minhash_cluster_size</c> (1 for a document alone).
 /// </summary>
 /// <remarks>
-/// <para>Two texts of Jaccard similarity s share a bucket with probability 1-(1-s^r)^b for b buckets of r hashes: 0.56 at s = 0.7,
+/// <para>Two texts of Jaccard similarity s share a bucket with probability 1-(1-s^r)^b for b buckets of r hashes: 0.56 at s =
+/// 0.7,
 /// 0.92 at 0.8 with the defaults, which are FineWeb's but for the hash (it took SHA-1). Signature, duplicate and index files are
 /// datatrove 0.10's, byte for byte.</para>
-/// <para>Memory: 8 bytes for every document that has a near-duplicate and 1/7 byte for every document, in clustering, which refuses
+/// <para>Memory: 8 bytes for every document that has a near-duplicate and 1/7 byte for every document, in clustering, which
+/// refuses
 /// what does not fit, and 4 KiB for every part in the merge of signatures. All else is sorted in files: 68 bytes for every
 /// document and bucket with the defaults.</para>
 /// </remarks>
@@ -49,13 +52,15 @@ public sealed record MinHashStage : CorpusStage
     public string KeepKey { get; init; } = "date";
 
     /// <summary>
-    /// Above zero, a candidate is dropped only if the exact Jaccard similarity of its shingles with those of a kept document of its
+    /// Above zero, a candidate is dropped only if the exact Jaccard similarity of its shingles with those of a kept document of
+    /// its
     /// cluster is at least this; chains of merely similar documents then no longer collapse into one. Costs another reading of
     /// the candidates and 12 bytes of memory for each member of the largest cluster.
     /// </summary>
     public double VerifiedJaccard { get; init; }
 
-    /// <summary>Whether <c>minhash_cluster_id</c> is set: the number in the corpus of the document kept, -1 for a document alone, -2 for
+    /// <summary>Whether <c>minhash_cluster_id</c> is set: the number in the corpus of the document kept, -1 for a document
+    /// alone, -2 for
     /// one that matches the index.</summary>
     public bool ClusterIds { get; init; }
 
@@ -101,7 +106,8 @@ public sealed record MinHashStage : CorpusStage
     {
         foreach (var (property, message) in Validate())
             throw new ArgumentException($"{property}: {message}.");
-        yield return new("signatures", corpus.Parts, (part, context) => new MinHashSignatures(this, folder).Run(corpus, part, context));
+        yield return new(
+            "signatures", corpus.Parts, (part, context) => new MinHashSignatures(this, folder).Run(corpus, part, context));
         var buckets = new MinHashBuckets(this, folder, corpus.Parts);
         yield return new("buckets", Buckets * buckets.Workers, buckets.Run);
         yield return new("clusters", 1, (_, context) => new MinHashClusters(this, folder, corpus.Parts).Run(buckets, context));
@@ -114,9 +120,11 @@ public sealed record MinHashStage : CorpusStage
 
     /// <inheritdoc/>
     public override PartStage Open(Corpus corpus, string folder, int part) => new MinHashPart(
-        this, folder, part, VerifiedJaccard > 0 ? new MinHashVerification(this, folder).Results : [MinHashClusters.MembersOf(folder)]);
+        this, folder, part,
+        VerifiedJaccard > 0 ? new MinHashVerification(this, folder).Results : [MinHashClusters.MembersOf(folder)]);
 
-    internal MinHasher CreateHasher() => new(ShingleWords, checked(Buckets * HashesPerBucket), Seed, Hash, HashBits, tokenize: true);
+    internal MinHasher CreateHasher() => new(
+        ShingleWords, checked(Buckets * HashesPerBucket), Seed, Hash, HashBits, tokenize: true);
 
     internal static string SignaturesOf(string folder, int bucket, int part) =>
         Path.Combine(folder, "signatures", $"bucket_{bucket:000}", $"{part:00000}.minhash.sig");

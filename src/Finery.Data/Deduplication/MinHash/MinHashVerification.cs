@@ -8,7 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
-/// Checks candidates by the exact Jaccard similarity of their shingles: in each cluster, in the order of preference, a document is
+/// Checks candidates by the exact Jaccard similarity of their shingles: in each cluster, in the order of preference, a document
+/// is
 /// dropped if it is similar enough to one kept before, or is kept itself.
 /// </summary>
 internal sealed class MinHashVerification
@@ -45,7 +46,8 @@ internal sealed class MinHashVerification
         var hasher = _stage.CreateHasher();
         if (members.HasNext)
             foreach (var (document, distinct) in OrderedParallel.Map(
-                Candidates(), d => MinHashDeduplication.Distinct(hasher.Hash(d.Text)), context.Threads, 256, 1 << 20, d => d.Text.Length))
+                Candidates(), d => MinHashDeduplication.Distinct(hasher.Hash(d.Text)), context.Threads, 256, 1 << 20,
+                d => d.Text.Length))
             {
                 foreach (var shingle in distinct)
                     shingles.Write(shingle);

@@ -4,7 +4,8 @@ using Finery.Data.Writers;
 
 namespace Finery.Data.Deduplication.Sorting;
 
-/// <summary>Cuts sorted files whose records begin with a hash, a u64, into ranges of about equal size for separate tasks.</summary>
+/// <summary>Cuts sorted files whose records begin with a hash, a u64, into ranges of about equal size for separate
+/// tasks.</summary>
 internal static class KeyRanges
 {
     private const long RecordsPerRange = 8_000_000;

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Finery.Data.Deduplication.Sorting;
 
 /// <summary>
-/// Merges sorted sources by a tree of losers (Knuth, The Art of Computer Programming 3, 5.4.1): one comparison per level and record.
+/// Merges sorted sources by a tree of losers (Knuth, The Art of Computer Programming 3, 5.4.1): one comparison per level and
+/// record.
 /// Equal records come in the order of their sources.
 /// </summary>
 internal sealed class RecordMerge<TOrder> : IDisposable
@@ -43,8 +44,8 @@ internal sealed class RecordMerge<TOrder> : IDisposable
         _keepOpen = buffers <= MostOpen;
         if ((long)buffers * LeastBuffer > Math.Max(memoryBytes, 1 << 20))
             throw new InvalidOperationException(
-                $"Merging {buffers} files takes {(long)buffers * LeastBuffer >> 20} MiB, and {memoryBytes >> 20} MiB are allowed. "
-                + "Allow more memory or cut the input into fewer, larger parts.");
+                $"Merging {buffers} files takes {(long)buffers * LeastBuffer >> 20} MiB, and {memoryBytes >> 20} MiB are "
+                + "allowed. Allow more memory or cut the input into fewer, larger parts.");
         var buffer = buffers == 0 ? 0 : (int)Math.Clamp(memoryBytes / buffers, LeastBuffer, MostBuffer);
         foreach (var source in _sources)
             if (source.NeedsBuffer)

@@ -2,7 +2,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Finery.Data.Deduplication.Sorting;
 
-/// <summary>Sorted runs one after another in one temporary file, which is made when first written and vanishes when closed.</summary>
+/// <summary>Sorted runs one after another in one temporary file, which is made when first written and vanishes when
+/// closed.</summary>
 internal sealed class SpillFile(string folder) : IDisposable
 {
     private readonly List<(long From, long To)> _runs = [];

@@ -6,7 +6,8 @@ using Finery.Data.Filters;
 namespace Finery.Data.Deduplication.Spans;
 
 /// <summary>
-/// Cuts out of documents what occurs elsewhere too: lines, paragraphs, runs of sentences. Texts are cut into pieces, spans of them
+/// Cuts out of documents what occurs elsewhere too: lines, paragraphs, runs of sentences. Texts are cut into pieces, spans of
+/// them
 /// hashed to 64 bits and sorted; which occurrences go is decided in the order of the documents, so that it depends on nothing
 /// else. A document that keeps too little is dropped.
 /// </summary>

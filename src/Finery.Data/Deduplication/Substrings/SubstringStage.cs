@@ -9,12 +9,15 @@ using Finery.Data.Tokenizers;
 namespace Finery.Data.Deduplication.Substrings;
 
 /// <summary>
-/// Exact substring deduplication (Lee et al. 2021): every run of at least 50 tokens that occurred before, in this document or another, is
-/// cut out; the first occurrence stays. Cut at token boundaries and never within a character. A document of which nothing is left is
+/// Exact substring deduplication (Lee et al. 2021): every run of at least 50 tokens that occurred before, in this document or
+/// another, is
+/// cut out; the first occurrence stays. Cut at token boundaries and never within a character. A document of which nothing is
+/// left is
 /// dropped: <c>substring_dedup</c>.
 /// </summary>
 /// <remarks>
-/// A token belongs to a repeated run of at least n exactly if it belongs to a repeated run of n: so all windows of n tokens are hashed
+/// A token belongs to a repeated run of at least n exactly if it belongs to a repeated run of n: so all windows of n tokens are
+/// hashed
 /// to 122 bits and sorted, in place of a suffix array, which finds the same and must hold the corpus in memory. Memory: 4
 /// KiB for every part; all else is sorted in files, 28 bytes for every token.
 /// </remarks>
@@ -73,8 +76,12 @@ public sealed record SubstringStage : CorpusStage
     private static IEnumerable<string> RepeatFiles(string folder, int ranges) =>
         Enumerable.Range(0, ranges).Select(r => Path.Combine(folder, "repeats", $"{r:00000}"));
 
-    private SubstringTokens TokensOf(string text, byte[] utf8) => SubstringTokens.Of(
-        text, utf8, Unit, TokenizerFile is null ? null : _tokenizer.Get(this, s => Tokenizers.TokenizerFile.Load(s.TokenizerFile!)));
+    private SubstringTokens TokensOf(string text, byte[] utf8)
+    {
+        var tokenizer = TokenizerFile is null
+            ? null : _tokenizer.Get(this, s => Tokenizers.TokenizerFile.Load(s.TokenizerFile!));
+        return SubstringTokens.Of(text, utf8, Unit, tokenizer);
+    }
 
     private void WriteWindows(Corpus corpus, string folder, int part, TaskContext context)
     {

@@ -31,7 +31,8 @@ internal static class StageRun
         return Apply(stage, corpus, folder);
     }
 
-    public static List<(Document Document, string? Reason)> Run(CorpusStage stage, IReadOnlyList<Document> documents, int parts = 1)
+    public static List<(Document Document, string? Reason)> Run(CorpusStage stage, IReadOnlyList<Document> documents,
+        int parts = 1)
     {
         using var folder = new Models.TemporaryFolder();
         return Run(stage, new MemoryCorpus(documents, parts), folder.Path);

@@ -18,7 +18,8 @@ public sealed class BloomStageTests
         var documents = new List<Document>
         {
             new("a", a), new("a again", a.ToUpperInvariant() + "!"), new("b", b), new("half", $"{a} {Prose.Words(random, 200)}"),
-            new("mostly", $"{b} {string.Join(' ', c.Split(' ')[..20])}"), new("short", "few words"), new("short again", "few words"),
+            new("mostly", $"{b} {string.Join(' ', c.Split(' ')[..20])}"), new("short", "few words"),
+                new("short again", "few words"),
         };
         var results = StageRun.Run(s_small, documents, 3);
         Assert.Equal(["a", "b", "half", "short", "short again"], StageRun.Kept(results));
@@ -30,7 +31,8 @@ public sealed class BloomStageTests
     {
         var random = new Random(2);
         string a = Prose.Words(random, 30), b = Prose.Words(random, 30), c = Prose.Words(random, 300);
-        var documents = new List<Document> { new("1", $"{a}\n{a}\nTitle"), new("2", $"Title\n{a}\n{b}\n\n{c}"), new("3", b), new("4", c) };
+        var documents = new List<Document> { new("1", $"{a}\n{a}\nTitle"), new("2", $"Title\n{a}\n{b}\n\n{c}"), new("3", b),
+            new("4", c) };
         var results = StageRun.Run(s_small with { Unit = BloomUnit.Paragraph }, documents, 2);
         Assert.Equal([$"{a}\nTitle", $"Title\n{b}\n\n{c}", "", ""], results.Select(r => r.Document.Text));
         Assert.Equal([null, null, "bloom_dedup", "bloom_dedup"], results.Select(r => r.Reason));
@@ -51,7 +53,8 @@ public sealed class BloomStageTests
             var added = Enumerable.Range(0, count).Select(_ => (ulong)random.NextInt64()).ToList();
             added.ForEach(filter.Add);
             Assert.All(added, hash => Assert.True(filter.Contains(hash)));
-            var wrong = Enumerable.Range(0, 200_000).Count(_ => filter.Contains((ulong)random.NextInt64() | (1UL << 63))) / 200_000.0;
+            var wrong = Enumerable.Range(0, 200_000).Count(_ =>
+                filter.Contains((ulong)random.NextInt64() | (1UL << 63))) / 200_000.0;
             Assert.InRange(wrong, filter.FalsePositiveRate * 0.8 - 0.0005, filter.FalsePositiveRate * 1.2 + 0.0005);
             Assert.Equal(BloomFilter.ExpectedRate(bytes, count, filter.Hashes), filter.FalsePositiveRate, 0.01);
         }

@@ -21,7 +21,8 @@ public sealed class ExactStageTests
     {
         var documents = new List<Document>
         {
-            new("1", "hello world"), new("2", "something else"), new("3", "Hello, world!"), new("4", "hello  world "), new("5", "hello world"),
+            new("1", "hello world"), new("2", "something else"), new("3", "Hello, world!"), new("4", "hello  world "),
+                new("5", "hello world"),
         };
         var results = StageRun.Run(new ExactStage(), documents, 2);
         Assert.Equal(["1", "2", "3"], StageRun.Kept(results));
@@ -50,7 +51,8 @@ public sealed class ExactStageTests
     {
         var documents = new List<Document>
         {
-            Make("1", "a", ("key", "x")), Make("2", "b", ("key", "x")), Make("3", "c"), Make("4", "d"), Make("5", "e", ("key", 7)),
+            Make("1", "a", ("key", "x")), Make("2", "b", ("key", "x")), Make("3", "c"), Make("4", "d"),
+                Make("5", "e", ("key", 7)),
         };
         Assert.Equal(["1", "3", "4", "5"], StageRun.Kept(StageRun.Run(new ExactStage { Field = "key" }, documents)));
     }
@@ -59,7 +61,8 @@ public sealed class ExactStageTests
     public void What_an_index_has_is_dropped()
     {
         using TemporaryFolder first = new(), second = new(), index = new();
-        StageRun.Phases(new ExactStage { SaveIndex = index.Path }, new MemoryCorpus([new("1", "a"), new("2", "b")], 1), first.Path);
+        StageRun.Phases(new ExactStage { SaveIndex = index.Path }, new MemoryCorpus([new("1", "a"), new("2", "b")], 1),
+            first.Path);
         var results = StageRun.Run(
             new ExactStage { Index = index.Path },
             new MemoryCorpus([new("3", "b"), new("4", "c"), new("5", "b"), new("6", "c")], 2), second.Path);
@@ -77,10 +80,12 @@ public sealed class ExactStageTests
         {
             using var folder = new TemporaryFolder();
             return StageRun.Lines(StageRun.Run(
-                new ExactStage { PriorityKey = "priority" }, new MemoryCorpus(documents, parts, memory), folder.Path, concurrent));
+                new ExactStage { PriorityKey = "priority" }, new MemoryCorpus(documents, parts, memory), folder.Path,
+                    concurrent));
         }
         var expected = Run(1, 1, 64 << 20);
-        Assert.Equal(documents.Select(d => d.Text).Distinct().Count(), expected.Count(l => l.Contains("||", StringComparison.Ordinal)));
+        Assert.Equal(documents.Select(d => d.Text).Distinct().Count(),
+            expected.Count(l => l.Contains("||", StringComparison.Ordinal)));
         Assert.Equal(expected, Run(3, 1, 64 << 20));
         Assert.Equal(expected, Run(7, 8, 64 << 20));
         Assert.Equal(expected, Run(3, 1, 1));
@@ -113,6 +118,7 @@ public sealed class ExactStageTests
         Assert.Equal(["2", "4", "5", "6", "7"], StageRun.Kept(results));
         Assert.Equal("duplicate_url", results[0].Reason);
         Assert.Equal(
-            ["2", "4", "5", "6", "7"], StageRun.Kept(StageRun.Run(new UrlDeduplicationStage { IgnoreScheme = true }, documents, 1)));
+            ["2", "4", "5", "6", "7"], StageRun.Kept(StageRun.Run(new UrlDeduplicationStage { IgnoreScheme = true }, documents,
+                1)));
     }
 }

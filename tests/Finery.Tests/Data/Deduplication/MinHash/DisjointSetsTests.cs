@@ -9,7 +9,8 @@ public sealed class DisjointSetsTests
     public void Threads_in_any_order_find_the_same_roots()
     {
         var random = new Random(1);
-        var pairs = Enumerable.Range(0, 20_000).Select(_ => (A: (uint)random.Next(30_000), B: (uint)random.Next(30_000))).ToArray();
+        var pairs = Enumerable.Range(0, 20_000).Select(_ => (A: (uint)random.Next(30_000),
+            B: (uint)random.Next(30_000))).ToArray();
         var plain = new DisjointSets(30_000);
         foreach (var (a, b) in pairs)
             plain.Union(a, b);

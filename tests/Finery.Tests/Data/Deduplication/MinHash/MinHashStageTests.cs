@@ -46,7 +46,8 @@ public sealed class MinHashStageTests
         List<string> Run(int parts, int concurrent, int threads, long memory)
         {
             using var folder = new TemporaryFolder();
-            return StageRun.Lines(StageRun.Run(stage, new MemoryCorpus(documents, parts, memory), folder.Path, concurrent, threads));
+            return StageRun.Lines(StageRun.Run(stage, new MemoryCorpus(documents, parts, memory), folder.Path, concurrent,
+                threads));
         }
         var expected = Run(1, 1, 1, 64 << 20);
         Assert.Equal(expected, Run(3, 1, 1, 64 << 20));
@@ -142,16 +143,19 @@ public sealed class MinHashStageTests
     public void The_kept_copy_is_chosen_by_policy(KeptCopy keep, string expected)
     {
         var text = Prose.Words(new Random(1), 300);
-        Document Make(string id, string added, string date) => new(id, text + added) { Metadata = new JsonObject { ["date"] = date } };
+        Document Make(string id, string added, string date) =>
+            new(id, text + added) { Metadata = new JsonObject { ["date"] = date } };
         var documents = new List<Document>
         {
-            Make("a", "", "2020-05-01T00:00:00Z"), new("other", Prose.Words(new Random(2), 300)), Make("b", " more", "2019-05-01"),
+            Make("a", "", "2020-05-01T00:00:00Z"), new("other", Prose.Words(new Random(2), 300)),
+                Make("b", " more", "2019-05-01"),
             Make("c", "", "2020-05-01T00:00:01Z"), Make("d", "", "not a date"),
         };
         // texts that are no date sort above dates only by their bytes; leave one without any instead
         documents[4].Metadata.Remove("date");
         Assert.Equal(
-            new[] { expected, "other" }.Order(), StageRun.Kept(StageRun.Run(new MinHashStage { Keep = keep }, documents, 2)).Order());
+            new[] { expected, "other" }.Order(), StageRun.Kept(StageRun.Run(new MinHashStage { Keep = keep }, documents, 2))
+                .Order());
     }
 
     [Fact]
@@ -235,7 +239,8 @@ public sealed class MinHashStageTests
         StageRun.Phases(new MinHashStage(), new MemoryCorpus(documents, 1), folder.Path);
         documents.Reverse();
         Assert.Contains("changed", Assert.Throws<InvalidOperationException>(
-            () => StageRun.Apply(new MinHashStage(), new MemoryCorpus(documents, 1), folder.Path)).Message, StringComparison.Ordinal);
+            () => StageRun.Apply(new MinHashStage(), new MemoryCorpus(documents, 1), folder.Path)).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]

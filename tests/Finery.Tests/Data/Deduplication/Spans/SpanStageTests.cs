@@ -37,7 +37,8 @@ public sealed class SpanStageTests
     public void A_document_that_keeps_too_little_is_dropped_and_shows_the_cuts()
     {
         var shared = Paragraph(1);
-        var documents = new List<Document> { new("0", shared), new("1", $"Too little is left here. {shared} End of it."), new("2", "Short.") };
+        var documents = new List<Document> { new("0", shared), new("1", $"Too little is left here. {shared} End of it."),
+            new("2", "Short.") };
         var results = StageRun.Run(new SentenceStage { MarkCuts = true }, documents);
         Assert.Equal([null, "sentence_dedup", null], results.Select(r => r.Reason));
         Assert.Equal("Too little is left here.>>>cut<<< End of it.", results[1].Document.Text);
@@ -67,7 +68,8 @@ public sealed class SpanStageTests
         string filler(int i) => Paragraph(50 + i);
         var documents = new List<Document>
         {
-            new("0", $"{filler(0)}\nMenu 12\nonly here\nonly here\n{filler(1)}"), new("1", $"{filler(2)}\n\u00ABmenu 34\u00BB\n{filler(3)}"),
+            new("0", $"{filler(0)}\nMenu 12\nonly here\nonly here\n{filler(1)}"),
+                new("1", $"{filler(2)}\n\u00ABmenu 34\u00BB\n{filler(3)}"),
             new("2", $"{filler(4)}\nmenu 9\n{filler(5)}"), new("3", "short"),
         };
         var results = StageRun.Run(new CcNetStage(), documents, 4);
@@ -77,7 +79,8 @@ public sealed class SpanStageTests
         Assert.Equal("ccnet_lines_short", results[3].Reason);
         var grouped = StageRun.Run(new CcNetStage { GroupParts = 1 }, documents, 4);
         Assert.Contains("Menu 12", grouped[0].Document.Text, StringComparison.Ordinal);
-        Assert.Contains("Menu 12", StageRun.Run(new CcNetStage { KeepFirst = true }, documents, 2)[0].Document.Text, StringComparison.Ordinal);
+        Assert.Contains("Menu 12", StageRun.Run(new CcNetStage { KeepFirst = true }, documents, 2)[0].Document.Text,
+            StringComparison.Ordinal);
         Assert.Equal("abc 000 d", CcNetStage.Normalise(" ABC 12\u0663\u3002 d\u0007 "));
     }
 
@@ -85,7 +88,8 @@ public sealed class SpanStageTests
     public void Paragraphs_that_occurred_before_go()
     {
         string a = Paragraph(1, 2), b = Paragraph(2, 2), c = Paragraph(3, 2);
-        var results = StageRun.Run(new ParagraphStage(), [new("0", $"{a}\n\n{b}\n\nBye."), new("1", $"{c}\n\n{a.ToUpperInvariant()}\n\nBye."), new("2", b)], 2);
+        var results = StageRun.Run(new ParagraphStage(), [new("0", $"{a}\n\n{b}\n\nBye."),
+            new("1", $"{c}\n\n{a.ToUpperInvariant()}\n\nBye."), new("2", b)], 2);
         Assert.Equal($"{c}\n\nBye.", results[1].Document.Text);
         Assert.Equal("paragraph_dedup", results[2].Reason);
     }
@@ -95,10 +99,12 @@ public sealed class SpanStageTests
     {
         var random = new Random(5);
         var documents = Enumerable.Range(0, 200).Select(i => new Document($"{i}", string.Join(
-            random.Next(2) == 0 ? "\n" : " ", Enumerable.Range(0, random.Next(30)).Select(_ => Paragraph(random.Next(60), 1))))).ToList();
+            random.Next(2) == 0 ? "\n" : " ", Enumerable.Range(0, random.Next(30)).Select(_ => Paragraph(random.Next(60), 1)))))
+                .ToList();
         foreach (var stage in new SpanStage[]
         {
-            new SentenceStage { MinWords = 5 }, new SentenceStage { Lines = true, SpanSentences = 2 }, new LineStage { BucketDocuments = 50 },
+            new SentenceStage { MinWords = 5 }, new SentenceStage { Lines = true, SpanSentences = 2 },
+                new LineStage { BucketDocuments = 50 },
             new CcNetStage { KeepFirst = true, MinCharacters = 10 }, new ParagraphStage { Lines = true },
         })
         {

@@ -13,7 +13,8 @@ public sealed class SubstringStageTests
     public void Only_the_repeated_range_goes_and_the_first_stays()
     {
         var random = new Random(1);
-        string shared = Prose.Words(random, 60), nearly = Prose.Words(random, 49), a = Prose.Words(random, 80), b = Prose.Words(random, 30);
+        string shared = Prose.Words(random, 60), nearly = Prose.Words(random, 49), a = Prose.Words(random, 80),
+            b = Prose.Words(random, 30);
         var documents = new List<Document>
         {
             new("0", $"{a} {shared}\nend {nearly}"), new("1", $"{b} {shared} {nearly} tail"), new("2", shared), new("3", "short"),
@@ -29,7 +30,8 @@ public sealed class SubstringStageTests
     {
         var random = new Random(2);
         string shared = Prose.Words(random, 70), b = Prose.Words(random, 10);
-        var results = StageRun.Run(new SubstringStage(), [new("0", $"{shared} {b} {shared} end"), new("1", string.Join(' ', Enumerable.Repeat("ha", 500)))]);
+        var results = StageRun.Run(new SubstringStage(), [new("0", $"{shared} {b} {shared} end"),
+            new("1", string.Join(' ', Enumerable.Repeat("ha", 500)))]);
         Assert.Equal($"{shared} {b} end", results[0].Document.Text);
         Assert.Equal(50, results[1].Document.Text.TrimEnd().Split(' ').Length);
     }
@@ -73,7 +75,8 @@ public sealed class SubstringStageTests
         string Text() => string.Concat(Enumerable.Range(0, 40).Select(_ => "àáâ日曰旧😀😁"[random.Next(4)]));
         var shared = Text();
         var documents = Enumerable.Range(0, 20).Select(i => new Document($"{i}", Text() + "à" + shared + "á" + Text())).ToList();
-        foreach (var (result, document) in StageRun.Run(new SubstringStage { MinTokens = 20, Unit = SubstringUnit.Byte }, documents, 2).Zip(documents))
+        foreach (var (result, document) in StageRun.Run(new SubstringStage { MinTokens = 20, Unit = SubstringUnit.Byte },
+            documents, 2).Zip(documents))
         {
             Assert.Equal(result.Document.Text, Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(result.Document.Text)));
             Assert.DoesNotContain('\uFFFD', result.Document.Text);
@@ -106,7 +109,8 @@ public sealed class SubstringStageTests
         var random = new Random(6);
         using var folder = new TemporaryFolder();
         TokenizerFile.Save(new BpeTrainer { VocabSize = 500 }.Train([Prose.Words(random, 3000)]), folder.Path);
-        string tail = Prose.Words(random, 10), shared = Prose.Words(random, 60), a = Prose.Words(random, 40) + " café 日本", b = Prose.Words(random, 20) + " naïve 😀";
+        string tail = Prose.Words(random, 10), shared = Prose.Words(random, 60), a = Prose.Words(random, 40) + " café 日本",
+            b = Prose.Words(random, 20) + " naïve 😀";
         var documents = new List<Document> { new("0", $"{a} {shared}"), new("1", $"{b} {shared} {tail}") };
         var stage = new SubstringStage { TokenizerFile = folder.Path };
         var results = StageRun.Run(stage, documents, 2);
