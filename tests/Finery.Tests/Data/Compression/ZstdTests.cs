@@ -151,7 +151,7 @@ public sealed class ZstdTests
                 }
             }
         }
-        Assert.InRange(unnoticed, 1, 12);
+        Assert.InRange(unnoticed, 1, 4 * 7 + 1); // four tables, and the header
         Assert.Throws<InvalidDataException>(() => Decompress([.. compressed, 0]));
     }
 
@@ -161,7 +161,7 @@ public sealed class ZstdTests
         var random = new Random(11);
         var sources = new[] { Words(random, 2000), Words(random, 200_000), [.. Words(random, 500).Select(b => (byte)(b * 7))] }
             .Select(data => Compress(data, withChecksum: false)).ToArray();
-        for (var i = 0; i < 6000; i++)
+        for (var i = 0; i < 3000; i++)
         {
             var source = sources[i % 40 == 0 ? 1 : i % 2 * 2];
             byte[] damaged = [.. source];
