@@ -12,6 +12,9 @@ internal static class WarcParts
     // How far past the place wanted a member is looked for; a record larger than that only makes a part larger.
     private const long SearchBytes = 64L << 20;
 
+    // How far before it the approach starts: more than nearly all pages take, compressed.
+    private const long ApproachBytes = 2L << 20;
+
     /// <summary>The parts of one file, of about <paramref name="partBytes"/> bytes each.</summary>
     public static List<InputPart> Cut(string path, long partBytes, WarcLimits limits)
     {
@@ -51,10 +54,32 @@ internal static class WarcParts
         {
             var failures = 0;
             var end = Math.Min(length, wanted + SearchBytes);
-            var at = WarcRecords.Find(content, wanted, end, limits, () => ++failures < 1000);
+            long Find(long from) => WarcRecords.Find(content, from, end, limits, () => ++failures < 1000);
+            // A page may itself be an archive, whose members can be seen from outside. From a place well before the cut, members are
+            // followed from one to the next, which leads past such a page as a whole.
+            var at = Find(Math.Max(cuts[^1], wanted - ApproachBytes));
+            while (at >= 0 && at < wanted)
+                at = Find(EndOfMember(content, at));
             if (at < 0)
                 return;
             cuts.Add(at);
+        }
+    }
+
+    /// <summary>Where the member that starts at an offset ends; the next offset if it is damaged.</summary>
+    private static long EndOfMember(WarcContent content, long start)
+    {
+        try
+        {
+            content.Seek(start);
+            if (!content.NextMember())
+                return start + 1;
+            content.Skip(long.MaxValue);
+            return content.Input.Position;
+        }
+        catch (InvalidDataException)
+        {
+            return start + 1;
         }
     }
 

@@ -282,6 +282,28 @@ public sealed class WarcReaderTests : IDisposable
     }
 
     [Fact]
+    public void Parts_are_not_cut_within_a_page_that_is_an_archive_itself()
+    {
+        var inner = Join([.. Enumerable.Range(0, 200).Select(i => Gzip(Response($"inner{i}", Page($"{i}"))))]);
+        using var stored = new MemoryStream();
+        using (var gzip = new GZipStream(stored, CompressionLevel.NoCompression, leaveOpen: true))
+            gzip.Write(Response("archive", inner, "Content-Type: application/gzip\r\n"));
+        var path = Put(Join(Gzip(Response("a", Page("a"))), stored.ToArray(), Gzip(Response("b", Page("b")))));
+        var reader = new WarcReader { Paths = [path] };
+        Assert.True(stored.ToArray().AsSpan().IndexOf(inner.AsSpan(0, 100)) > 0);
+        foreach (var partBytes in new[] { 100, 1000, 5000 })
+        {
+            var parts = reader.Parts(partBytes);
+            Assert.InRange(parts.Count, 2, 3);
+            Assert.Equal(["a", "b"], Ids(parts.SelectMany(p =>
+            {
+                using var cursor = reader.Open(p, _report);
+                return cursor.Read() is { } document ? new[] { document } : [];
+            })));
+        }
+    }
+
+    [Fact]
     public void Records_can_be_looked_at_raw()
     {
         var path = Put(Join(Gzip(Info()), Gzip(Record("metadata", "m", Bytes("a: b"), "application/warc-fields"))));
