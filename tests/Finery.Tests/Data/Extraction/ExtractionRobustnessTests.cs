@@ -51,13 +51,26 @@ public sealed class ExtractionRobustnessTests
     [InlineData("<h1>x")]
     [InlineData("<option>x")]
     [InlineData("<article><div class='entry-content'>x")]
-    public void A_million_of_the_same_end_soon(string piece)
+    public void Half_a_million_of_the_same_end_soon(string piece)
     {
         var html = new StringBuilder("<p>Some text before all of it, which may be kept.</p>");
-        for (var i = 0; i < 1_000_000 / piece.Split('<').Length; i++)
+        for (var i = 0; i < 500_000 / piece.Split('<').Length; i++)
             html.Append(piece);
         var outcome = Unlimited.Extract(html.ToString()).Outcome;
         Assert.True(outcome is ExtractionOutcome.Extracted or ExtractionOutcome.Empty);
+    }
+
+    [Fact]
+    public void A_million_nested_elements_need_no_stack()
+    {
+        var thread = new Thread(() =>
+        {
+            var html = string.Concat(Enumerable.Repeat("<div>", 1_000_000)) + HtmlExtractorTests.Paragraphs;
+            Assert.Contains("with many bends", Unlimited.Extract(html).Text);
+            Assert.Equal(ExtractionOutcome.TooComplex, new HtmlExtractor().Extract(html).Outcome);
+        }, 256 << 10);
+        thread.Start();
+        thread.Join();
     }
 
     [Fact]

@@ -188,6 +188,27 @@ public sealed class HtmlExtractorTests
     }
 
     [Fact]
+    public void Headings_may_link_to_themselves_and_programs_may_have_buttons()
+    {
+        var html = Page($"<p>{First}</p><h2><a href=\"#course\">Its course</a></h2><p>{Second}</p>" +
+            $"<div><a href=\"/run\">Run this</a><a href=\"/x\">Copy</a><pre>flow()</pre></div><p>{Third}</p>");
+        Assert.Contains("Its course", Lines(html));
+        Assert.Contains("flow()", Lines(html));
+        Assert.Contains("// comment", Extract(Page(Paragraphs + "<pre>x <span class=\"comment\">// comment</span></pre>")));
+    }
+
+    [Fact]
+    public void What_holds_most_of_the_text_is_not_what_its_name_says() =>
+        AssertArticleOnly(Page($"<div class=\"layout_sidebar\">{Paragraphs}</div><p>Facebook</p>"));
+
+    [Fact]
+    public void Long_entries_of_lists_count_where_there_is_no_body()
+    {
+        var item = "Mills need water all the year, which is why each had a pond above it.";
+        Assert.Equal([First, "- " + item, "- " + First], Lines($"<div><p>{First}</p><ul><li>{item}</li><li>{First}</li></ul></div>"));
+    }
+
+    [Fact]
     public void Missing_end_tags_are_implied() => AssertArticleOnly(
         $"<title>x</title><div class=post-content><p>{First}<p>{Second}<p><b>{Third}");
 
