@@ -12,7 +12,7 @@ internal interface INumberedItems
 }
 
 /// <summary>
-/// For each of a sequence of items, the first that equals it: open addressing with half of the slots free. A slot is half a
+/// For each of a sequence of items, the first that equals it: open addressing with at least a third of the slots free. A slot is half a
 /// hash and the item's number; numbers go on from use to use, so that what an earlier use left is seen to be old and nothing is
 /// ever cleared.
 /// </summary>
@@ -33,7 +33,7 @@ internal sealed class FirstOccurrences
     /// <paramref name="count"/>.</summary>
     public void Begin(int count, int items)
     {
-        var capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(items, 8, 1 << 28) * 2);
+        var capacity = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(items, 8, 1 << 28) / 2 * 3);
         if (_base + (ulong)_count + (ulong)count > uint.MaxValue)
         {
             Array.Clear(_slots);

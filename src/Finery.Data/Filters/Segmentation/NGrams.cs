@@ -135,12 +135,16 @@ internal sealed class NGrams(FirstOccurrences occurrences)
         var n = _runLength;
         var runs = Math.Max(0, _count - n);
         var candidates = 0;
+        var others = runs == 0 ? 0 : 1 - _counts[_runs[0]];
         for (var i = 0; i < runs; i++)
         {
+            // Negative if the run occurs again.
+            var next = 1 - _counts[_runs[i + 1]];
             _nextRuns[i] = i;
             _nextCounts[i] = 1;
             _candidates[candidates] = i;
-            candidates += (1 - _counts[_runs[i]] & 1 - _counts[_runs[i + 1]]) >>> 31;
+            candidates += (others & next) >>> 31;
+            others = next;
         }
         var items = new LongerRuns(_runs, _words.AsSpan(0, _count)[Math.Min(n, _count)..]);
         occurrences.Begin(runs, candidates);

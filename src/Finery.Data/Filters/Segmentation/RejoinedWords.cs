@@ -60,19 +60,12 @@ internal sealed class RejoinedWords
 
     private void Replace(ReadOnlySpan<char> text, int from, TextSpans words)
     {
-        var found = new List<(int First, int Count)>();
+        var found = new List<(int First, int Count)>(1);
         for (var w = from; w < words.Count - 1; w++)
             foreach (var pattern in PatternsAt(text, words.Starts[w]))
                 if (pattern.IsAt(text[words.Starts[w]..words.Ends[^1]], words.Ends[w..], words.Starts[w]))
                     found.Add((w, pattern.Ends.Length));
-        var taken = new HashSet<int>();
-        var chosen = new Dictionary<int, int>();
-        foreach (var (first, count) in found.OrderByDescending(run => run.Count).ThenBy(run => run.First))
-        {
-            if (!taken.Contains(first) && !taken.Contains(first + count - 1))
-                chosen[first] = count;
-            taken.UnionWith(Enumerable.Range(first, count));
-        }
+        var chosen = found.Count == 1 ? new Dictionary<int, int> { [found[0].First] = found[0].Count } : Choose(found);
         var (starts, ends) = (words.Starts[from..].ToArray(), words.Ends[from..].ToArray());
         words.Truncate(from);
         for (var w = 0; w < starts.Length;)
@@ -91,6 +84,19 @@ internal sealed class RejoinedWords
             }
             w += count;
         }
+    }
+
+    private static Dictionary<int, int> Choose(List<(int First, int Count)> found)
+    {
+        var taken = new HashSet<int>();
+        var chosen = new Dictionary<int, int>();
+        foreach (var (first, count) in found.OrderByDescending(run => run.Count).ThenBy(run => run.First))
+        {
+            if (!taken.Contains(first) && !taken.Contains(first + count - 1))
+                chosen[first] = count;
+            taken.UnionWith(Enumerable.Range(first, count));
+        }
+        return chosen;
     }
 
     private static int Slot(char first, char second) => ((first * 167) ^ (second * 13)) & (FilterBits - 1);

@@ -71,9 +71,10 @@ internal sealed partial class WordSplitter
     private static int UnitLength(ReadOnlySpan<char> piece)
     {
         var from = Math.Max(0, piece.Length - 1 - WordCharacters.LongestAfterDigit);
-        var digit = piece[from..].LastIndexOfAnyInRange('0', '9');
-        var unit = piece[(from + digit + 1)..];
-        return digit >= 0 && WordCharacters.AfterDigit.Contains(unit) ? unit.Length : 0;
+        for (var i = piece.Length - 2; i >= from; i--)
+            if (char.IsAsciiDigit(piece[i]))
+                return WordCharacters.AfterDigit.Contains(piece[(i + 1)..]) ? piece.Length - i - 1 : 0;
+        return 0;
     }
 
     private int InfixLength(ReadOnlySpan<char> piece, int i)
