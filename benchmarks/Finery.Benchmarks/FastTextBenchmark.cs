@@ -10,11 +10,10 @@ using Finery.Data.Readers;
 
 namespace Finery.Benchmarks;
 
-/// <summary>
-/// fastText classifiers beside the C++ command line, by turns: <c>fasttext [--data FOLDER] [--rounds 5] [--copies 20] [--only TEXT]</c>.
-/// Data is <c>languages/tldr.jsonl.gz</c>, two thirds to train on. One JSON line a case: training (examples a second over all epochs, one
-/// and two threads) with P@1 of both; prediction (lines and MB a second, one thread; the peer's time to start and to load is taken off);
-/// and the language identifier that comes with Finery.
+/// <summary> fastText classifiers beside the C++ command line, by turns: <c>fasttext [--data FOLDER] [--rounds 5] [--copies 20]
+/// [--only TEXT]</c>. Data is <c>languages/tldr.jsonl.gz</c>, two thirds to train on. One JSON line a case: training (examples a
+/// second over all epochs, one and two threads) with P@1 of both; prediction (lines and MB a second, one thread; the peer's time
+/// to start and to load is taken off); and the language identifier that comes with Finery.
 /// </summary>
 internal sealed class FastTextBenchmark
 {
@@ -34,7 +33,8 @@ internal sealed class FastTextBenchmark
         _rounds = int.Parse(Option(args, "--rounds") ?? "5", CultureInfo.InvariantCulture);
         _copies = int.Parse(Option(args, "--copies") ?? "20", CultureInfo.InvariantCulture);
         _only = Option(args, "--only") ?? "";
-        _data = Path.Combine(Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data"), "languages", "tldr.jsonl.gz");
+        _data = Path.Combine(Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data"), "languages",
+            "tldr.jsonl.gz");
         _folder = folder;
         var documents = new JsonLinesReader { Paths = [_data] }.Read(new()).ToLookup(IsHeldOut, Line);
         (_training, _heldOut) = ([.. documents[false]], [.. documents[true]]);
@@ -73,8 +73,10 @@ internal sealed class FastTextBenchmark
             ourPrecision = Precision(model!);
             if (!HasPeer) continue;
             peer.Add(work / Seconds(() => Command(
-                "supervised", "-input", Place("train"), "-output", Place("peer"), "-loss", loss == FastTextLoss.Softmax ? "softmax" : "hs",
-                "-minn", "2", "-maxn", "4", "-dim", "16", "-epoch", $"{Epochs}", "-lr", "0.5", "-thread", $"{threads}", "-verbose", "0")));
+                "supervised", "-input", Place("train"), "-output", Place("peer"), "-loss",
+                loss == FastTextLoss.Softmax ? "softmax" : "hs",
+                "-minn", "2", "-maxn", "4", "-dim", "16", "-epoch", $"{Epochs}", "-lr", "0.5", "-thread", $"{threads}",
+                "-verbose", "0")));
             peerPrecision = Precision(FastTextModel.Load(Place("peer.bin")));
         }
         Measurement.Print($"train {loss}, with reading and saving", ours, peer, "examples/s", threads);
@@ -104,7 +106,8 @@ internal sealed class FastTextBenchmark
             Measurement.Print($"predict {loss} {Path.GetExtension(file)}", ours, peer, "lines/s", 1);
             double scale = megabytes / lines.Length;
             Measurement.Print(
-                $"predict {loss} {Path.GetExtension(file)}", [.. ours.Select(x => x * scale)], [.. peer.Select(x => x * scale)], "MB/s", 1);
+                $"predict {loss} {Path.GetExtension(file)}", [.. ours.Select(x => x * scale)], [.. peer.Select(x => x * scale)],
+                "MB/s", 1);
         }
     }
 
@@ -116,7 +119,8 @@ internal sealed class FastTextBenchmark
         LoadedModels.Language.Save(stream);
         Print(new()
         {
-            ["case"] = "language model", ["bytes"] = stream.Length, ["labels"] = report.Languages.Count, ["held_out"] = report.HeldOutCount,
+            ["case"] = "language model", ["bytes"] = stream.Length, ["labels"] = report.Languages.Count,
+            ["held_out"] = report.HeldOutCount,
             ["P@1"] = Math.Round(report.Precision, 4),
             ["worst"] = string.Join(' ', report.Languages.Take(5).Select(row => $"{row.Label}:{row.Correct}/{row.Count}")),
         });

@@ -2,9 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// The k best labels, kept as a heap whose top is the worst. Which of equal scores survive, and in what order, depends on how the heap
-/// moves its elements; this one moves them as GNU's C++ library does, for the answers to be fastText's.
+/// <summary> The k best labels, kept as a heap whose top is the worst. Which of equal scores survive, and in what order, depends
+/// on how the heap moves its elements; this one moves them as GNU's C++ library does, for the answers to be fastText's.
 /// </summary>
 internal sealed class BestPredictions
 {

@@ -37,7 +37,8 @@ internal static class CentroidTraining
             Train(sample, size, centroids, ref random);
             var columns = Transpose(centroids, size);
             for (var row = 0; row < count; row++)
-                codes[row * quantiser.PartCount + part] = Nearest(values.AsSpan(row * dimension + part * partSize, size), columns);
+                codes[row * quantiser.PartCount + part] =
+                    Nearest(values.AsSpan(row * dimension + part * partSize, size), columns);
         }
         return (quantiser, codes);
     }

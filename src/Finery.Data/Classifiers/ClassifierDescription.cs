@@ -5,7 +5,8 @@ using Finery.Data.Writers;
 namespace Finery.Data.Classifiers;
 
 /// <summary>What <c>classifier.json</c> says of the model beside it.</summary>
-internal sealed record ClassifierDescription(string Model, string Label, double Threshold, bool LowerCase, string NewlineReplacement)
+internal sealed record ClassifierDescription(
+    string Model, string Label, double Threshold, bool LowerCase, string NewlineReplacement)
 {
     public const string FileName = "classifier.json";
 
@@ -22,14 +23,16 @@ internal sealed record ClassifierDescription(string Model, string Label, double 
             if (Path.GetFileName(model) != model)
                 throw new InvalidDataException($"'{path}': the model '{model}' is not in the same folder.");
             return new(
-                model, json["label"]!.GetValue<string>(), json["threshold"]!.GetValue<double>(), json["lower_case"]!.GetValue<bool>(),
+                model, json["label"]!.GetValue<string>(), json["threshold"]!.GetValue<double>(),
+                json["lower_case"]!.GetValue<bool>(),
                 json["newline_replacement"]!.GetValue<string>());
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException
             or FileNotFoundException)
         {
             throw new InvalidDataException(
-                $"'{path}' does not describe a classifier: it needs model, label, threshold, lower_case and newline_replacement.", e);
+                $"'{path}' does not describe a classifier: it needs model, label, threshold, " +
+                "lower_case and newline_replacement.", e);
         }
     }
 

@@ -27,10 +27,9 @@ public enum ClassifiedUnit
     Sentence,
 }
 
-/// <summary>
-/// Keeps documents, paragraphs or sentences by the labels a fastText classifier gives them, as datatrove's fastText filter does: those
-/// that reach the score of at least one label to keep, or of no label to remove. Reason <c>classifier</c>: the text is below, or none of
-/// it is left. Writes the mean score of each label under its name in the model (<c>__label__hq</c>).
+/// <summary> Keeps documents, paragraphs or sentences by the labels a fastText classifier gives them, as datatrove's fastText
+/// filter does: those that reach the score of at least one label to keep, or of no label to remove. Reason <c>classifier</c>: the
+/// text is below, or none of it is left. Writes the mean score of each label under its name in the model (<c>__label__hq</c>).
 /// </summary>
 public sealed record ClassifierFilter : DocumentFilter
 {
@@ -39,8 +38,8 @@ public sealed record ClassifierFilter : DocumentFilter
     // Beside the record and not in it: a copy with other settings must not inherit what these stand for.
     private static readonly ConditionalWeakTable<ClassifierFilter, Resolved> s_resolved = [];
 
-    /// <summary>A fastText model file, or a folder that <see cref="QualityClassifierTraining"/> wrote: its label and threshold then hold
-    /// unless labels are given here.</summary>
+    /// <summary>A fastText model file, or a folder that <see cref="QualityClassifierTraining"/> wrote: its label and threshold
+    /// then hold unless labels are given here.</summary>
     public string Model { get; init; } = "";
 
     /// <summary>Labels of which one must reach its score.</summary>
@@ -52,7 +51,8 @@ public sealed record ClassifierFilter : DocumentFilter
     /// <summary>What is judged at a time; units that fail are cut out of the text.</summary>
     public ClassifiedUnit Unit { get; init; }
 
-    /// <summary>What line feeds become before the text is judged; the published default removes them. A folder brings its own.</summary>
+    /// <summary>What line feeds become before the text is judged; the published default removes them. A folder brings its
+    /// own.</summary>
     public string NewlineReplacement { get; init; } = "";
 
     /// <summary>Whether the text is judged in lower case. A folder brings its own.</summary>
@@ -173,9 +173,11 @@ public sealed record ClassifierFilter : DocumentFilter
             ? [new LabelThreshold { Label = description.Label, Threshold = description.Threshold }] : KeepLabels;
         return new(
             model, [.. keep.Select(Full)], [.. RemoveLabels.Select(Full)],
-            description is null ? new(LowerCase, NewlineReplacement) : new(description.LowerCase, description.NewlineReplacement));
+            description is null ? new(LowerCase, NewlineReplacement)
+                : new(description.LowerCase, description.NewlineReplacement));
 
-        static (string, double) Full(LabelThreshold item) => (FastTextTrainingSettings.DefaultLabelPrefix + item.Label, item.Threshold);
+        static (string, double) Full(LabelThreshold item) =>
+            (FastTextTrainingSettings.DefaultLabelPrefix + item.Label, item.Threshold);
     }
 
     private sealed record Resolved(

@@ -3,10 +3,9 @@ using Finery.Data.Writers;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// A text classifier in fastText's format (<c>.bin</c>, and quantised <c>.ftz</c>): mean of the vectors of words, character n-grams and
-/// word n-grams, then one linear layer (Joulin et al., arXiv 1607.01759, 1612.03651). Labels and probabilities are those of the C++
-/// program to the last bit. Immutable; one model serves any number of threads.
+/// <summary> A text classifier in fastText's format (<c>.bin</c>, and quantised <c>.ftz</c>): mean of the vectors of words,
+/// character n-grams and word n-grams, then one linear layer (Joulin et al., arXiv 1607.01759, 1612.03651). Labels and
+/// probabilities are those of the C++ program to the last bit. Immutable; one model serves any number of threads.
 /// </summary>
 public sealed class FastTextModel
 {
@@ -49,8 +48,8 @@ public sealed class FastTextModel
     internal ModelMatrix Output => _output;
 
     /// <summary>Reads a model file.</summary>
-    /// <exception cref="InvalidDataException">It is no supervised fastText model of version 11 or 12, or is damaged; nothing larger
-    /// than the file itself warrants is allocated before that is known.</exception>
+    /// <exception cref="InvalidDataException">It is no supervised fastText model of version 11 or 12, or is damaged; nothing
+    /// larger than the file itself warrants is allocated before that is known.</exception>
     public static FastTextModel Load(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
@@ -68,7 +67,8 @@ public sealed class FastTextModel
         var dictionary = ModelDictionary.Read(reader, arguments);
         var isQuantised = reader.ReadFlag("the flag of a quantised input matrix");
         if (dictionary.IsPruned && !isQuantised)
-            throw reader.Bad("its dictionary is pruned but its input matrix not quantised: an early release of fastText wrote it");
+            throw reader.Bad(
+                "its dictionary is pruned but its input matrix not quantised: an early release of fastText wrote it");
         var input = ModelMatrix.Read(reader, isQuantised, arguments.Dimension, "input");
         var required = dictionary.RequiredRows(arguments);
         if (input.Rows < required)

@@ -1,6 +1,7 @@
 namespace Finery.Data.Classifiers;
 
-/// <summary>How a model is made small (Joulin et al., "FastText.zip", arXiv 1612.03651); defaults of fastText's <c>quantize</c>.</summary>
+/// <summary>How a model is made small (Joulin et al., "FastText.zip", arXiv 1612.03651); defaults of fastText's
+/// <c>quantize</c>.</summary>
 public sealed record FastTextQuantisationSettings
 {
     /// <summary>Components that share one byte.</summary>
@@ -15,7 +16,8 @@ public sealed record FastTextQuantisationSettings
     /// <summary>Vectors of words and n-grams that are kept, the longest; 0 for all.</summary>
     public int Cutoff { get; init; }
 
-    /// <summary>Passes over the training examples with the vectors that were kept, before they are quantised; 0 for none.</summary>
+    /// <summary>Passes over the training examples with the vectors that were kept, before they are quantised; 0 for
+    /// none.</summary>
     public int RetrainEpochs { get; init; }
 
     /// <summary>Step size of those passes.</summary>

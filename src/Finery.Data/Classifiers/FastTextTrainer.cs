@@ -2,10 +2,9 @@ using System.Globalization;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// Trains a classifier in fastText's way: averaged vectors, stochastic gradient descent with a step size that falls linearly. Give it
-/// examples, then call <see cref="Train"/>, then <see cref="Quantise"/> for a small file. It holds its examples in memory, four bytes
-/// a token and each different token once.
+/// <summary> Trains a classifier in fastText's way: averaged vectors, stochastic gradient descent with a step size that falls
+/// linearly. Give it examples, then call <see cref="Train"/>, then <see cref="Quantise"/> for a small file. It holds its examples
+/// in memory, four bytes a token and each different token once.
 /// </summary>
 public sealed class FastTextTrainer
 {
@@ -44,8 +43,8 @@ public sealed class FastTextTrainer
     }
 
     /// <summary>Trains on the examples.</summary>
-    /// <exception cref="InvalidDataException">They hold no label or no word that is frequent enough, or the pretrained vectors do not
-    /// fit.</exception>
+    /// <exception cref="InvalidDataException">They hold no label or no word that is frequent enough, or the pretrained vectors do
+    /// not fit.</exception>
     /// <exception cref="ArithmeticException">The vectors grew without bound: the learning rate is too high.</exception>
     public FastTextModel Train(CancellationToken cancellationToken = default)
     {
@@ -55,21 +54,26 @@ public sealed class FastTextTrainer
             arguments, _settings.MinCount, _settings.MinCountLabel, _settings.HasLineEnd, vectors.Keys);
         if (dictionary.LabelCount == 0)
             throw new InvalidDataException(
-                $"The {_examples.Count} examples hold no label ('{_settings.LabelPrefix}...') that occurs {_settings.MinCountLabel} times.");
+                $"The {_examples.Count} examples hold no label ('{_settings.LabelPrefix}...') " +
+                $"that occurs {_settings.MinCountLabel} times.");
         if (dictionary.WordCount == 0)
-            throw new InvalidDataException($"The {_examples.Count} examples hold no word that occurs {_settings.MinCount} times.");
+            throw new InvalidDataException(
+                $"The {_examples.Count} examples hold no word that occurs {_settings.MinCount} times.");
         var rows = dictionary.WordCount + (long)arguments.Bucket;
         if (rows * arguments.Dimension > Array.MaxLength)
             throw new InvalidDataException(
-                $"{rows} words and buckets of {arguments.Dimension} components are more than one array holds: take fewer buckets.");
+                $"{rows} words and buckets of {arguments.Dimension} components are more than one array " +
+                "holds: take fewer buckets.");
         var input = InitialVectors(dictionary, (int)rows, vectors);
         var output = new float[dictionary.LabelCount * arguments.Dimension];
         Descend(arguments, dictionary, input, output, _settings.Epochs, _settings.LearningRate, cancellationToken);
         return new(
-            arguments, dictionary, new(rows, arguments.Dimension, input), new(dictionary.LabelCount, arguments.Dimension, output));
+            arguments, dictionary, new(rows, arguments.Dimension, input),
+            new(dictionary.LabelCount, arguments.Dimension, output));
     }
 
-    /// <summary>Makes a model small: keeps the longest vectors, goes over the examples again with those, and quantises them.</summary>
+    /// <summary>Makes a model small: keeps the longest vectors, goes over the examples again with those, and quantises
+    /// them.</summary>
     /// <param name="model">One that is not quantised, trained by this trainer if it is to be trained again.</param>
     /// <param name="settings">What is kept and how.</param>
     /// <param name="cancellationToken">Stops the passes.</param>
@@ -87,14 +91,16 @@ public sealed class FastTextTrainer
             output = [.. output];
             if (settings.RetrainEpochs > 0)
                 Descend(
-                    arguments, dictionary, input, output, settings.RetrainEpochs, settings.RetrainLearningRate, cancellationToken);
+                    arguments, dictionary, input, output, settings.RetrainEpochs, settings.RetrainLearningRate,
+                    cancellationToken);
         }
         var quantisedOutput = settings.QuantiseOutput
             ? Quantisation.Quantise(output, arguments.Dimension, 2, settings.QuantiseNorms, settings.Seed)
             : new ModelMatrix(dictionary.LabelCount, arguments.Dimension, output);
         return new(
             arguments, dictionary,
-            Quantisation.Quantise(input, arguments.Dimension, settings.PartSize, settings.QuantiseNorms, settings.Seed), quantisedOutput);
+            Quantisation.Quantise(input, arguments.Dimension, settings.PartSize, settings.QuantiseNorms, settings.Seed),
+            quantisedOutput);
     }
 
     private void Descend(
@@ -146,7 +152,8 @@ public sealed class FastTextTrainer
         Task.WhenAll(tasks).GetAwaiter().GetResult();
     }
 
-    // Words start at random within 1/dimension of zero. Buckets start at zero: those that training never meets add nothing to a text.
+    // Words start at random within 1/dimension of zero. Buckets start at zero: those that training never meets add nothing to a
+    // text.
     private float[] InitialVectors(ModelDictionary dictionary, int rows, Dictionary<string, float[]> vectors)
     {
         var dimension = _settings.Dimension;

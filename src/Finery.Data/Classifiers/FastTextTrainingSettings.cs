@@ -1,6 +1,7 @@
 namespace Finery.Data.Classifiers;
 
-/// <summary>How a classifier is trained; the defaults are those of fastText's <c>supervised</c> command, except one thread.</summary>
+/// <summary>How a classifier is trained; the defaults are those of fastText's <c>supervised</c> command, except one
+/// thread.</summary>
 public sealed record FastTextTrainingSettings
 {
     /// <summary>What a label starts with in the file of a model.</summary>
@@ -44,8 +45,8 @@ public sealed record FastTextTrainingSettings
     /// <summary>Longest character n-gram; 0 for none.</summary>
     public int MaxN { get; init; }
 
-    /// <summary>Whether the end of a line is a word with a vector of its own, as in fastText. Every text has it, so it is judged by that
-    /// alone where nothing else is known; without it an unknown text has no label at all.</summary>
+    /// <summary>Whether the end of a line is a word with a vector of its own, as in fastText. Every text has it, so it is judged
+    /// by that alone where nothing else is known; without it an unknown text has no label at all.</summary>
     public bool HasLineEnd { get; init; } = true;
 
     /// <summary>Threads that update one model without locks (Hogwild). With one, the same examples give the same model, bit for
@@ -58,8 +59,8 @@ public sealed record FastTextTrainingSettings
     /// <summary>What labels start with in lines of training text.</summary>
     public string LabelPrefix { get; init; } = DefaultLabelPrefix;
 
-    /// <summary>Text file of word vectors (a line with their number and length, then a word and its numbers in each line) that the
-    /// words start with; null for none.</summary>
+    /// <summary>Text file of word vectors (a line with their number and length, then a word and its numbers in each line) that
+    /// the words start with; null for none.</summary>
     public string? PretrainedVectors { get; init; }
 
     /// <summary>What cannot work.</summary>
@@ -86,6 +87,7 @@ public sealed record FastTextTrainingSettings
     internal ModelArguments ToArguments() => new()
     {
         Dimension = Dimension, Epochs = Epochs, MinCount = MinCount, Negatives = Negatives, WordNgrams = WordNgrams, Loss = Loss,
-        Bucket = MaxN > 0 || WordNgrams > 1 ? Bucket : 0, MinN = MinN, MaxN = MaxN, LearningRateUpdateRate = LearningRateUpdateRate,
+        Bucket = MaxN > 0 || WordNgrams > 1 ? Bucket : 0, MinN = MinN, MaxN = MaxN,
+        LearningRateUpdateRate = LearningRateUpdateRate,
     };
 }

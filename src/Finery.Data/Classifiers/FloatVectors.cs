@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>Kernels of training. Eight lanes on every machine and no fused multiply-add, so the results are the same everywhere.</summary>
+/// <summary>Kernels of training. Eight lanes on every machine and no fused multiply-add, so the results are the same
+/// everywhere.</summary>
 internal static class FloatVectors
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,8 +1,7 @@
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// The tree of hierarchical softmax. Leaves are the labels; node i of the inner ones has row i of the output matrix. Of two equal counts
-/// the inner node is taken, the label only if it is rarer.
+/// <summary> The tree of hierarchical softmax. Leaves are the labels; node i of the inner ones has row i of the output matrix. Of
+/// two equal counts the inner node is taken, the label only if it is rarer.
 /// </summary>
 internal sealed class HuffmanTree
 {

@@ -4,12 +4,12 @@ using Finery.Data.Filters;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// Names the language of a document by a fastText model and drops those in other languages, as datatrove's language filter does. Writes
-/// <c>language</c> and <c>language_score</c>, and <c>language_script</c> where labels carry one (GlotLID's <c>eng_Latn</c>). Reason
-/// <c>language</c>; the published code gives none.
+/// <summary> Names the language of a document by a fastText model and drops those in other languages, as datatrove's language
+/// filter does. Writes <c>language</c> and <c>language_score</c>, and <c>language_script</c> where labels carry one (GlotLID's
+/// <c>eng_Latn</c>). Reason <c>language</c>; the published code gives none.
 /// </summary>
-/// <remarks>Without <see cref="Languages"/> every language passes that the model is sure of: FineWeb asks for <c>en</c>.</remarks>
+/// <remarks>Without <see cref="Languages"/> every language passes that the model is sure of: FineWeb asks for
+/// <c>en</c>.</remarks>
 public sealed record LanguageFilter : DocumentFilter
 {
     private const string Rule = "language";
@@ -17,16 +17,16 @@ public sealed record LanguageFilter : DocumentFilter
     // Beside the record and not in it: a copy with other settings must not inherit what these stand for.
     private static readonly ConditionalWeakTable<LanguageFilter, Resolved> s_resolved = [];
 
-    /// <summary>A fastText language identifier such as <c>lid.176.bin</c>, <c>lid.176.ftz</c> or GlotLID's; null for the one that comes
-    /// with Finery (38 languages).</summary>
+    /// <summary>A fastText language identifier such as <c>lid.176.bin</c>, <c>lid.176.ftz</c> or GlotLID's; null for the one that
+    /// comes with Finery (38 languages).</summary>
     public string? Model { get; init; }
 
-    /// <summary>Languages to keep, as ISO 639-1 or 639-3, with or without script or region: <c>en</c> also means <c>eng_Latn</c>, and
-    /// <c>pt</c> both <c>pt_BR</c> and <c>pt_PT</c>, whose scores add up. Empty: whatever the model is sure of.</summary>
+    /// <summary>Languages to keep, as ISO 639-1 or 639-3, with or without script or region: <c>en</c> also means <c>eng_Latn</c>,
+    /// and <c>pt</c> both <c>pt_BR</c> and <c>pt_PT</c>, whose scores add up. Empty: whatever the model is sure of.</summary>
     public IReadOnlyList<string> Languages { get; init; } = [];
 
-    /// <summary>Kept if the score of a language asked for, or without any the best score, is greater than this: a score equal to it
-    /// is dropped.</summary>
+    /// <summary>Kept if the score of a language asked for, or without any the best score, is greater than this: a score equal to
+    /// it is dropped.</summary>
     public double LanguageThreshold { get; init; } = 0.65;
 
     /// <summary>Whether documents are only labelled and all kept.</summary>

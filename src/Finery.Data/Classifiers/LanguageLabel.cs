@@ -3,9 +3,8 @@ using System.Reflection;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// A language as a model or a recipe spells it: <c>__label__en</c>, <c>eng_Latn</c>, <c>pt_BR</c>. Two-letter and three-letter codes of
-/// one language match each other; a script or region must agree only where both have one.
+/// <summary> A language as a model or a recipe spells it: <c>__label__en</c>, <c>eng_Latn</c>, <c>pt_BR</c>. Two-letter and
+/// three-letter codes of one language match each other; a script or region must agree only where both have one.
 /// </summary>
 /// <param name="Name">Without the prefix of labels.</param>
 /// <param name="Language">Its language code.</param>

@@ -12,14 +12,14 @@ namespace Finery.Data.Classifiers;
 /// <param name="Bytes">Size of the file.</param>
 /// <param name="Languages">For each label, tested texts and those named rightly; worst first.</param>
 public sealed record LanguageModelReport(
-    int TrainingCount, int HeldOutCount, double Precision, long Bytes, IReadOnlyList<(string Label, int Count, int Correct)> Languages);
+    int TrainingCount, int HeldOutCount, double Precision, long Bytes,
+    IReadOnlyList<(string Label, int Count, int Correct)> Languages);
 
-/// <summary>
-/// Builds the language identifier that comes with Finery, <c>Resources/lid.ftz</c>: the same inputs give the same file, byte for byte.
+/// <summary> Builds the language identifier that comes with Finery, <c>Resources/lid.ftz</c>: the same inputs give the same file,
+/// byte for byte.
 /// </summary>
-/// <remarks>
-/// Two thirds of the labelled texts are learned from. Which third is held out is decided by the last part of a document's id (the name
-/// of the page), so that translations of one page stay together and none of them is seen in training.
+/// <remarks> Two thirds of the labelled texts are learned from. Which third is held out is decided by the last part of a
+/// document's id (the name of the page), so that translations of one page stay together and none of them is seen in training.
 /// </remarks>
 public static class LanguageModelRecipe
 {
@@ -33,13 +33,13 @@ public static class LanguageModelRecipe
     private const int ShortestPiece = 60;
     private const int LongestPiece = 600;
 
-    /// <summary>Labels that are other names of a label: in tldr-pages the folders nb and no hold one language, Norwegian Bokmål, and
-    /// half of their pages are the same file.</summary>
+    /// <summary>Labels that are other names of a label: in tldr-pages the folders nb and no hold one language, Norwegian Bokmål,
+    /// and half of their pages are the same file.</summary>
     public static IReadOnlyDictionary<string, string> Aliases { get; } = new Dictionary<string, string> { ["nb"] = "no" };
 
     /// <summary>How it is trained.</summary>
-    /// <remarks>All buckets are kept. Cut down to the most important ones, the model would judge a text of a script it never saw by the
-    /// few n-grams that happen to share a bucket with known ones; the zeros of the others keep it unsure.</remarks>
+    /// <remarks>All buckets are kept. Cut down to the most important ones, the model would judge a text of a script it never saw
+    /// by the few n-grams that happen to share a bucket with known ones; the zeros of the others keep it unsure.</remarks>
     public static FastTextTrainingSettings Training { get; } = new()
     {
         MinN = 2, MaxN = 4, Dimension = 16, Epochs = 50, LearningRate = 1, MinCount = 4, Bucket = 80_000, HasLineEnd = false,
@@ -60,7 +60,8 @@ public static class LanguageModelRecipe
         Build(labelledPaths, englishPaths, outPath, Training, cancellationToken);
 
     internal static LanguageModelReport Build(
-        IReadOnlyList<string> labelledPaths, IReadOnlyList<string> englishPaths, string outPath, FastTextTrainingSettings settings,
+        IReadOnlyList<string> labelledPaths, IReadOnlyList<string> englishPaths, string outPath,
+        FastTextTrainingSettings settings,
         CancellationToken cancellationToken)
     {
         var labelled = ReadLabelled(labelledPaths);
@@ -70,7 +71,8 @@ public static class LanguageModelRecipe
             throw new InvalidDataException($"Too few documents with a language in {string.Join(", ", labelledPaths)}.");
         var repeats = training.GroupBy(text => text.Label)
             .ToDictionary(group => group.Key, group => Math.Max(1, (int)Math.Round((double)TextsWanted / group.Count())));
-        var examples = training.SelectMany(text => Enumerable.Repeat(text, repeats[text.Label])).Concat(ReadEnglish(englishPaths));
+        var examples = training.SelectMany(text => Enumerable.Repeat(text, repeats[text.Label]))
+            .Concat(ReadEnglish(englishPaths));
         var trainer = new FastTextTrainer(settings);
         // By hash, since texts of one language that follow each other would pull the model to and fro.
         foreach (var text in examples.OrderBy(text => text.Order))
@@ -101,7 +103,8 @@ public static class LanguageModelRecipe
         }
         return new(
             trainingCount, heldOut.Count, counts.Values.Sum(pair => pair.Correct) / (double)heldOut.Count, bytes,
-            [.. counts.Select(pair => (pair.Key, pair.Value.Count, pair.Value.Correct)).OrderBy(row => (double)row.Correct / row.Count)]);
+            [.. counts.Select(pair => (pair.Key, pair.Value.Count, pair.Value.Correct))
+                .OrderBy(row => (double)row.Correct / row.Count)]);
     }
 
     private static List<LabelledText> ReadLabelled(IReadOnlyList<string> paths)

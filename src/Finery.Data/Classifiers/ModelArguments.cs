@@ -73,7 +73,8 @@ internal sealed record ModelArguments
         if (!Enum.IsDefined(Loss))
             throw reader.Bad($"loss {(int)Loss} is not known, only 1 (hs), 2 (ns), 3 (softmax), 4 (ova)");
         if (MinN < 0 || MaxN is < 0 or > LongestNgram || WordNgrams is < 0 or > LongestNgram)
-            throw reader.Bad($"n-grams of minn {MinN}, maxn {MaxN}, wordNgrams {WordNgrams} are not possible (0 to {LongestNgram})");
+            throw reader.Bad(
+                $"n-grams of minn {MinN}, maxn {MaxN}, wordNgrams {WordNgrams} are not possible (0 to {LongestNgram})");
         if (Bucket < 0 || (Bucket == 0 && HasNgrams))
             throw reader.Bad($"{Bucket} buckets do not go with n-grams (maxn {MaxN}, wordNgrams {WordNgrams})");
     }

@@ -3,9 +3,8 @@ using System.Text;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// Words, then labels, of a fastText model, in the order of their rows, and the way from a token to rows of the input matrix: its own
-/// row if the word is known, and those of its character n-grams, which follow the words. Immutable.
+/// <summary> Words, then labels, of a fastText model, in the order of their rows, and the way from a token to rows of the input
+/// matrix: its own row if the word is known, and those of its character n-grams, which follow the words. Immutable.
 /// </summary>
 internal sealed class ModelDictionary
 {
@@ -149,7 +148,8 @@ internal sealed class ModelDictionary
             counts[i] = reader.ReadInt64();
             var type = reader.ReadByte();
             if (type != (i < words ? 0 : 1))
-                throw reader.Bad($"entry {i} of its dictionary has type {type}, where a {(i < words ? "word" : "label")} is expected");
+                throw reader.Bad(
+                    $"entry {i} of its dictionary has type {type}, where a {(i < words ? "word" : "label")} is expected");
         }
         return new(arguments, [.. text], starts, counts, words, tokens, ReadPrunePairs(reader, pruned));
     }

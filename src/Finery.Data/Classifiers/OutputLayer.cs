@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>From the mean of the rows of a text to the labels: the output matrix and the loss. Float operations and their order are
-/// fastText's, so the results are equal to the last bit.</summary>
+/// <summary>From the mean of the rows of a text to the labels: the output matrix and the loss. Float operations and their order
+/// are fastText's, so the results are equal to the last bit.</summary>
 internal sealed class OutputLayer
 {
     private const int MaxSigmoid = 8;

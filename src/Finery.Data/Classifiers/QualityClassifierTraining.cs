@@ -3,9 +3,9 @@ using Finery.Data.Deduplication;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>
-/// Trains a classifier that tells good documents from random ones, as DCLM's quality filter was made (fastText on words and pairs of
-/// words; arXiv 2406.11794), and picks the threshold on documents it has not seen. The same documents in any order give the same model.
+/// <summary> Trains a classifier that tells good documents from random ones, as DCLM's quality filter was made (fastText on words
+/// and pairs of words; arXiv 2406.11794), and picks the threshold on documents it has not seen. The same documents in any order
+/// give the same model.
 /// </summary>
 public sealed record QualityClassifierTraining
 {
@@ -26,8 +26,8 @@ public sealed record QualityClassifierTraining
     /// <summary>Share of the random documents to keep; the default is about DCLM's.</summary>
     public double TargetKeepRate { get; init; } = 0.1;
 
-    /// <summary>Share of good among the kept, where half of all are good: the lowest threshold that reaches it is taken. Null to go by
-    /// <see cref="TargetKeepRate"/>.</summary>
+    /// <summary>Share of good among the kept, where half of all are good: the lowest threshold that reaches it is taken. Null to
+    /// go by <see cref="TargetKeepRate"/>.</summary>
     public double? TargetPrecision { get; init; }
 
     /// <summary>Whether texts are learned and judged in lower case.</summary>
@@ -38,7 +38,8 @@ public sealed record QualityClassifierTraining
 
     /// <summary>How the model is trained. Vectors are shorter and buckets fewer than fastText's defaults, which make a file of
     /// 800 MB.</summary>
-    public FastTextTrainingSettings Training { get; init; } = new() { WordNgrams = 2, Dimension = 32, Bucket = 500_000, MinCount = 3 };
+    public FastTextTrainingSettings Training { get; init; } =
+        new() { WordNgrams = 2, Dimension = 32, Bucket = 500_000, MinCount = 3 };
 
     /// <summary>Chooses another split and other documents.</summary>
     public ulong Seed { get; init; }
@@ -79,7 +80,8 @@ public sealed record QualityClassifierTraining
         Balance(goodTraining, randomTraining);
         Balance(goodHeldOut, randomHeldOut);
         var trainer = new FastTextTrainer(Training);
-        var examples = goodTraining.Select(item => (item, Label)).Concat(randomTraining.Select(item => (item, Label: OtherLabel)));
+        var examples = goodTraining.Select(item => (item, Label))
+            .Concat(randomTraining.Select(item => (item, Label: OtherLabel)));
         foreach (var ((_, text), label) in examples.OrderBy(example => example.item.Hash))
             trainer.Add(label, text);
         var model = trainer.Train(cancellationToken);
@@ -117,12 +119,15 @@ public sealed record QualityClassifierTraining
             // What comes again has a hash too high to enter: it need not be remembered.
             seen.Remove(dropped);
         }
-        var items = kept.UnorderedItems.Select(item => (Hash: item.Priority, Text: item.Element)).OrderBy(item => item.Hash).ToList();
+        var items = kept.UnorderedItems.Select(item => (Hash: item.Priority, Text: item.Element)).OrderBy(item => item.Hash)
+            .ToList();
         // Another hash than the one that orders them: the lowest all have the same upper bits.
-        var split = items.ToLookup(item => XxHash64.Hash(Encoding.UTF8.GetBytes(item.Text), Seed + 1) < HeldOutShare * ulong.MaxValue);
+        var split = items.ToLookup(item =>
+            XxHash64.Hash(Encoding.UTF8.GetBytes(item.Text), Seed + 1) < HeldOutShare * ulong.MaxValue);
         var (training, heldOut) = (split[false].ToList(), split[true].ToList());
         return training.Count > 0 && heldOut.Count > 0 ? (training, heldOut)
-            : throw new InvalidDataException($"{items.Count} different {kind} documents are too few to train on some and test on others.");
+            : throw new InvalidDataException(
+                $"{items.Count} different {kind} documents are too few to train on some and test on others.");
     }
 
     private static void Balance<T>(List<T> first, List<T> second)
@@ -135,6 +140,7 @@ public sealed record QualityClassifierTraining
     private double[] Scores(FastTextModel model, List<(ulong Hash, string Text)> items)
     {
         var label = Training.LabelPrefix + Label;
-        return [.. items.Select(item => (double)model.Predict(item.Text, k: -1).FirstOrDefault(p => p.Label == label).Probability)];
+        return [.. items.Select(item => (double)model.Predict(item.Text, k: -1)
+            .FirstOrDefault(p => p.Label == label).Probability)];
     }
 }

@@ -12,7 +12,8 @@ internal static class Quantisation
         if (endOfLine >= 0)
             norms[endOfLine] = float.PositiveInfinity;
         int[] kept = [.. Enumerable.Range(0, norms.Length).OrderByDescending(row => norms[row]).Take(cutoff)];
-        int[] rows = [.. kept.Where(row => row < dictionary.WordCount).Order(), .. kept.Where(row => row >= dictionary.WordCount)];
+        int[] rows =
+            [.. kept.Where(row => row < dictionary.WordCount).Order(), .. kept.Where(row => row >= dictionary.WordCount)];
         var input = new float[rows.Length * dimension];
         for (var i = 0; i < rows.Length; i++)
             values.AsSpan(rows[i] * dimension, dimension).CopyTo(input.AsSpan(i * dimension));

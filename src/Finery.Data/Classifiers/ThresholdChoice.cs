@@ -26,7 +26,8 @@ internal sealed class ThresholdChoice
             best = point.Precision > best.Precision ? point : best;
         }
         throw new InvalidDataException(
-            $"No threshold reaches a precision of {precision}: the best is {best.Precision:0.####}, at {best.Threshold:0.######}.");
+            $"No threshold reaches a precision of {precision}: the best " +
+            $"is {best.Precision:0.####}, at {best.Threshold:0.######}.");
     }
 
     /// <summary>The lowest threshold that keeps at most a share of the random documents.</summary>

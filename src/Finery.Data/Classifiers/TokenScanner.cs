@@ -23,7 +23,8 @@ internal ref struct TokenScanner(Span<byte> text)
     /// <summary>The token that ends a line.</summary>
     public static ReadOnlySpan<byte> EndOfLine => "</s>"u8;
 
-    /// <summary>FNV-1a of 32 bits with sign-extended bytes: every published model was trained where <c>char</c> is signed.</summary>
+    /// <summary>FNV-1a of 32 bits with sign-extended bytes: every published model was trained where <c>char</c> is
+    /// signed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Step(uint hash, byte value) => (hash ^ (uint)(sbyte)value) * HashPrime;
 

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Finery.Data.Classifiers;
 
-/// <summary>Training text as numbers of its distinct tokens, four bytes a token: read once, whatever the number of epochs.</summary>
+/// <summary>Training text as numbers of its distinct tokens, four bytes a token: read once, whatever the number of
+/// epochs.</summary>
 internal sealed class TrainingExamples
 {
     private readonly byte[] _labelPrefix;
@@ -55,7 +56,8 @@ internal sealed class TrainingExamples
     {
         var bytes = Encoding.UTF8.GetBytes(label);
         if (!bytes.AsSpan().StartsWith(_labelPrefix) || bytes.Any(TokenScanner.IsSpace))
-            throw new ArgumentException($"The label '{label}' does not start with the prefix of labels or holds white space.", nameof(label));
+            throw new ArgumentException(
+                $"The label '{label}' does not start with the prefix of labels or holds white space.", nameof(label));
         Append(Number(bytes, TokenScanner.HashOf(bytes)));
         Add(text, keepsLabels: false);
     }
@@ -77,8 +79,10 @@ internal sealed class TrainingExamples
         }
         var labels = Enumerable.Range(0, DistinctCount).Where(n => IsLabel(n) && _counts[n] >= Math.Max(1, minCountLabel));
         var words = Enumerable.Range(0, DistinctCount)
-            .Where(n => !IsLabel(n) && (hasLineEnd || n != _endOfLine) && (extra.Contains(n) || _counts[n] >= Math.Max(1, minCount)));
-        int[] wordOrder = [.. words.OrderByDescending(n => _counts[n])], labelOrder = [.. labels.OrderByDescending(n => _counts[n])];
+            .Where(n => !IsLabel(n) && (hasLineEnd || n != _endOfLine)
+                && (extra.Contains(n) || _counts[n] >= Math.Max(1, minCount)));
+        int[] wordOrder = [.. words.OrderByDescending(n => _counts[n])],
+            labelOrder = [.. labels.OrderByDescending(n => _counts[n])];
         int[] order = [.. wordOrder, .. labelOrder];
         var text = new List<byte>();
         var starts = new int[order.Length + 1];

@@ -59,21 +59,25 @@ public class ClassifierFilterTests
     {
         using var folder = new TemporaryFolder();
         Train(folder.Path, new());
-        string text = "Theorem of the integral, proof and lemma.\n\nclick to buy a cheap sale\nEquation: therefore a lemma is proof\n";
+        string text =
+            "Theorem of the integral, proof and lemma.\n\nclick to buy a cheap sale\nEquation: therefore a lemma is proof\n";
         var keep = new ClassifierFilter
         {
             Model = folder["model.bin"], Unit = ClassifiedUnit.Paragraph, LowerCase = true, NewlineReplacement = " ",
             KeepLabels = [new() { Label = "hq", Threshold = 0.5 }],
         };
-        Assert.Equal("Theorem of the integral, proof and lemma.\n\nEquation: therefore a lemma is proof\n", Rewritten(keep, text));
+        Assert.Equal("Theorem of the integral, proof and lemma.\n\nEquation: therefore a lemma is proof\n",
+            Rewritten(keep, text));
         var remove = keep with { KeepLabels = [], RemoveLabels = [new() { Label = "random", Threshold = 0.5 }] };
-        Assert.Equal("Theorem of the integral, proof and lemma.\n\nEquation: therefore a lemma is proof\n", Rewritten(remove, text));
+        Assert.Equal("Theorem of the integral, proof and lemma.\n\nEquation: therefore a lemma is proof\n",
+            Rewritten(remove, text));
         Assert.Equal("classifier", keep.Reject(new Document("1", "click buy\ncheap sale\n")));
         Assert.Equal("classifier", (remove with { Unit = ClassifiedUnit.Document }).Reject(new Document("1", "click buy")));
         Assert.Null((remove with { Unit = ClassifiedUnit.Document }).Reject(new Document("1", "theorem proof")));
         Assert.Equal(
             "Theorem of the integral, a proof. ",
-            Rewritten(keep with { Unit = ClassifiedUnit.Sentence }, "Theorem of the integral, a proof. Click to buy the cheap sale."));
+            Rewritten(keep with { Unit = ClassifiedUnit.Sentence },
+                "Theorem of the integral, a proof. Click to buy the cheap sale."));
         Assert.NotEmpty((keep with { RemoveLabels = remove.RemoveLabels }).Validate());
         Assert.NotEmpty((keep with { KeepLabels = [new() { Label = "absent" }] }).Validate());
     }
@@ -88,7 +92,8 @@ public class ClassifierFilterTests
         filter.Apply(work);
         double score = work.Document.Metadata["__label__hq"]!.GetValue<double>();
         ClassifierFilter Keep(double t) => filter with { KeepLabels = [new() { Label = "hq", Threshold = t }] };
-        ClassifierFilter Remove(double t) => filter with { KeepLabels = [], RemoveLabels = [new() { Label = "hq", Threshold = t }] };
+        ClassifierFilter Remove(double t) =>
+            filter with { KeepLabels = [], RemoveLabels = [new() { Label = "hq", Threshold = t }] };
         Assert.Null(Keep(score).Reject(work.Document));
         Assert.NotNull(Keep(Math.BitIncrement(score)).Reject(work.Document));
         Assert.NotNull(Remove(score).Reject(work.Document));
@@ -119,7 +124,10 @@ public class ClassifierFilterTests
 
     private static QualityClassifierReport Train(string folder, QualityClassifierTraining settings, bool reverse = false)
     {
-        settings = settings with { Training = settings.Training with { Dimension = 8, Bucket = 1000, Epochs = 10, LearningRate = 0.5 } };
+        settings = settings with
+        {
+            Training = settings.Training with { Dimension = 8, Bucket = 1000, Epochs = 10, LearningRate = 0.5 },
+        };
         var (good, random) = (Texts(s_good, 400, 1), Texts(s_bad, 500, 2).Concat(Texts(s_good, 20, 3)));
         return settings.Run(reverse ? good.Reverse() : good, reverse ? random.Reverse() : random, folder);
     }

@@ -34,7 +34,8 @@ public class FastTextFileTests
         }
         // Most frequent first; equal counts in order of appearance.
         Assert.Equal(
-            [("</s>", 3, 0), ("x", 2, 0), ("y", 2, 0), ("z", 1, 0), ("é", 1, 0), ("__label__a", 2, 1), ("__label__b", 1, 1)], entries);
+            [("</s>", 3, 0), ("x", 2, 0), ("y", 2, 0), ("z", 1, 0), ("é", 1, 0), ("__label__a", 2, 1), ("__label__b", 1, 1)],
+                entries);
         Assert.Equal(0, bytes[at++]);
         Assert.Equal([10L, 3], [Long(), Long()]);
         at += 10 * 3 * 4;
@@ -135,7 +136,8 @@ public class FastTextFileTests
         var normQuantiser = new ProductQuantiser(1, 1, [.. Enumerable.Range(0, 256).Select(i => i / 77f)]);
         foreach (bool hasNorms in (bool[])[true, false])
         {
-            var matrix = new ModelMatrix(300, columns, codes, quantiser, hasNorms ? norms : null, hasNorms ? normQuantiser : null);
+            var matrix = new ModelMatrix(300, columns, codes, quantiser, hasNorms ? norms : null,
+                hasNorms ? normQuantiser : null);
             float[] packed = new float[columns], unpacked = new float[columns];
             new CodedRows(codes, quantiser, hasNorms ? norms : null, hasNorms ? normQuantiser.Centroids : null).Add(rows, packed);
             matrix.Kernel.Add(rows, unpacked);

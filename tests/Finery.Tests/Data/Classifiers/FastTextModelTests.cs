@@ -29,7 +29,8 @@ public class FastTextModelTests
     [Fact]
     public void One_thread_gives_the_same_model_every_time()
     {
-        byte[] Train(int seed) => MadeUpLanguages.Bytes(MadeUpLanguages.Trainer(MadeUpLanguages.Small() with { Seed = seed }).Train());
+        byte[] Train(int seed) =>
+            MadeUpLanguages.Bytes(MadeUpLanguages.Trainer(MadeUpLanguages.Small() with { Seed = seed }).Train());
         Assert.Equal(Train(1), Train(1));
         Assert.NotEqual(Train(1), Train(2));
     }
@@ -89,7 +90,10 @@ public class FastTextModelTests
     [Fact]
     public void Lines_hold_their_labels_and_several_of_them()
     {
-        var trainer = new FastTextTrainer(MadeUpLanguages.Small(FastTextLoss.OneVsAll) with { LabelPrefix = "#", WordNgrams = 1 });
+        var trainer = new FastTextTrainer(MadeUpLanguages.Small(FastTextLoss.OneVsAll) with
+        {
+            LabelPrefix = "#", WordNgrams = 1,
+        });
         for (int i = 0; i < 200; i++)
         {
             trainer.AddLine("#red #blue ada bada");
@@ -119,7 +123,8 @@ public class FastTextModelTests
             Assert.Equal([1, 2, 3, 4], VectorOf("foo"));
             Assert.Equal([5, 6, 7, 8], VectorOf("elsewhere"));
             File.WriteAllText(path, "1 3\nfoo 1 2 3\n");
-            Assert.Contains("line 2", Assert.Throws<InvalidDataException>(() => trainer.Train()).Message, StringComparison.Ordinal);
+            Assert.Contains("line 2", Assert.Throws<InvalidDataException>(() => trainer.Train()).Message,
+                StringComparison.Ordinal);
         }
         finally
         {

@@ -47,7 +47,8 @@ public class FastTextPeerTests
         model.Save(folder["m.bin"]);
         AssertSameAnswers(folder["m.bin"], texts);
         foreach (FastTextQuantisationSettings settings in (FastTextQuantisationSettings[])
-            [new(), new() { QuantiseNorms = true, PartSize = 3 }, new() { Cutoff = 300, RetrainEpochs = 2, QuantiseNorms = true }])
+            [new(), new() { QuantiseNorms = true, PartSize = 3 },
+                new() { Cutoff = 300, RetrainEpochs = 2, QuantiseNorms = true }])
         {
             trainer.Quantise(model, settings).Save(folder["m.ftz"]);
             AssertSameAnswers(folder["m.ftz"], texts);
@@ -83,7 +84,8 @@ public class FastTextPeerTests
         if (File.Exists(real))
             texts.AddRange(new JsonLinesReader { Paths = [real] }.Read(new()).Where((_, i) => i % 40 == 0)
                 .Select(document => ((string)document.Metadata["language"]!, document.Text.Replace('\n', ' '))));
-        texts.AddRange([("odd", "\v tabs\tand\fothers \0 x"), ("odd", "</s>"), ("odd", "__label__nobody a</s>b \u00A0 🦊🦊 é"), ("odd", "")]);
+        texts.AddRange([("odd", "\v tabs\tand\fothers \0 x"), ("odd", "</s>"), ("odd", "__label__nobody a</s>b \u00A0 🦊🦊 é"),
+            ("odd", "")]);
         File.WriteAllLines(folder["train"], texts.Select(text => $"__label__{text.Label} {text.Text}"));
         // A line that holds the closing token would be two lines for the command line.
         File.WriteAllLines(folder["texts"], texts.Select(text => text.Text).Where(text => text != "</s>"));

@@ -10,8 +10,10 @@ namespace Finery.Tests.Data.Classifiers;
 
 public class LanguageFilterTests
 {
-    private const string English = "The quick brown fox jumps over the lazy dog, and everyone who saw it was asked to tell what happened.";
-    private const string German = "Diese Seite zeigt die neuesten Dateien an und löscht alle anderen, wenn der Benutzer es wünscht.";
+    private const string English =
+        "The quick brown fox jumps over the lazy dog, and everyone who saw it was asked to tell what happened.";
+    private const string German =
+        "Diese Seite zeigt die neuesten Dateien an und löscht alle anderen, wenn der Benutzer es wünscht.";
 
     [Fact]
     public void English_is_kept_and_German_dropped_when_English_is_asked_for()
@@ -118,7 +120,8 @@ public class LanguageFilterTests
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["texts.jsonl"], MadeUpLanguages.Texts(600).Select((text, i) => new JsonObject
         {
-            ["id"] = $"pages.{text.Label}/page{i / 4}", ["text"] = text.Text, ["metadata"] = new JsonObject { ["language"] = text.Label },
+            ["id"] = $"pages.{text.Label}/page{i / 4}", ["text"] = text.Text,
+                ["metadata"] = new JsonObject { ["language"] = text.Label },
         }.ToJsonString()));
         LanguageModelReport Build(string name) => LanguageModelRecipe.Build(
             [folder["texts.jsonl"]], [], folder[name], LanguageModelRecipe.Training with { Bucket = 1000, Epochs = 10 }, default);

@@ -14,7 +14,8 @@ internal static class MadeUpLanguages
         {
             int language = random.Next(languages);
             string letters = Letters[language % Letters.Length];
-            string Word() => string.Concat(Enumerable.Range(0, random.Next(2, 7)).Select(_ => letters[random.Next(letters.Length)]))
+            string Word() => string.Concat(Enumerable.Range(0, random.Next(2, 7))
+                .Select(_ => letters[random.Next(letters.Length)]))
                 + (language >= Letters.Length ? language.ToString() : "");
             yield return ($"l{language}", string.Join(' ', Enumerable.Range(0, random.Next(3, 12)).Select(_ => Word())));
         }
