@@ -4,12 +4,19 @@ using Finery.Benchmarks;
 // One line of JSON per case. Another benchmark is a class with a Run and a line here.
 // compare [--only TEXT] [--threads 1,2] [--pytorch SCRIPT]; decoding and profile [--only TEXT] [--threads 1,2];
 // scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2];
+// curation [--megabytes 25] [--scale 20] [--memory 256] [--workers 2]; deduplication, extraction, fasttext, filters, formats: see each;
 // tokenizer-training [FILE...] [--gigabytes 1] [--vocab 32768] [--threads 2];
 // tokenizers [--tokenizer FILE] [--npm FOLDER] [--threads 1,2] [--only TEXT] [--data FOLDER] [--code FOLDER] [--megabytes 16] [--rounds 5]
 var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
 {
     ["compare"] = arguments => CompareBenchmark.Run(Options.Parse(arguments)),
+    ["curation"] = CurationBenchmark.Run,
     ["decoding"] = arguments => GemmBenchmark.Run(Options.Parse(arguments), GemmBenchmark.Decoding),
+    ["deduplication"] = DeduplicationBenchmark.Run,
+    ["extraction"] = ExtractionBenchmark.Run,
+    ["fasttext"] = FastTextBenchmark.Run,
+    ["filters"] = FiltersBenchmark.Run,
+    ["formats"] = FormatsBenchmark.Run,
     ["profile"] = arguments => ProfileBenchmark.Run(Options.Parse(arguments)),
     ["scaling"] = ScalingBenchmark.Run,
     ["tokenizer-training"] = TokenizerTrainingBenchmark.Run,

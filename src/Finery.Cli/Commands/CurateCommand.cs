@@ -48,7 +48,7 @@ public static class CurateCommand
         var command = new Command("curate", "Curate a corpus: extract, filter and deduplicate documents, as FineWeb and others do.")
         {
             recipe, input, folder, set, workers, rank, world, wait, memory, json,
-            ExplainCommand.Create(),
+            ExplainCommand.Create(), StagesCommand.Create(), ClassifierCommand.Quality(), ClassifierCommand.Language(),
         };
         command.SetAction(parsed =>
         {

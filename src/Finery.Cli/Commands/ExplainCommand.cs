@@ -45,8 +45,8 @@ public static class ExplainCommand
         {
             string changes = string.Join(", ", stage.Changes.Select(pair => $"{pair.Key} = {Short(pair.Value)}"));
             string verdict = stage.Reason is null ? "passes" : stage.Reached ? $"DROPPED: {stage.Reason}" : $"would drop: {stage.Reason}";
-            table.Add(stage.Name, "", "", "", "", stage.Reached || stage.Reason is not null ? verdict : "passes (not reached)");
-            if (changes.Length > 0) table.Add("", "sets", changes, "", "", "");
+            if (!stage.Reached && stage.Reason is null) verdict = "would pass";
+            table.Add(stage.Name, "", "", "", "", changes.Length > 0 ? $"{verdict}; {changes}" : verdict);
             foreach (var measured in stage.Measurements)
                 table.Add("", measured.Rule, Number(measured.Value), Sign(measured.Kind),
                     measured.Kind == RuleKind.Condition ? "" : Number(measured.Threshold), measured.Failed ? "fails" : "");

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Finery.Cli.Terminal;
 using Finery.Data.Batches;
+using Finery.Data.Classifiers;
+using Finery.Data.Curation;
 using Finery.Data.Readers;
 using Finery.Data.Tokenizers;
 using Finery.Models;
@@ -39,13 +41,13 @@ public static class Inspection
         if (name == ModelConfig.FileName) return Described("config", path, ModelInspection.OfConfig(ModelConfig.Load(folder), settings));
         if (name == GenerationConfig.FileName)
             return Described("generation config", path, ModelInspection.OfGeneration(GenerationConfig.Load(folder)!));
-        if (name.EndsWith(".jsonl", StringComparison.Ordinal)
-            || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)) return OfDocuments(path, path);
         if (name == TokenizerFile.FileName) return OfTokenizer(path);
+        if (name.EndsWith(".ftz", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal)) return OfFastText(path);
+        if (InputFormats.FormatOf(path) is not null) return OfDocuments(path);
         throw new UsageException(
             $"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
             $"or token shards, *.safetensors and their index, *.gguf, {ModelConfig.FileName}, {GenerationConfig.FileName}, " +
-            $"{TokenizerFile.FileName}, *.jsonl, *.jsonl.gz.");
+            $"{TokenizerFile.FileName}, fastText *.bin and *.ftz, {string.Join(", ", InputFormats.Extensions.Select(extension => "*" + extension))}.");
     }
 
     private static JsonObject OfWeights(string path, Func<SafeTensorsFolder> open, InspectSettings settings)
@@ -63,7 +65,9 @@ public static class Inspection
         if (SafeTensorsFolder.IsIn(path)) return OfWeights(path, () => SafeTensorsFolder.Open(path), settings);
         if (Has(TokenShardManifest.FileName)) return OfTokens(path);
         if (Has(TokenizerFile.FileName)) return OfTokenizer(path);
-        if (Directory.EnumerateFiles(path, "*.jsonl*").Any()) return OfDocuments(path, Path.Combine(path, "*.jsonl*"));
+        if (Has("curation.json")) return Described("curation", path, CurationInspection.Of(new CurationFolder(path)));
+        if (Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Any(file => InputFormats.FormatOf(file) is not null))
+            return OfDocuments(path);
         throw new UsageException(
             $"{Path.GetFullPath(path)} is neither a run, a step, a model, a tokenizer, documents nor token shards.");
     }
@@ -112,12 +116,27 @@ public static class Inspection
         });
     }
 
-    private static JsonObject OfDocuments(string path, string pattern)
+    private static JsonObject OfFastText(string path)
+    {
+        var model = FastTextModel.Load(path);
+        return Described("fastText model", path, new JsonObject
+        {
+            ["labels"] = model.Labels.Count,
+            ["first_labels"] = new JsonArray([.. model.Labels.Take(12).Select(label => (JsonNode)label)]),
+            ["loss"] = model.Loss.ToString().ToLowerInvariant(),
+            ["dimension"] = model.Dimension,
+            ["words"] = model.WordCount,
+            ["quantised"] = model.IsQuantised,
+            ["bytes"] = new FileInfo(path).Length,
+        });
+    }
+
+    private static JsonObject OfDocuments(string path)
     {
         var report = new ReadReport();
         long letters = 0;
         var examples = new JsonArray();
-        foreach (var document in new JsonLinesReader { Paths = [pattern] }.Read(report))
+        foreach (var document in DocumentReader.ForPaths([path]).Read(report))
         {
             letters += document.Text.Length;
             if (examples.Count >= Examples) continue;
@@ -129,7 +148,7 @@ public static class Inspection
             });
         }
         var skipped = new JsonObject();
-        foreach (var (reason, items) in report.Skipped) skipped[reason] = items.Count;
+        foreach (var (reason, items) in report.Skipped) skipped[reason] = $"{items.Count}, first {items.FirstExample}";
         return Described("documents", path, new JsonObject
         {
             ["files"] = report.Files,

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Finery.Data.Filters;
 
@@ -35,7 +36,8 @@ public sealed record ClassifierFilter : DocumentFilter
 {
     private const string Rule = "classifier";
 
-    private Resolved? _resolved;
+    // Beside the record and not in it: a copy with other settings must not inherit what these stand for.
+    private static readonly ConditionalWeakTable<ClassifierFilter, Resolved> s_resolved = [];
 
     /// <summary>A fastText model file, or a folder that <see cref="QualityClassifierTraining"/> wrote: its label and threshold then hold
     /// unless labels are given here.</summary>
@@ -69,7 +71,7 @@ public sealed record ClassifierFilter : DocumentFilter
             yield return (nameof(Model), $"names no file or folder: '{Model}'");
             yield break;
         }
-        var resolved = Resolve();
+        var resolved = s_resolved.GetValue(this, filter => filter.Load());
         foreach (var (label, _) in resolved.Keep.Concat(resolved.Remove))
             if (!resolved.Model.Labels.Contains(label))
                 yield return (nameof(KeepLabels), $"names the label '{label}', which the model does not know; it knows " +
@@ -79,7 +81,7 @@ public sealed record ClassifierFilter : DocumentFilter
     /// <inheritdoc/>
     public override void Apply(WorkingDocument document)
     {
-        var resolved = Resolve();
+        var resolved = s_resolved.GetValue(this, filter => filter.Load());
         var units = Split(document);
         var sums = new Dictionary<string, double>(StringComparer.Ordinal);
         var kept = new System.Text.StringBuilder();
@@ -163,29 +165,18 @@ public sealed record ClassifierFilter : DocumentFilter
         return text.AsSpan(start..(end < 0 ? text.Length : end)).IsWhiteSpace();
     }
 
-    private Resolved Resolve()
+    private Resolved Load()
     {
-        if (_resolved is { } known)
-            return known;
         var description = Directory.Exists(Model) ? ClassifierDescription.Read(Model) : null;
         var model = LoadedModels.Get(description?.ModelPath(Model) ?? Model);
         var keep = KeepLabels.Count + RemoveLabels.Count == 0 && description is not null
             ? [new LabelThreshold { Label = description.Label, Threshold = description.Threshold }] : KeepLabels;
-        return _resolved = new(
+        return new(
             model, [.. keep.Select(Full)], [.. RemoveLabels.Select(Full)],
             description is null ? new(LowerCase, NewlineReplacement) : new(description.LowerCase, description.NewlineReplacement));
 
         static (string, double) Full(LabelThreshold item) => (FastTextTrainingSettings.DefaultLabelPrefix + item.Label, item.Threshold);
     }
-
-    /// <summary>Equal settings are equal filters, whatever they have loaded.</summary>
-    public bool Equals(ClassifierFilter? other) =>
-        other is not null && Model == other.Model && KeepLabels.SequenceEqual(other.KeepLabels)
-        && RemoveLabels.SequenceEqual(other.RemoveLabels) && Unit == other.Unit && NewlineReplacement == other.NewlineReplacement
-        && LowerCase == other.LowerCase && SaveScores == other.SaveScores;
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Model, KeepLabels.Count, RemoveLabels.Count, Unit, LowerCase, SaveScores);
 
     private sealed record Resolved(
         FastTextModel Model, IReadOnlyList<(string Label, double Threshold)> Keep,

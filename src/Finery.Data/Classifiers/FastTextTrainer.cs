@@ -51,7 +51,8 @@ public sealed class FastTextTrainer
     {
         var arguments = _settings.ToArguments();
         var vectors = _settings.PretrainedVectors is { } path ? ReadVectors(path) : [];
-        var dictionary = _examples.MakeDictionary(arguments, _settings.MinCount, _settings.MinCountLabel, vectors.Keys);
+        var dictionary = _examples.MakeDictionary(
+            arguments, _settings.MinCount, _settings.MinCountLabel, _settings.HasLineEnd, vectors.Keys);
         if (dictionary.LabelCount == 0)
             throw new InvalidDataException(
                 $"The {_examples.Count} examples hold no label ('{_settings.LabelPrefix}...') that occurs {_settings.MinCountLabel} times.");

@@ -44,6 +44,10 @@ public sealed record FastTextTrainingSettings
     /// <summary>Longest character n-gram; 0 for none.</summary>
     public int MaxN { get; init; }
 
+    /// <summary>Whether the end of a line is a word with a vector of its own, as in fastText. Every text has it, so it is judged by that
+    /// alone where nothing else is known; without it an unknown text has no label at all.</summary>
+    public bool HasLineEnd { get; init; } = true;
+
     /// <summary>Threads that update one model without locks (Hogwild). With one, the same examples give the same model, bit for
     /// bit; with more, they do not.</summary>
     public int Threads { get; init; } = 1;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Finery.Data.Filters;
 
@@ -13,7 +14,8 @@ public sealed record LanguageFilter : DocumentFilter
 {
     private const string Rule = "language";
 
-    private Resolved? _resolved;
+    // Beside the record and not in it: a copy with other settings must not inherit what these stand for.
+    private static readonly ConditionalWeakTable<LanguageFilter, Resolved> s_resolved = [];
 
     /// <summary>A fastText language identifier such as <c>lid.176.bin</c>, <c>lid.176.ftz</c> or GlotLID's; null for the one that comes
     /// with Finery (38 languages).</summary>
@@ -48,7 +50,7 @@ public sealed record LanguageFilter : DocumentFilter
     /// <inheritdoc/>
     public override void Apply(WorkingDocument document)
     {
-        var resolved = Resolve();
+        var resolved = s_resolved.GetValue(this, filter => filter.Load());
         var predictions = resolved.Model.Predict(document.Text, k: -1);
         Annotate(document, resolved, predictions);
         if (LabelOnly)
@@ -87,30 +89,18 @@ public sealed record LanguageFilter : DocumentFilter
     {
         if (Languages.Count == 0)
             return [];
-        var labels = Resolve().Labels.Values;
+        var labels = s_resolved.GetValue(this, filter => filter.Load()).Labels.Values;
         return Languages.Where(language => !labels.Any(label => label.Matches(LanguageLabel.Parse(language))));
     }
 
-    // Worked out once; should two threads do so at the same time, both come to the same.
-    private Resolved Resolve()
+    private Resolved Load()
     {
-        if (_resolved is { } known)
-            return known;
         var model = Model is null ? LoadedModels.Language : LoadedModels.Get(Model);
         var labels = model.Labels.Distinct().ToDictionary(label => label, LanguageLabel.Parse, StringComparer.Ordinal);
         var wanted = Languages.Select(language => LanguageLabel.Parse(language)).Select(
             language => labels.Where(label => label.Value.Matches(language)).Select(label => label.Key).ToHashSet());
-        return _resolved = new(model, labels, [.. wanted]);
+        return new(model, labels, [.. wanted]);
     }
-
-    /// <summary>Equal settings are equal filters, whatever they have loaded.</summary>
-    public bool Equals(LanguageFilter? other) =>
-        other is not null && Model == other.Model && Languages.SequenceEqual(other.Languages)
-        && LanguageThreshold.Equals(other.LanguageThreshold) && LabelOnly == other.LabelOnly
-        && Nullable.Equals(KeepTopLanguagesAbove, other.KeepTopLanguagesAbove);
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Model, Languages.Count, LanguageThreshold, LabelOnly, KeepTopLanguagesAbove);
 
     // For each language asked for, the labels that match it.
     private sealed record Resolved(

@@ -42,7 +42,7 @@ public static class LanguageModelRecipe
     /// few n-grams that happen to share a bucket with known ones; the zeros of the others keep it unsure.</remarks>
     public static FastTextTrainingSettings Training { get; } = new()
     {
-        MinN = 2, MaxN = 4, Dimension = 16, Epochs = 50, LearningRate = 1, MinCount = 4, Bucket = 80_000,
+        MinN = 2, MaxN = 4, Dimension = 16, Epochs = 50, LearningRate = 1, MinCount = 4, Bucket = 80_000, HasLineEnd = false,
     };
 
     /// <summary>How it is made small.</summary>
@@ -56,7 +56,12 @@ public static class LanguageModelRecipe
     /// <exception cref="InvalidDataException">Nothing labelled was read.</exception>
     public static LanguageModelReport Build(
         IReadOnlyList<string> labelledPaths, IReadOnlyList<string> englishPaths, string outPath,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default) =>
+        Build(labelledPaths, englishPaths, outPath, Training, cancellationToken);
+
+    internal static LanguageModelReport Build(
+        IReadOnlyList<string> labelledPaths, IReadOnlyList<string> englishPaths, string outPath, FastTextTrainingSettings settings,
+        CancellationToken cancellationToken)
     {
         var labelled = ReadLabelled(labelledPaths);
         var heldOut = labelled.Where(text => text.IsHeldOut).ToList();
@@ -66,7 +71,7 @@ public static class LanguageModelRecipe
         var repeats = training.GroupBy(text => text.Label)
             .ToDictionary(group => group.Key, group => Math.Max(1, (int)Math.Round((double)TextsWanted / group.Count())));
         var examples = training.SelectMany(text => Enumerable.Repeat(text, repeats[text.Label])).Concat(ReadEnglish(englishPaths));
-        var trainer = new FastTextTrainer(Training);
+        var trainer = new FastTextTrainer(settings);
         // By hash, since texts of one language that follow each other would pull the model to and fro.
         foreach (var text in examples.OrderBy(text => text.Order))
             trainer.Add(text.Label, text.Text);
@@ -75,7 +80,7 @@ public static class LanguageModelRecipe
         return Test(model, training.Count, heldOut, new FileInfo(outPath).Length);
     }
 
-    /// <summary>Tests a model on the part of labelled texts that <see cref="Build"/> holds out.</summary>
+    /// <summary>Tests a model on the part of labelled texts that the recipe holds out.</summary>
     /// <param name="model">Any language identifier; its labels are compared by name.</param>
     /// <param name="labelledPaths">As above.</param>
     public static LanguageModelReport Test(FastTextModel model, IReadOnlyList<string> labelledPaths)

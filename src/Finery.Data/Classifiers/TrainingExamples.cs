@@ -64,8 +64,10 @@ internal sealed class TrainingExamples
     /// <param name="arguments">What n-grams are used.</param>
     /// <param name="minCount">Least count of words.</param>
     /// <param name="minCountLabel">Least count of labels.</param>
+    /// <param name="hasLineEnd">Whether the end of a line is a word.</param>
     /// <param name="extraWords">Words that are in it whatever their counts.</param>
-    public ModelDictionary MakeDictionary(ModelArguments arguments, int minCount, int minCountLabel, IEnumerable<string> extraWords)
+    public ModelDictionary MakeDictionary(
+        ModelArguments arguments, int minCount, int minCountLabel, bool hasLineEnd, IEnumerable<string> extraWords)
     {
         var extra = new HashSet<int>();
         foreach (var word in extraWords)
@@ -75,7 +77,7 @@ internal sealed class TrainingExamples
         }
         var labels = Enumerable.Range(0, DistinctCount).Where(n => IsLabel(n) && _counts[n] >= Math.Max(1, minCountLabel));
         var words = Enumerable.Range(0, DistinctCount)
-            .Where(n => !IsLabel(n) && (extra.Contains(n) || _counts[n] >= Math.Max(1, minCount)));
+            .Where(n => !IsLabel(n) && (hasLineEnd || n != _endOfLine) && (extra.Contains(n) || _counts[n] >= Math.Max(1, minCount)));
         int[] wordOrder = [.. words.OrderByDescending(n => _counts[n])], labelOrder = [.. labels.OrderByDescending(n => _counts[n])];
         int[] order = [.. wordOrder, .. labelOrder];
         var text = new List<byte>();

@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Finery.Data.Compression;
 
@@ -50,16 +52,28 @@ internal sealed class FseEncoder
         return _states[(value >> width) + _stateDeltas[symbol]];
     }
 
-    /// <summary>Encodes a symbol: the bits of the old state that the decoder will need, and the new state.</summary>
-    public unsafe void Encode(ref BitWriter bits, ref int state, int symbol)
+    /// <summary>A code of one symbol, which takes no bits.</summary>
+    public static FseEncoder Of(int symbol)
     {
-        var width = (state + _widthDeltas[symbol]) >> 16;
+        Span<short> counts = stackalloc short[symbol + 1];
+        counts.Clear();
+        counts[symbol] = 1;
+        return new FseEncoder(counts, 0);
+    }
+
+    /// <summary>Encodes a symbol of the distribution: the bits of the old state that the decoder will need, and the new state.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Encode(ref BitWriter bits, ref int state, int symbol)
+    {
+        // Symbols were counted to make the table: none lies outside it.
+        var width = (state + Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_widthDeltas), symbol)) >> 16;
         bits.Add((uint)state & ((1u << width) - 1), width);
-        state = _states[(state >> width) + _stateDeltas[symbol]];
+        state = Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_states),
+            (state >> width) + Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_stateDeltas), symbol));
     }
 
     /// <summary>Tells the decoder where to begin.</summary>
-    public unsafe void Flush(ref BitWriter bits, int state) => bits.Add((uint)state & ((1u << Log) - 1), Log);
+    public void Flush(ref BitWriter bits, int state) => bits.Add((uint)state & ((1u << Log) - 1), Log);
 
     /// <summary>Probabilities that fit the counts, of which at least two are not 0.</summary>
     /// <returns>Log of the number of states.</returns>

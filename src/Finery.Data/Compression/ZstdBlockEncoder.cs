@@ -16,7 +16,6 @@ internal sealed unsafe class ZstdBlockEncoder
     public const int Slack = 32;
 
     private const int HashLog = 15;
-    private const int MinMatch = 5;
 
     // A match starts at a position of at least 1, so that 0 stands for none.
     private readonly int[] _table = new int[1 << HashLog];
@@ -112,11 +111,6 @@ internal sealed unsafe class ZstdBlockEncoder
                 else if (match >= low && *(uint*)match == (uint)bytes && match < at)
                 {
                     matchLength = 4 + Common(at + 4, match + 4, end);
-                    if (matchLength < MinMatch)
-                    {
-                        at += ((at - anchor) >> 7) + 1;
-                        continue;
-                    }
                     while (at > anchor && match > low && at[-1] == match[-1])
                     {
                         at--;
@@ -160,7 +154,7 @@ internal sealed unsafe class ZstdBlockEncoder
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Hash(ulong bytes) => (int)(((bytes << 24) * 889523592379UL) >> (64 - HashLog));
+    private static int Hash(ulong bytes) => (int)(((bytes << 16) * 227718039650203UL) >> (64 - HashLog));
 
     /// <summary>How many bytes from here on are equal.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

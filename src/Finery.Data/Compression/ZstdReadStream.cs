@@ -15,11 +15,11 @@ public sealed class ZstdReadStream : ForwardStream
 
     private const int Slack = ZstdBlockDecoder.Slack;
 
-    private readonly Stream _source;
     private readonly long _maxWindowBytes;
     private readonly bool _leaveOpen;
     private readonly ZstdBlockDecoder _decoder = new();
     private readonly byte[] _input = new byte[Slack + (ZstdFormat.MaxBlockBytes * 2) + Slack];
+    private Stream _source;
     private byte[] _output = new byte[(64 << 10) + Slack];
     private RunningXxHash64 _hash;
     private int _inputStart = Slack, _inputEnd = Slack;
@@ -43,6 +43,15 @@ public sealed class ZstdReadStream : ForwardStream
     public static bool IsZstd(ReadOnlySpan<byte> start) =>
         BinaryPrimitives.TryReadUInt32LittleEndian(start, out var magic)
         && (magic == ZstdFormat.Magic || (magic & ZstdFormat.SkippableMask) == ZstdFormat.SkippableMagic);
+
+    /// <summary>Begins anew with another source.</summary>
+    internal void Reset(Stream source)
+    {
+        _source = source;
+        _inputStart = _inputEnd = Slack;
+        _read = _written = 0;
+        _isInFrame = false;
+    }
 
     /// <inheritdoc/>
     public override bool CanRead => true;

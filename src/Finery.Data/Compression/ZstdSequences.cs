@@ -66,8 +66,8 @@ internal sealed unsafe class ZstdSequences
         return Encode(target, literals, offsets, matches);
     }
 
-    /// <summary>Chooses between one code, the predefined table and one of our own; null for one code.</summary>
-    private FseEncoder? Table(byte[] codes, int codeCount, int maxLog, FseEncoder byDefault, ref byte* target, out int mode)
+    /// <summary>Chooses between one code, the predefined table and one of our own.</summary>
+    private FseEncoder Table(byte[] codes, int codeCount, int maxLog, FseEncoder byDefault, ref byte* target, out int mode)
     {
         Span<int> counts = stackalloc int[codeCount];
         counts.Clear();
@@ -77,7 +77,7 @@ internal sealed unsafe class ZstdSequences
         {
             mode = 1;
             *target++ = codes[0];
-            return null;
+            return FseEncoder.Of(codes[0]);
         }
         // A table of our own takes some 20 bytes, which few sequences do not win back.
         if (Count < 48 || counts[codes[0]] == Count)
@@ -93,32 +93,43 @@ internal sealed unsafe class ZstdSequences
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private byte* Encode(byte* target, FseEncoder? literals, FseEncoder? offsets, FseEncoder? matches)
+    private byte* Encode(byte* target, FseEncoder literals, FseEncoder offsets, FseEncoder matches)
     {
         var bits = new BitWriter(target);
         var last = Count - 1;
-        int literalState = literals?.First(_literalCodes[last]) ?? 0;
-        int offsetState = offsets?.First(_offsetCodes[last]) ?? 0;
-        int matchState = matches?.First(_matchCodes[last]) ?? 0;
-        for (var i = last; i >= 0; i--)
+        int literalState = literals.First(_literalCodes[last]);
+        int offsetState = offsets.First(_offsetCodes[last]);
+        int matchState = matches.First(_matchCodes[last]);
+        fixed (byte* literalCodes = _literalCodes, matchCodes = _matchCodes, offsetCodes = _offsetCodes)
+        fixed (byte* literalBits = ZstdFormat.LiteralLengthBits, matchBits = ZstdFormat.MatchLengthBits)
+        fixed (int* literalLengths = _literalLengths, matchLengths = _matchLengths, offsetValues = _offsets)
         {
-            int literalCode = _literalCodes[i], matchCode = _matchCodes[i], offsetCode = _offsetCodes[i];
-            if (i < last)
+            for (var i = last; i >= 0; i--)
             {
-                offsets?.Encode(ref bits, ref offsetState, offsetCode);
-                matches?.Encode(ref bits, ref matchState, matchCode);
-                literals?.Encode(ref bits, ref literalState, literalCode);
+                int literalCode = literalCodes[i], matchCode = matchCodes[i], offsetCode = offsetCodes[i];
+                if (i < last)
+                {
+                    offsets.Encode(ref bits, ref offsetState, offsetCode);
+                    matches.Encode(ref bits, ref matchState, matchCode);
+                    literals.Encode(ref bits, ref literalState, literalCode);
+                }
+                int literalExtra = literalBits[literalCode], matchExtra = matchBits[matchCode];
+                // The states have taken 26 bits at most, of the 57 between two flushes.
+                var isLong = literalExtra + matchExtra + offsetCode > 30;
+                if (isLong)
+                    bits.Flush();
+                // The values of a code start at a multiple of their number: what is added to the first are the lowest bits.
+                bits.Add((uint)literalLengths[i] & ((1u << literalExtra) - 1), literalExtra);
+                bits.Add((uint)(matchLengths[i] - 3) & ((1u << matchExtra) - 1), matchExtra);
+                if (isLong)
+                    bits.Flush();
+                bits.Add((uint)offsetValues[i] & ((1u << offsetCode) - 1), offsetCode);
                 bits.Flush();
             }
-            bits.Add((uint)(_literalLengths[i] - ZstdFormat.LiteralLengthBases[literalCode]), ZstdFormat.LiteralLengthBits[literalCode]);
-            bits.Add((uint)(_matchLengths[i] - ZstdFormat.MatchLengthBases[matchCode]), ZstdFormat.MatchLengthBits[matchCode]);
-            bits.Flush();
-            bits.Add((uint)_offsets[i] - (1u << offsetCode), offsetCode);
-            bits.Flush();
         }
-        matches?.Flush(ref bits, matchState);
-        offsets?.Flush(ref bits, offsetState);
-        literals?.Flush(ref bits, literalState);
+        matches.Flush(ref bits, matchState);
+        offsets.Flush(ref bits, offsetState);
+        literals.Flush(ref bits, literalState);
         bits.Flush();
         return bits.EndBackward();
     }

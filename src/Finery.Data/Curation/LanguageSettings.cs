@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Finery.Data.Filters;
 
 namespace Finery.Data.Curation;
 
@@ -52,6 +53,42 @@ public sealed record LanguageSettings
 
     /// <summary>Of <c>fineweb_quality</c>: most line feeds a word.</summary>
     public required double MaxNewLinesPerWord { get; init; }
+
+    /// <summary>Of <c>gopher_repetition</c>; 0 disables, as for every language of FineWeb-2.</summary>
+    public double MaxDuplicateParagraphs { get; init; }
+
+    /// <inheritdoc cref="MaxDuplicateParagraphs"/>
+    public double MaxDuplicateParagraphCharacters { get; init; }
+
+    /// <inheritdoc cref="MaxDuplicateParagraphs"/>
+    public double MaxDuplicateLineCharacters { get; init; }
+
+    /// <summary>Of <c>fineweb_quality</c>: largest share of short lines; 999 disables, as in FineWeb-2.</summary>
+    public double MaxShortLines { get; init; } = 999;
+
+    /// <summary>Of <c>fineweb_quality</c>: largest share of characters in repeated lines.</summary>
+    public double MaxDuplicateCharacters { get; init; } = 0.1;
+
+    /// <summary>The rule filters of FineWeb-2 with these thresholds, in its order.</summary>
+    public IReadOnlyList<DocumentFilter> QualityFilters() =>
+    [
+        new GopherRepetitionFilter
+        {
+            MaxDuplicateParagraphs = MaxDuplicateParagraphs, MaxDuplicateParagraphCharacters = MaxDuplicateParagraphCharacters,
+            MaxDuplicateLines = MaxDuplicateLines, MaxDuplicateLineCharacters = MaxDuplicateLineCharacters,
+            MaxTopNGram = MaxTopNGram, MaxDuplicateNGrams = MaxDuplicateNGrams,
+        },
+        new FineWebQualityFilter
+        {
+            MinPunctuatedLines = MinPunctuatedLines, MaxShortLines = MaxShortLines, MaxDuplicateCharacters = MaxDuplicateCharacters,
+            MaxNewLinesPerWord = MaxNewLinesPerWord,
+        },
+        new GopherQualityFilter
+        {
+            MinAverageWordLength = MinAverageWordLength, MaxAverageWordLength = MaxAverageWordLength,
+            MinAlphabeticWordRatio = MinAlphabeticWordRatio, StopWords = StopWords,
+        },
+    ];
 
     /// <summary>Those that come with Finery, by label such as <c>fra_Latn</c>.</summary>
     public static IReadOnlyDictionary<string, LanguageSettings> Bundled => s_bundled.Value;

@@ -16,6 +16,7 @@ public static class StageCatalogue
     public static IReadOnlyDictionary<string, Type> Stages { get; } = new Dictionary<string, Type>(FilterCatalogue.Filters)
     {
         ["attribute_join"] = typeof(AttributeJoinStage),
+        ["attribute_write"] = typeof(AttributeWriteStage),
         ["bloom_dedup"] = typeof(BloomStage),
         ["ccnet_lines"] = typeof(CcNetStage),
         ["exact"] = typeof(ExactStage),

@@ -8,7 +8,9 @@ internal sealed class ArticleExtraction
     public const int FewestCharacters = 250;
 
     private const int RepeatedPart = 50;
-    private const double NearlyAll = 0.9;
+    private const double NearlyAll = 0.95;
+    private const int EnoughCharacters = 400;
+    private const int LongItem = 50;
     private readonly BoilerplatePruner _pruner = new();
     private int[] _paragraphs = [];
 
@@ -45,7 +47,7 @@ internal sealed class ArticleExtraction
             if (found.Count > 1)
                 break;
         }
-        if (TextLines.Characters(lines) >= FewestCharacters)
+        if (TextLines.Characters(lines) >= EnoughCharacters)
             return lines;
         Recover(tree, writer, lines, precision);
         return lines;
@@ -140,7 +142,7 @@ internal sealed class ArticleExtraction
         return -1;
     }
 
-    // Paragraphs, quotations, programs and rows from anywhere.
+    // Paragraphs, quotations, programs, rows and long entries of lists from anywhere.
     private void Recover(PageTree tree, BlockWriter writer, List<TextLine> lines, bool precision)
     {
         tree.Clear(NodeState.Pruned);
@@ -153,8 +155,9 @@ internal sealed class ArticleExtraction
         var present = string.Join('\n', lines.Select(line => line.Text));
         foreach (var line in TextLines.Pick(writer, keepLoose: false))
         {
-            if (line.Kind is not (BlockKind.Paragraph or BlockKind.Quote or BlockKind.Code or BlockKind.Row)
-                || !known.Add(line.Text)
+            var isText = line.Kind is BlockKind.Paragraph or BlockKind.Quote or BlockKind.Code or BlockKind.Row
+                || (line.Kind == BlockKind.Item && line.Text.Length >= LongItem);
+            if (!isText || !known.Add(line.Text)
                 || (line.Text.Length > RepeatedPart && present.Contains(line.Text, StringComparison.Ordinal)))
                 continue;
             lines.Add(line);

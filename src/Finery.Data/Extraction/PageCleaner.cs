@@ -83,7 +83,8 @@ internal static class PageCleaner
 
     private static bool ShareClass(PageTree tree, int first, int second)
     {
-        var (one, other) = (tree.Attribute(first, HtmlAttribute.Class), tree.Attribute(second, HtmlAttribute.Class));
+        var one = tree.Attribute(first, HtmlAttribute.Class);
+        var other = tree.Attribute(second, HtmlAttribute.Class);
         if (one.IsWhiteSpace() || other.IsWhiteSpace())
             return one.IsWhiteSpace() && other.IsWhiteSpace();
         foreach (var range in one.Split(' '))

@@ -11,6 +11,8 @@ internal static class TextLines
     private const int MostCopies = 3;
     private const int HeadLines = 4;
     private const int ShortLine = 80;
+    private const int LongLine = 100;
+    private const double MostLinks = 0.3;
     private const int ShortestTitle = 10;
 
     private static readonly string[] ReferenceLabels =
@@ -41,7 +43,7 @@ internal static class TextLines
         var copies = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var block in writer.Blocks)
         {
-            if (block.Kind == BlockKind.Loose && !keepLoose)
+            if (block.Kind == BlockKind.Loose && !keepLoose && !IsText(block))
                 continue;
             var text = writer.Text(block);
             if (IsShareLabel(text))
@@ -100,6 +102,9 @@ internal static class TextLines
         }
         return false;
     }
+
+    // Loose text as long as a paragraph is one.
+    private static bool IsText(TextBlock block) => block.Length >= LongLine && block.LinkCharacters < MostLinks * block.Length;
 
     private static bool IsShareLabel(ReadOnlySpan<char> text)
     {

@@ -28,7 +28,8 @@ internal sealed class BadWordList
     public static BadWordList Of(string? file, string language) => s_lists.GetOrAdd((file, language), key => new(() =>
     {
         if (key.Item1 is null && language != "en")
-            throw new ArgumentException($"There is no list of bad words for the language '{language}'; name a file.", nameof(language));
+            throw new ArgumentException(
+                $"There is no list of bad words for the language '{language}'; name a file.", nameof(language));
         return new(
             key.Item1 is null ? ResourceLines.Of("BadWords.txt") : File.ReadLines(key.Item1),
             bounded: language is not ("ja" or "th" or "zh"));

@@ -60,7 +60,8 @@ public sealed record FineWebQualityFilter : DocumentFilter
         if (MaxDuplicateCharacters > 0)
         {
             var (_, duplicates) = Lines.Duplicates(text, lines, document.View.Occurrences);
-            if (document.RejectAbove("char_dup_ratio", (double)duplicates / (document.View.Length - newLines), MaxDuplicateCharacters))
+            if (document.RejectAbove(
+                "char_dup_ratio", (double)duplicates / (document.View.Length - newLines), MaxDuplicateCharacters))
                 return;
         }
         if (MaxNewLinesPerWord > 0)

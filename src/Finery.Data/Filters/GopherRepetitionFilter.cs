@@ -38,10 +38,12 @@ public sealed record GopherRepetitionFilter : DocumentFilter
             return;
         var start = text.Length - CharacterSets.StripLeft(text).Length;
         Lines.SplitAtRuns(text, start, start + CharacterSets.Strip(text).Length, 2, view.Pieces);
-        if (RejectPieces(document, length, MaxDuplicateParagraphs, MaxDuplicateParagraphCharacters, "dup_para_frac", "dup_para_char_frac"))
+        if (RejectPieces(document, length,
+                MaxDuplicateParagraphs, MaxDuplicateParagraphCharacters, "dup_para_frac", "dup_para_char_frac"))
             return;
         Lines.SplitAtRuns(text, 0, text.Length, 1, view.Pieces);
-        _ = RejectPieces(document, length, MaxDuplicateLines, MaxDuplicateLineCharacters, "dup_line_frac", "dup_line_char_frac")
+        _ = RejectPieces(document, length,
+                MaxDuplicateLines, MaxDuplicateLineCharacters, "dup_line_frac", "dup_line_char_frac")
             || RejectNGrams(document, length);
     }
 

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
+using Finery.Data.Compression;
 using Finery.Data.Readers.Remote;
 
 namespace Finery.Data.Parquet;
@@ -16,6 +17,7 @@ internal sealed class ColumnReader
     private readonly ColumnChunk _chunk;
     private readonly ColumnPages _pages;
     private byte[] _page = [];
+    private ZstdReadStream? _zstd;
     private DictionaryPage? _dictionary;
     private ValueReader? _values;
     private HybridReader _definitions, _repetitions;
@@ -146,12 +148,12 @@ internal sealed class ColumnReader
         switch (header.Kind)
         {
             case 0:
-                PageCodec.Decompress(_chunk.Codec, body, header.Uncompressed, ref _page);
+                PageCodec.Decompress(_chunk.Codec, body, header.Uncompressed, ref _page, ref _zstd);
                 BeginFirst(header);
                 break;
             case 2 when _dictionary is null && _values is null:
                 byte[] values = [];
-                PageCodec.Decompress(_chunk.Codec, body, header.Uncompressed, ref values);
+                PageCodec.Decompress(_chunk.Codec, body, header.Uncompressed, ref values, ref _zstd);
                 _dictionary = new DictionaryPage(_leaf, values, header.Uncompressed, header.Values);
                 break;
             case 3:
@@ -196,7 +198,7 @@ internal sealed class ColumnReader
         if (header.RepetitionBytes < 0 || header.DefinitionBytes < 0 || levels > body.Length || levels > header.Uncompressed)
             throw new InvalidDataException("Damaged Parquet page: its levels are cut off.");
         PageCodec.Decompress(header.IsCompressed && body.Length > levels ? _chunk.Codec : 0, body[(int)levels..],
-            header.Uncompressed - (int)levels, ref _page);
+            header.Uncompressed - (int)levels, ref _page, ref _zstd);
         var copy = body[..(int)levels].ToArray();
         _repetitions = new HybridReader(copy, 0, header.RepetitionBytes, BitOperations.Log2((uint)_leaf.RepetitionLevel) + 1);
         _definitions = new HybridReader(copy, header.RepetitionBytes, (int)levels, BitOperations.Log2((uint)_leaf.Definition) + 1);

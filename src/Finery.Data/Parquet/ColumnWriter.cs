@@ -9,7 +9,7 @@ namespace Finery.Data.Parquet;
 /// Collects the values of one column of a row group into pages of about 1 MB. With a dictionary, its distinct values are numbered; once
 /// they are too many to pay, the pages that follow hold the values themselves.
 /// </summary>
-internal sealed class ColumnWriter(string name, PhysicalType type, bool isOptional, bool withDictionary, ParquetCodec codec)
+internal sealed class ColumnWriter(string name, PhysicalType type, bool isOptional, bool withDictionary, PageCompressor compressor)
 {
     private const int PageBytes = 1 << 20;
     private const int PageEntries = 20_000;
@@ -141,7 +141,9 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
             HybridWriter.Write(_page, CollectionsMarshal.AsSpan(_definitions), 1);
             _page.SetInt32(0, _page.Count - 4);
         }
-        if (_isInDictionary)
+        // A page of nulls needs no dictionary.
+        var isNumbered = _isInDictionary && _indices.Count > 0;
+        if (isNumbered)
         {
             var width = BitOperations.Log2((uint)Math.Max(1, DictionaryCount - 1)) + 1;
             _page.AddByte((byte)width);
@@ -153,7 +155,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
             _page.Add(_values.Written);
             _hasPlainPages = true;
         }
-        WritePage(0, _page.Written, _definitions.Count, _isInDictionary ? 8 : 0, _chunk);
+        WritePage(0, _page.Written, _definitions.Count, isNumbered ? 8 : 0, _chunk);
         // Values that hardly repeat are not worth numbering.
         if (_dictionary.Count >= DictionaryBytes || DictionaryCount > Math.Max(1000, _entries / 2))
             _isInDictionary = false;
@@ -166,7 +168,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
 
     private void WritePage(int kind, ReadOnlySpan<byte> body, int count, int encoding, MemoryStream target)
     {
-        var compressed = PageCodec.Compress(codec, body);
+        var compressed = compressor.Compress(body);
         _header.Clear();
         _header.Int32(1, kind);
         _header.Int32(2, body.Length);
@@ -214,7 +216,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
             metadata.Element(encoding);
         metadata.List(3, ThriftType.Binary, 1);
         metadata.Element(name);
-        metadata.Int32(4, PageCodec.Number(codec));
+        metadata.Int32(4, compressor.Number);
         metadata.Int64(5, _entries);
         metadata.Int64(6, _uncompressed);
         metadata.Int64(7, compressed);

@@ -3,7 +3,7 @@ using Finery.Data.Compression;
 
 namespace Finery.Data.Parquet;
 
-/// <summary>Compresses and decompresses pages.</summary>
+/// <summary>Codecs by their numbers in the format, and the decompression of pages.</summary>
 internal static class PageCodec
 {
     private static readonly string[] s_names = ["UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"];
@@ -29,7 +29,8 @@ internal static class PageCodec
     /// <param name="length">How many bytes must come out.</param>
     /// <param name="buffer">Where they are put; replaced when too short.</param>
     /// <exception cref="InvalidDataException">The page is damaged.</exception>
-    public static unsafe void Decompress(int codec, ReadOnlySpan<byte> source, int length, ref byte[] buffer)
+    /// <param name="zstd">Decodes Zstandard; kept by the caller for its buffers, and made when first needed.</param>
+    public static unsafe void Decompress(int codec, ReadOnlySpan<byte> source, int length, ref byte[] buffer, ref ZstdReadStream? zstd)
     {
         if (codec == 0)
         {
@@ -48,26 +49,41 @@ internal static class PageCodec
             Snappy.Decompress(source, buffer.AsSpan(0, length));
             return;
         }
+        if (source.IsEmpty)
+        {
+            // .NET's gzip makes no bytes of no bytes.
+            if (length > 0)
+                throw Wrong(length);
+            return;
+        }
         fixed (byte* start = source)
         {
             using var compressed = new UnmanagedMemoryStream(start, source.Length);
-            using Stream stream = codec switch
+            if (codec == 6)
             {
-                2 => new GZipStream(compressed, CompressionMode.Decompress),
-                4 => new BrotliStream(compressed, CompressionMode.Decompress),
-                _ => new ZstdReadStream(compressed),
-            };
-            var filled = 0;
-            for (int count; filled < length; filled += count)
-            {
-                Reserve(ref buffer, (int)Math.Min(length, Math.Max(1 << 20, filled * 2L)), filled);
-                count = stream.Read(buffer, filled, Math.Min(buffer.Length, length) - filled);
-                if (count == 0)
-                    throw Wrong(length);
+                zstd ??= new ZstdReadStream(compressed);
+                zstd.Reset(compressed);
+                ReadAll(zstd, length, ref buffer);
+                return;
             }
-            if (stream.ReadByte() >= 0)
+            using Stream stream = codec == 2 ? new GZipStream(compressed, CompressionMode.Decompress)
+                : new BrotliStream(compressed, CompressionMode.Decompress);
+            ReadAll(stream, length, ref buffer);
+        }
+    }
+
+    private static void ReadAll(Stream stream, int length, ref byte[] buffer)
+    {
+        var filled = 0;
+        for (int count; filled < length; filled += count)
+        {
+            Reserve(ref buffer, (int)Math.Min(length, Math.Max(1 << 20, filled * 2L)), filled);
+            count = stream.Read(buffer, filled, Math.Min(buffer.Length, length) - filled);
+            if (count == 0)
                 throw Wrong(length);
         }
+        if (stream.ReadByte() >= 0)
+            throw Wrong(length);
     }
 
     private static void Reserve(ref byte[] buffer, int length, int kept)
@@ -77,24 +93,6 @@ internal static class PageCodec
         var larger = new byte[length];
         buffer.AsSpan(0, kept).CopyTo(larger);
         buffer = larger;
-    }
-
-    /// <summary>Compresses a page.</summary>
-    public static ReadOnlySpan<byte> Compress(ParquetCodec codec, ReadOnlySpan<byte> source)
-    {
-        if (codec == ParquetCodec.None)
-            return source;
-        if (codec == ParquetCodec.Snappy)
-        {
-            var target = new byte[Snappy.MaxCompressedLength(source.Length)];
-            return target.AsSpan(0, Snappy.Compress(source, target));
-        }
-        var compressed = new MemoryStream(source.Length / 2);
-        using (Stream stream = codec == ParquetCodec.Gzip
-            ? new GZipStream(compressed, CompressionLevel.Optimal, leaveOpen: true)
-            : new ZstdWriteStream(compressed, withChecksum: false, leaveOpen: true))
-            stream.Write(source);
-        return compressed.GetBuffer().AsSpan(0, (int)compressed.Length);
     }
 
     private static InvalidDataException Wrong(int length) => new($"Damaged Parquet page: it does not decompress to {length} bytes.");

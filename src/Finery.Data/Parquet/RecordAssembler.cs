@@ -49,10 +49,25 @@ internal sealed class RecordAssembler(SchemaNode field, IReadOnlyList<ColumnRead
                 && repeated.Name != node.Name + "_tuple";
             return Elements(repeated, isWrapped ? repeated.Children[0] : repeated);
         }
+        if (node is { Meaning: Meaning.Map, Children: [{ Repetition: Repetition.Repeated, Children.Count: 2 } pairs] })
+            return AsObject(Elements(pairs, pairs), pairs.Children[0].Name, pairs.Children[1].Name);
         var fields = new JsonObject();
         foreach (var child in node.Children)
             fields[child.Name] = Value(child);
         return fields;
+    }
+
+    /// <summary>A map whose keys are texts is an object; another stays an array of pairs.</summary>
+    private static JsonNode AsObject(JsonArray pairs, string keyName, string valueName)
+    {
+        var map = new JsonObject();
+        foreach (var pair in pairs)
+        {
+            if (pair is not JsonObject fields || fields[keyName] is not JsonValue key || !key.TryGetValue(out string? name))
+                return pairs;
+            map[name] = fields[valueName]?.DeepClone();
+        }
+        return map;
     }
 
     private JsonArray Elements(SchemaNode repeated, SchemaNode element)

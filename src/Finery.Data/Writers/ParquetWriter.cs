@@ -41,10 +41,11 @@ public sealed class ParquetWriter : SingleFileWriter
     internal ParquetWriter(string path, ParquetCodec codec, JsonObject? checkpoint)
         : base(path, checkpoint)
     {
-        _text = new ColumnWriter("text", PhysicalType.ByteArray, isOptional: false, withDictionary: false, codec);
-        _id = new ColumnWriter("id", PhysicalType.ByteArray, isOptional: false, withDictionary: false, codec);
-        _fields = [.. s_fields.Select(field => new ColumnWriter(field.Name, field.Type, isOptional: true, withDictionary: true, codec))];
-        _metadata = new ColumnWriter("metadata", PhysicalType.ByteArray, isOptional: true, withDictionary: false, codec);
+        var compressor = new PageCompressor(codec);
+        _text = new ColumnWriter("text", PhysicalType.ByteArray, isOptional: false, withDictionary: false, compressor);
+        _id = new ColumnWriter("id", PhysicalType.ByteArray, isOptional: false, withDictionary: false, compressor);
+        _fields = [.. s_fields.Select(field => new ColumnWriter(field.Name, field.Type, isOptional: true, withDictionary: true, compressor))];
+        _metadata = new ColumnWriter("metadata", PhysicalType.ByteArray, isOptional: true, withDictionary: false, compressor);
         if (checkpoint is null)
             Output.Write("PAR1"u8);
         else

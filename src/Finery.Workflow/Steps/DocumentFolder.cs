@@ -6,22 +6,21 @@ using Finery.Data.Writers;
 
 namespace Finery.Workflow.Steps;
 
-/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines. From outside a recipe it may also be
-/// what the <c>read</c> step reads: a file, or a folder of text.</summary>
+/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines, or of what <c>curate</c> writes. From
+/// outside a recipe it may also be what the <c>read</c> step reads: a file, or a folder of text.</summary>
 internal static class DocumentFolder
 {
     private const string Pattern = "*.jsonl.gz";
 
-    public static IEnumerable<Document> Read(Artifact documents, ReadReport? report = null)
-    {
-        bool isFolder = Directory.Exists(documents.Path);
-        bool isOurs = documents.Producer is not null || (isFolder && Directory.EnumerateFiles(documents.Path, Pattern).Any());
-        return (isOurs ? new JsonLinesReader { Paths = [Path.Combine(documents.Path, Pattern)] } : DocumentReader.ForPaths([documents.Path]))
+    public static IEnumerable<Document> Read(Artifact documents, ReadReport? report = null) =>
+        (documents.Producer is not null || IsOurs(documents.Path) ? Open(documents) : DocumentReader.ForPaths([documents.Path]))
             .Read(report ?? new ReadReport());
-    }
 
-    /// <summary>The same as a reader that can be split.</summary>
-    public static FileReader Open(Artifact documents) => InputFormats.Open([documents.Path], null);
+    /// <summary>The same as a reader that can be split and resumed.</summary>
+    public static FileReader Open(Artifact documents) =>
+        InputFormats.Open([IsOurs(documents.Path) ? Path.Combine(documents.Path, Pattern) : documents.Path], null);
+
+    private static bool IsOurs(string path) => Directory.Exists(path) && Directory.EnumerateFiles(path, Pattern).Any();
 
     public static JsonLinesWriter Create(string folder) => new(Path.Combine(folder, "00000.jsonl.gz"));
 

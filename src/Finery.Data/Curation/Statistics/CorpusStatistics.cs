@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using Finery.Data.Filters;
 using Finery.Data.Filters.Urls;
@@ -16,20 +17,30 @@ public sealed class CorpusStatistics
     private readonly SortedDictionary<string, Dictionary<string, RunningMoments>>[] _groups =
         [new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal)];
 
+    private const ulong Magic = 0x3154415453594E46; // "FNYSTAT1"
+
+    // A value with its key in a dictionary takes about this much.
+    private const int BytesPerValue = 256;
+
     private readonly Dictionary<(double, bool), string> _keys = [];
+    private readonly int _maxHeld;
     private readonly StatisticKinds _kinds;
     private readonly int _roundDigits;
     private readonly int _maxKeys;
 
     /// <param name="kinds">What is measured.</param>
     /// <param name="roundDigits">Decimal places by which values of a histogram are equal.</param>
-    /// <param name="maxKeys">Hosts and suffixes written, those with most documents first. While counting, four times as many
-    /// are held; then the rarest are forgotten, so that counts of rare ones are lower bounds in a corpus with more.</param>
-    public CorpusStatistics(StatisticKinds kinds = StatisticKinds.All, int roundDigits = 3, int maxKeys = 100_000)
+    /// <param name="maxKeys">Hosts and suffixes written, those with most documents first. While counting, up to four times as many
+    /// are held; beyond, the rarest are forgotten, so that what is told of rare ones is then a lower bound.</param>
+    /// <param name="memoryBytes">Memory that may be taken, about: fewer are held if need be.</param>
+    public CorpusStatistics(StatisticKinds kinds = StatisticKinds.All, int roundDigits = 3, int maxKeys = 100_000,
+        long memoryBytes = long.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(roundDigits);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeys, 1);
         (_kinds, _roundDigits, _maxKeys) = (kinds, roundDigits, maxKeys);
+        // Some forty statistics by host and by suffix.
+        _maxHeld = (int)Math.Clamp(memoryBytes / (80L * BytesPerValue), 2, Math.Min(4L * maxKeys, int.MaxValue));
     }
 
     private enum StatisticGroup
@@ -108,32 +119,52 @@ public sealed class CorpusStatistics
         return json;
     }
 
-    /// <summary>Everything, to be written beside a part and merged later.</summary>
-    public JsonObject ToState()
+    /// <summary>Writes everything, to be merged later: the same bytes for the same documents in the same order.</summary>
+    public void Save(Stream stream)
     {
-        var groups = new JsonObject();
-        foreach (var group in Enum.GetValues<StatisticGroup>())
-            groups[group.ToString()] = new JsonObject(_groups[(int)group].Select(statistic => KeyValuePair.Create(statistic.Key,
-                (JsonNode?)new JsonObject(statistic.Value.OrderBy(e => e.Key, StringComparer.Ordinal)
-                    .Select(e => KeyValuePair.Create(e.Key, (JsonNode?)e.Value.ToState()))))));
-        return new JsonObject { ["documents"] = Documents, ["groups"] = groups };
+        using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+        writer.Write(Magic);
+        writer.Write(Documents);
+        foreach (var group in _groups)
+        {
+            writer.Write(group.Count);
+            foreach (var (name, values) in group)
+            {
+                writer.Write(name);
+                writer.Write(values.Count);
+                foreach (var (key, moments) in values.OrderBy(e => e.Key, StringComparer.Ordinal))
+                {
+                    writer.Write(key);
+                    moments.Write(writer);
+                }
+            }
+        }
     }
 
-    /// <summary>Takes in what <see cref="ToState"/> of another gave.</summary>
-    /// <exception cref="FormatException">It is no such state.</exception>
-    public void MergeState(JsonObject state)
+    /// <summary>Takes in what <see cref="Save"/> of another wrote.</summary>
+    /// <exception cref="InvalidDataException">It is no such state, or cut short.</exception>
+    public void MergeSaved(Stream stream)
     {
+        using var reader = new BinaryReader(stream, Encoding.UTF8, leaveOpen: true);
         try
         {
-            foreach (var group in Enum.GetValues<StatisticGroup>())
-                foreach (var (name, values) in state["groups"]![group.ToString()]!.AsObject())
-                    foreach (var (key, moments) in values!.AsObject())
-                        Moments(group, name, key).Merge(RunningMoments.FromState(moments!.AsArray()));
-            Documents += state["documents"]!.GetValue<long>();
+            if (reader.ReadUInt64() != Magic)
+                throw new InvalidDataException("This is no state of corpus statistics.");
+            Documents += reader.ReadInt64();
+            for (var group = StatisticGroup.Summary; group <= StatisticGroup.Suffix; group++)
+                for (var names = reader.ReadInt32(); names > 0; names--)
+                {
+                    var name = reader.ReadString();
+                    for (var keys = reader.ReadInt32(); keys > 0; keys--)
+                    {
+                        var key = reader.ReadString();
+                        Moments(group, name, key).Merge(RunningMoments.Read(reader));
+                    }
+                }
         }
-        catch (Exception e) when (e is NullReferenceException or InvalidOperationException or ArgumentOutOfRangeException)
+        catch (Exception e) when (e is EndOfStreamException or FormatException)
         {
-            throw new FormatException("This is no state of corpus statistics.", e);
+            throw new InvalidDataException("The state of corpus statistics is cut short or damaged.", e);
         }
         Limit();
     }
@@ -184,8 +215,8 @@ public sealed class CorpusStatistics
     {
         for (var group = StatisticGroup.Fqdn; group <= StatisticGroup.Suffix; group++)
             foreach (var values in _groups[(int)group].Values)
-                if (values.Count > 4L * _maxKeys)
-                    foreach (var (key, _) in values.Except(MostFrequent(values, 2 * _maxKeys)).ToList())
+                if (values.Count > _maxHeld)
+                    foreach (var (key, _) in values.Except(MostFrequent(values, _maxHeld / 2)).ToList())
                         values.Remove(key);
     }
 

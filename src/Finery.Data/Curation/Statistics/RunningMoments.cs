@@ -77,13 +77,18 @@ public sealed class RunningMoments
     }
 
     /// <summary>Everything, for merging later.</summary>
-    internal JsonArray ToState() => [Count, Total, Mean, _squares, Min, Max];
-
-    /// <summary>What <see cref="ToState"/> gave.</summary>
-    internal static RunningMoments FromState(JsonArray state) => new()
+    internal void Write(BinaryWriter writer)
     {
-        Count = state[0]!.GetValue<long>(), Total = state[1]!.GetValue<double>(), Mean = state[2]!.GetValue<double>(),
-        _squares = state[3]!.GetValue<double>(), Min = state[4]!.GetValue<double>(), Max = state[5]!.GetValue<double>(),
+        writer.Write(Count);
+        foreach (var value in (ReadOnlySpan<double>)[Total, Mean, _squares, Min, Max])
+            writer.Write(value);
+    }
+
+    /// <summary>What <see cref="Write"/> wrote.</summary>
+    internal static RunningMoments Read(BinaryReader reader) => new()
+    {
+        Count = reader.ReadInt64(), Total = reader.ReadDouble(), Mean = reader.ReadDouble(), _squares = reader.ReadDouble(),
+        Min = reader.ReadDouble(), Max = reader.ReadDouble(),
     };
 
     private static JsonNode Number(double value) =>

@@ -42,6 +42,19 @@ internal static class StatisticModules
 {
     private static readonly string[] s_stopWords = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
+    private static readonly CharacterClass[] s_ascii = [.. Enumerable.Range(0, 128).Select(c => ClassesOf(new Rune(c)))];
+
+    [Flags]
+    private enum CharacterClass
+    {
+        None = 0,
+        Space = 1,
+        Letter = 2,
+        Digit = 4,
+        Upper = 8,
+        Punctuation = 16,
+    }
+
     public static void Measure(WorkingDocument document, StatisticKinds kinds, Action<string, double> report)
     {
         var text = document.Text;
@@ -68,26 +81,43 @@ internal static class StatisticModules
 
     private static void MeasureDocument(string text, Action<string, double> report)
     {
-        int length = 0, space = 0, other = 0, digits = 0, upper = 0, punctuation = 0;
+        // How many characters are of each combination of classes.
+        Span<int> counts = stackalloc int[32];
+        counts.Clear();
         foreach (var rune in text.EnumerateRunes())
+            counts[(int)(rune.IsAscii ? s_ascii[rune.Value] : ClassesOf(rune))]++;
+        double length = 0;
+        int space = 0, letters = 0, digits = 0, upper = 0, punctuation = 0;
+        for (var classes = 0; classes < counts.Length; classes++)
         {
-            length++;
-            var category = Rune.GetUnicodeCategory(rune);
-            var isDigit = category == UnicodeCategory.DecimalDigitNumber || IsSuperscriptDigit(rune.Value);
-            space += rune.IsBmp && CharacterSets.IsSpace((char)rune.Value) ? 1 : 0;
-            digits += isDigit ? 1 : 0;
-            other += isDigit || category <= UnicodeCategory.OtherLetter ? 0 : 1;
-            upper += category == UnicodeCategory.UppercaseLetter ? 1 : 0;
-            punctuation += CharacterSets.IsPunctuation(rune.Value) ? 1 : 0;
+            var count = counts[classes];
+            length += count;
+            space += Has(CharacterClass.Space) ? count : 0;
+            letters += Has(CharacterClass.Letter) ? count : 0;
+            digits += Has(CharacterClass.Digit) ? count : 0;
+            upper += Has(CharacterClass.Upper) ? count : 0;
+            punctuation += Has(CharacterClass.Punctuation) ? count : 0;
+
+            bool Has(CharacterClass wanted) => ((CharacterClass)classes & wanted) != 0;
         }
-        var ellipsis = 3 * text.AsSpan().Count("...") + text.AsSpan().Count('…');
         report("length", length);
-        report("white_space_ratio", space / (double)length);
-        report("non_alpha_digit_ratio", other / (double)length);
-        report("digit_ratio", digits / (double)length);
-        report("uppercase_ratio", upper / (double)length);
-        report("elipsis_ratio", ellipsis / (double)length);
-        report("punctuation_ratio", punctuation / (double)length);
+        report("white_space_ratio", space / length);
+        report("non_alpha_digit_ratio", (length - letters - digits) / length);
+        report("digit_ratio", digits / length);
+        report("uppercase_ratio", upper / length);
+        report("elipsis_ratio", (3 * text.AsSpan().Count("...") + text.AsSpan().Count('…')) / length);
+        report("punctuation_ratio", punctuation / length);
+    }
+
+    private static CharacterClass ClassesOf(Rune rune)
+    {
+        var category = Rune.GetUnicodeCategory(rune);
+        var classes = category == UnicodeCategory.DecimalDigitNumber || IsSuperscriptDigit(rune.Value) ? CharacterClass.Digit
+            : category <= UnicodeCategory.OtherLetter ? CharacterClass.Letter : CharacterClass.None;
+        return classes
+            | (rune.IsBmp && CharacterSets.IsSpace((char)rune.Value) ? CharacterClass.Space : CharacterClass.None)
+            | (category == UnicodeCategory.UppercaseLetter ? CharacterClass.Upper : CharacterClass.None)
+            | (CharacterSets.IsPunctuation(rune.Value) ? CharacterClass.Punctuation : CharacterClass.None);
     }
 
     private static void MeasureLines(WorkingDocument document, Action<string, double> report)

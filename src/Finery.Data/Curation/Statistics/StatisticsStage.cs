@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Finery.Data.Filters;
 using Finery.Data.Writers;
 
@@ -29,12 +28,12 @@ public sealed record StatisticsStage : CorpusStage
     /// <inheritdoc/>
     public override PartStage Open(Corpus corpus, string folder, int part) => new Untouched();
 
-    private CorpusStatistics Empty() => new(
-        Kinds.Count == 0 ? StatisticKinds.All : Kinds.Aggregate((a, b) => a | b), RoundDigits, MaxKeys);
+    private CorpusStatistics Empty(TaskContext context) => new(
+        Kinds.Count == 0 ? StatisticKinds.All : Kinds.Aggregate((a, b) => a | b), RoundDigits, MaxKeys, context.MemoryBytes);
 
     private void Measure(Corpus corpus, string folder, int part, TaskContext context)
     {
-        var statistics = Empty();
+        var statistics = Empty(context);
         var work = new WorkingDocument();
         foreach (var document in corpus.Read(part))
         {
@@ -42,16 +41,17 @@ public sealed record StatisticsStage : CorpusStage
             work.Start(document);
             statistics.Add(work);
         }
-        AtomicFile.WriteText(StatePath(folder, part), statistics.ToState().ToJsonString());
+        AtomicFile.Write(StatePath(folder, part), statistics.Save);
     }
 
     private void Merge(Corpus corpus, string folder, TaskContext context)
     {
-        var whole = Empty();
+        var whole = Empty(context);
         for (var part = 0; part < corpus.Parts; part++)
         {
             context.Stop.ThrowIfCancellationRequested();
-            whole.MergeState(JsonNode.Parse(File.ReadAllText(StatePath(folder, part)))!.AsObject());
+            using var state = new BufferedStream(File.OpenRead(StatePath(folder, part)), 1 << 16);
+            whole.MergeSaved(state);
         }
         foreach (var (group, statistics) in whole.ToJson())
             foreach (var (name, values) in statistics!.AsObject())
@@ -62,7 +62,7 @@ public sealed record StatisticsStage : CorpusStage
     private static string FileName(string name) =>
         string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '_'));
 
-    private static string StatePath(string folder, int part) => Path.Combine(folder, $"measured-{part:D5}.json");
+    private static string StatePath(string folder, int part) => Path.Combine(folder, $"measured-{part:D5}.bin");
 
     private sealed class Untouched : PartStage
     {

@@ -92,8 +92,8 @@ public sealed class ContaminationIndex
             });
     }
 
-    /// <summary>The first run of a text that is in the index, and its task; null if there is none. A run of numbers alone does not
-    /// count: simplified, every table has it.</summary>
+    /// <summary>The first run of a text that is in the index, and its task; null if there is none. A run of numbers alone does
+    /// not count: simplified, every table has it.</summary>
     public (string NGram, string Task)? Find(string text, int n)
     {
         var words = new NGramHashes(text);

@@ -87,7 +87,8 @@ internal sealed class PackedWords
             return false;
         if (length > Sixteen)
             return _characters.AsSpan(start, length).SequenceEqual(_characters.AsSpan(other, length));
-        return ((Load(start) ^ Load(other)) & Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(s_masks), length)) == Vector256<ushort>.Zero;
+        var mask = Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(s_masks), length);
+        return ((Load(start) ^ Load(other)) & mask) == Vector256<ushort>.Zero;
     }
 
     /// <summary>Whether n words from two places are equal when joined by nothing.</summary>
@@ -108,14 +109,14 @@ internal sealed class PackedWords
         var starts = words.Starts;
         var ends = words.Ends;
         var flags = words.Flags;
+        ref var characters = ref Unsafe.As<char, ushort>(ref MemoryMarshal.GetArrayDataReference(_characters));
         int offset = 0, all = 0;
         for (var w = 0; w < starts.Length; w++)
         {
             var (start, length) = (starts[w], ends[w] - starts[w]);
             // Room for sixteen on either side: one copy of a fixed size, of which the next word overwrites the rest.
             if (length <= Sixteen && start + Sixteen <= text.Length)
-                Load(ref MemoryMarshal.GetReference(text), start)
-                    .StoreUnsafe(ref Unsafe.As<char, ushort>(ref MemoryMarshal.GetArrayDataReference(_characters)), (nuint)offset);
+                Load(ref MemoryMarshal.GetReference(text), start).StoreUnsafe(ref characters, (nuint)offset);
             else
                 text.Slice(start, length).CopyTo(_characters.AsSpan(offset));
             offset += length;

@@ -9,6 +9,8 @@ internal sealed class RejoinedWords
 {
     private const int FilterBits = 1 << 13;
 
+    private static readonly List<Pattern> s_none = [];
+
     private readonly Dictionary<(char, char), List<Pattern>> _patterns = [];
     private readonly bool[] _filter = new bool[FilterBits];
     private readonly WordExceptions _exceptions;
@@ -29,7 +31,10 @@ internal sealed class RejoinedWords
             var pair = (key[0], key[1]);
             if (!_patterns.TryGetValue(pair, out var list))
                 _patterns.Add(pair, list = []);
-            list.Add(new(key, words.Ends.ToArray()));
+            var ends = words.Ends.ToArray();
+            var end = 0;
+            var parts = exceptions.Find(key)!.Select(length => end += length);
+            list.Add(new(key, ends, Changes: !parts.SequenceEqual(ends)));
             _filter[Slot(key[0], key[1])] = true;
         }
     }
@@ -37,25 +42,29 @@ internal sealed class RejoinedWords
     /// <summary>Mends the words from <paramref name="from"/> on, which are all of one piece.</summary>
     public void Apply(ReadOnlySpan<char> text, int from, TextSpans words)
     {
+        // Most that is found is a contraction already parted as it should be: nothing is gathered before there is need.
         var starts = words.Starts;
         var ends = words.Ends;
-        List<(int First, int Count)>? found = null;
         for (var w = from; w < starts.Length - 1; w++)
-        {
-            var start = starts[w];
-            if (!_filter[Slot(text[start], text[start + 1])]
-                || !_patterns.TryGetValue((text[start], text[start + 1]), out var patterns))
-                continue;
-            foreach (var pattern in patterns)
-                if (pattern.IsAt(text[start..ends[^1]], ends[w..], start))
-                    (found ??= []).Add((w, pattern.Ends.Length));
-        }
-        if (found is not null)
-            Replace(text, from, found, words);
+            foreach (var pattern in PatternsAt(text, starts[w]))
+                if (pattern.Changes && pattern.IsAt(text[starts[w]..ends[^1]], ends[w..], starts[w]))
+                {
+                    Replace(text, from, words);
+                    return;
+                }
     }
 
-    private void Replace(ReadOnlySpan<char> text, int from, List<(int First, int Count)> found, TextSpans words)
+    private List<Pattern> PatternsAt(ReadOnlySpan<char> text, int start) =>
+        _filter[Slot(text[start], text[start + 1])] && _patterns.TryGetValue((text[start], text[start + 1]), out var patterns)
+            ? patterns : s_none;
+
+    private void Replace(ReadOnlySpan<char> text, int from, TextSpans words)
     {
+        var found = new List<(int First, int Count)>();
+        for (var w = from; w < words.Count - 1; w++)
+            foreach (var pattern in PatternsAt(text, words.Starts[w]))
+                if (pattern.IsAt(text[words.Starts[w]..words.Ends[^1]], words.Ends[w..], words.Starts[w]))
+                    found.Add((w, pattern.Ends.Length));
         var taken = new HashSet<int>();
         var chosen = new Dictionary<int, int>();
         foreach (var (first, count) in found.OrderByDescending(run => run.Count).ThenBy(run => run.First))
@@ -86,7 +95,10 @@ internal sealed class RejoinedWords
 
     private static int Slot(char first, char second) => ((first * 167) ^ (second * 13)) & (FilterBits - 1);
 
-    private sealed record Pattern(string Key, int[] Ends)
+    /// <param name="Key">The exception.</param>
+    /// <param name="Ends">Where the words end that the rules cut it into.</param>
+    /// <param name="Changes">Whether the exception parts otherwise.</param>
+    private sealed record Pattern(string Key, int[] Ends, bool Changes)
     {
         /// <summary>Whether text and word ends, relative to <paramref name="offset"/>, begin like this.</summary>
         public bool IsAt(ReadOnlySpan<char> text, ReadOnlySpan<int> ends, int offset)

@@ -148,7 +148,7 @@ internal static class WordCharacters
         return ends && count == 1 ? flags | WordFlags.SentenceEnd : flags;
     }
 
-    private static readonly HashSet<int> s_wideSentenceEnds = [.. CodePoints("sentence-end").Where(codePoint => codePoint > 0xFFFF)];
+    private static readonly HashSet<int> s_wideSentenceEnds = [.. CodePoints("sentence-end").Where(c => c > 0xFFFF)];
 
     private static WordFlags FlagsOf(char c)
     {

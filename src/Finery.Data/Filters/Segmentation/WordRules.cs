@@ -32,8 +32,8 @@ internal static class WordRules
             && s_rules.TryGetValue("*_" + parts[1], out rule))
             return s_rules.TryGetValue(parts[0], out var own) && own == WordRule.English ? own : rule;
         throw new ArgumentException(
-            $"There are no word rules for the language '{language}'. Give an ISO 639 code such as 'en' or a code and script such as "
-            + "'fra_Latn'.", nameof(language));
+            $"There are no word rules for the language '{language}'. Give an ISO 639 code such as 'en', or a code and script "
+            + "such as 'fra_Latn'.", nameof(language));
     }
 
     private static FrozenDictionary<string, WordRule> Load()

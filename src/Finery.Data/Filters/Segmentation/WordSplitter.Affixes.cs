@@ -72,7 +72,8 @@ internal sealed partial class WordSplitter
     {
         var from = Math.Max(0, piece.Length - 1 - WordCharacters.LongestAfterDigit);
         var digit = piece[from..].LastIndexOfAnyInRange('0', '9');
-        return digit >= 0 && WordCharacters.AfterDigit.Contains(piece[(from + digit + 1)..]) ? piece.Length - from - digit - 1 : 0;
+        var unit = piece[(from + digit + 1)..];
+        return digit >= 0 && WordCharacters.AfterDigit.Contains(unit) ? unit.Length : 0;
     }
 
     private int InfixLength(ReadOnlySpan<char> piece, int i)
@@ -96,7 +97,8 @@ internal sealed partial class WordSplitter
         {
             '.' => (before & Both) != 0 && (after & AfterStop) != 0 ? 1 : 0,
             ',' => (before & after & WordRoles.Alpha) != 0 ? 1 : 0,
-            '-' or '–' or '—' or '~' => (before & WordRoles.Alpha) != 0 || (digitBefore && _digitBeforeHyphen) ? HyphenLength(rest) : 0,
+            '-' or '–' or '—' or '~' =>
+                (before & WordRoles.Alpha) != 0 || (digitBefore && _digitBeforeHyphen) ? HyphenLength(rest) : 0,
             ':' or '<' or '>' or '=' or '/' =>
                 ((before & WordRoles.Alpha) != 0 || digitBefore) && (after & WordRoles.Alpha) != 0 ? 1 : 0,
             _ => 0,

@@ -11,8 +11,8 @@ public sealed record TokenDistributionFilter : DocumentFilter
 {
     private OnDemand<UnigramTable> _table;
 
-    /// <summary>Largest divergence, in nats. With the bundled table, English texts of 50 words and more have 1 to 7, German ones 8 to
-    /// 10.</summary>
+    /// <summary>Largest divergence, in nats. With the bundled table, English texts of 50 words and more have 1 to 7, German
+    /// ones 8 to 10.</summary>
     public double MaxDivergence { get; init; } = 7;
 
     /// <summary>Fewest words to judge by: a short text always diverges.</summary>

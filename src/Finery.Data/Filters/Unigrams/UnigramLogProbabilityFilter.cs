@@ -1,11 +1,13 @@
 namespace Finery.Data.Filters.Unigrams;
 
 /// <summary>
-/// Drops documents of rare words, as peS2o does: the mean natural logarithm of the words' frequencies must be above a threshold. Words
-/// that are not in the table count as <see cref="UnknownFrequency"/>. Reason <c>unigram_log_prob</c>.
+/// Drops documents of rare words, as peS2o does: the mean natural logarithm of the words' frequencies must be above a
+/// threshold. Words that are not in the table count as <see cref="UnknownFrequency"/>. Reason <c>unigram_log_prob</c>.
 /// </summary>
-/// <remarks>The published threshold belongs to a table of a trillion words of the web without punctuation (<c>word,count</c> lines, which
-/// <see cref="TableFile"/> takes). With the bundled table English texts score from -10 to -7, German ones from -14 to -11.</remarks>
+/// <remarks>The published threshold belongs to a table of a trillion words of the web without punctuation (<c>word,count</c>
+/// lines, which
+/// <see cref="TableFile"/> takes). With the bundled table English texts score from -10 to -7, German ones from -14 to
+/// -11.</remarks>
 public sealed record UnigramLogProbabilityFilter : DocumentFilter
 {
     private OnDemand<UnigramTable> _table;

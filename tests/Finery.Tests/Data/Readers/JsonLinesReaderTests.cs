@@ -136,13 +136,14 @@ public sealed class JsonLinesReaderTests : IDisposable
         {
             string Text() => string.Concat(Enumerable.Range(0, random.Next(40)).Select(_ =>
                 random.Next(300) == 0 ? odd[random.Next(odd.Length)] : pieces[random.Next(pieces.Length)]));
-            var row = $$"""{"text": "{{Text()}}x" ,"id":"{{Text()}}","k{{Text()}}":[1.50,{"a":true,"b":null,"c":"{{Text()}}"}, -1e3], "metadata":{"m":"{{Text()}}"}}""";
+            var row = $"{{\"text\": \"{Text()}x\" ,\"id\":\"{Text()}\",\"k{Text()}\":[1.50,{{\"a\":true,\"b\":null,\"c\":\"{Text()}\"}}, -1e3], "
+                + $"\"metadata\":{{\"m\":\"{Text()}\"}}}}";
             if (random.Next(5) == 0)
                 row = row.Remove(random.Next(row.Length), 1);
             string? expected;
             try
             {
-                using var json = JsonDocument.Parse(row, new() { AllowDuplicateProperties = false });
+                using var json = JsonDocument.Parse(Encoding.UTF8.GetBytes(row), new() { AllowDuplicateProperties = false });
                 var metadata = new JsonObject();
                 string text = json.RootElement.GetProperty("text").GetString()!, id = json.RootElement.GetProperty("id").GetString()!;
                 foreach (var property in json.RootElement.GetProperty("metadata").EnumerateObject()

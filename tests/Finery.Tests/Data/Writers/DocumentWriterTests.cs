@@ -151,7 +151,7 @@ public sealed class DocumentWriterTests : IDisposable
         Assert.All(names, name => Assert.InRange(name.Length, 1, 60));
         Write(new() { Format = OutputFormat.Jsonl, Template = "${filter_reason}/${rank}-${id}" }, _folder["out"],
             [new Document("a/b", "t") { Metadata = { ["filter_reason"] = "../up" } }, new Document("c", "t")]);
-        Assert.Equal(["__up/00007-a_b.jsonl", "none/00007-c.jsonl"], Files(_folder["out"]).Keys.Order());
+        Assert.Equal(["_._up/00007-a_b.jsonl", "none/00007-c.jsonl"], Files(_folder["out"]).Keys.Order());
     }
 
     [Theory]

@@ -97,7 +97,7 @@ public sealed class CorpusStatisticsTests
     public void Parts_and_order_do_not_matter()
     {
         var random = new Random(31);
-        var documents = Enumerable.Range(0, 400).Select(_ => Of(
+        var documents = Enumerable.Range(0, 120).Select(_ => Of(
             string.Concat(Enumerable.Range(0, random.Next(60)).Select(_ => "The of a River 1 2.\n“é😀"[random.Next(24)])),
             $"https://www.site{random.Next(20)}.{(random.Next(2) == 0 ? "co.uk" : "de")}/x")).ToList();
         var whole = new CorpusStatistics();
@@ -110,7 +110,10 @@ public sealed class CorpusStatisticsTests
                 var one = new CorpusStatistics();
                 foreach (var document in documents.Where((_, i) => i % parts == part).Reverse())
                     one.Add(document);
-                merged.MergeState(JsonNode.Parse(one.ToState().ToJsonString())!.AsObject());
+                using var state = new MemoryStream();
+                one.Save(state);
+                state.Position = 0;
+                merged.MergeSaved(state);
             }
             Assert.Equal(whole.Documents, merged.Documents);
             AssertClose(whole.ToJson(), merged.ToJson());
@@ -148,7 +151,23 @@ public sealed class CorpusStatisticsTests
         }
         Assert.Equal(["often0.com", "often1.com"], statistics.ToJson()["fqdn"]!["length"]!.AsObject().Select(e => e.Key));
         Assert.Equal(50, statistics.Find("fqdn", "length", "often0.com")!.Count);
-        Assert.Throws<FormatException>(() => statistics.MergeState([]));
+        // Without the memory for four times two, only half are held while counting.
+        var small = new CorpusStatistics(StatisticKinds.Document, maxKeys: 100, memoryBytes: 4 * 80 * 256);
+        for (var i = 0; i < 100; i++)
+            small.Add(Of("text", $"https://rare{i}.com/"));
+        Assert.InRange(small.ToJson()["fqdn"]!["length"]!.AsObject().Count, 2, 4);
+        Assert.Equal(100, small.Find("summary", "length", "summary")!.Count);
+    }
+
+    [Fact]
+    public void A_damaged_state_is_refused()
+    {
+        using var state = new MemoryStream();
+        Sum("some text").Save(state);
+        foreach (var length in new[] { 0, 7, 20, (int)state.Length / 2, (int)state.Length - 1 })
+            Assert.Throws<InvalidDataException>(
+                () => new CorpusStatistics().MergeSaved(new MemoryStream(state.ToArray()[..length])));
+        Assert.Throws<InvalidDataException>(() => new CorpusStatistics().MergeSaved(new MemoryStream(new byte[64])));
     }
 
     [Fact]

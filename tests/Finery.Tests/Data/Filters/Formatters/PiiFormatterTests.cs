@@ -98,7 +98,7 @@ public sealed class PiiFormatterTests
         var random = new Random(17);
         (string Letters, int Length)[] alphabets =
             [("a1-.@", 14), ("ab.@_-!é ", 16), ("0123456789....", 18), ("12.@[]:a-", 18), ("a@[1.1.1.1]", 20), ("25.0", 16)];
-        for (var round = 0; round < 60_000; round++)
+        for (var round = 0; round < 30_000; round++)
         {
             var (letters, length) = alphabets[round % alphabets.Length];
             var text = string.Concat(Enumerable.Range(0, random.Next(length)).Select(_ => letters[random.Next(letters.Length)]));
@@ -141,7 +141,7 @@ public sealed class PiiFormatterTests
     public void Long_hostile_text_comes_back(string unit, int tail)
     {
         // A pattern with nested repeats would not return within a lifetime.
-        var text = string.Concat(Enumerable.Repeat(unit, 400_000)) + new string('@', tail);
+        var text = string.Concat(Enumerable.Repeat(unit, 100_000)) + new string('@', tail);
         _ = Format(s_marks with { RemovePhoneNumbers = true }, text);
         _ = Format(s_marks with { RemovePhoneNumbers = true }, "x@" + text);
     }
