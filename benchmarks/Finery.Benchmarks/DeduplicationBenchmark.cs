@@ -16,9 +16,8 @@ namespace Finery.Benchmarks;
 /// <summary>
 /// <c>deduplication signatures [--data FOLDER]</c>: MinHash signatures of <c>text/peps.jsonl.gz</c> on one core.
 /// <c>deduplication scale [--documents 5000000] [--memory 512] [--threads N] [--folder F]</c>: near-duplicates removed from
-/// documents
-/// made as they are read, of which every tenth is an earlier one with a word changed; first from a twentieth of them, then all.
-/// Set <c>DOTNET_GCHeapHardLimit</c> to hold the process to a limit.
+/// documents made as they are read, of which every tenth is an earlier one with a word changed; first from a twentieth of them,
+/// then all. Set <c>DOTNET_GCHeapHardLimit</c> to hold the process to a limit.
 /// </summary>
 internal static class DeduplicationBenchmark
 {
@@ -147,9 +146,8 @@ internal static class DeduplicationBenchmark
 
     private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(path, "..", "..", ".."));
 
-    /// <summary>Documents of 40 to 119 words made from their numbers. Every tenth is a copy of the one somewhere before it, with
-    /// one word
-    /// in the middle changed: at least 0.75 of its shingles are those of the other.</summary>
+    /// <summary>Documents of 40 to 119 words made from their numbers. Every tenth is a copy of the one somewhere before it,
+    /// with one word in the middle changed: at least 0.75 of its shingles are those of the other.</summary>
     private sealed class GeneratedCorpus(long documents, long memory) : Finery.Data.Curation.Corpus
     {
         private const int CopyEvery = 10, DocumentsPerPart = 50_000, Vocabulary = 30_000;

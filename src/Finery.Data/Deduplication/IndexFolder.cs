@@ -5,8 +5,7 @@ internal static class IndexFolder
 {
     /// <summary>Files of an index in order; none without a folder.</summary>
     /// <exception cref="FileNotFoundException">There is a folder to look in and it has none: comparing with nothing would
-    /// silently keep
-    /// everything.</exception>
+    /// silently keep everything.</exception>
     public static List<string> Files(string? folder, string pattern)
     {
         if (folder is null)

@@ -148,8 +148,7 @@ public sealed class MinHasher
 
     /// <summary>
     /// Eight hashes in two vectors without 64-bit multiplication or unsigned comparison, which AVX2 lacks: the product from
-    /// three of
-    /// 32 bits; sums of 61 bits compare as signed numbers.
+    /// three of 32 bits; sums of 61 bits compare as signed numbers.
     /// </summary>
     /// <returns>False if a sum reached the prime, so that it would have had to be subtracted; 1 in 2^55.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

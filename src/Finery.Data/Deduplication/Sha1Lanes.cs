@@ -7,8 +7,7 @@ namespace Finery.Data.Deduplication;
 
 /// <summary>
 /// SHA-1 (FIPS 180-4) of many short messages: eight of one block each (up to 55 bytes) in the lanes of a vector; longer ones,
-/// and all
-/// where there are no such vectors, one by one by the library.
+/// and all where there are no such vectors, one by one by the library.
 /// </summary>
 internal sealed class Sha1Lanes
 {

@@ -8,8 +8,7 @@ namespace Finery.Data.Deduplication;
 
 /// <summary>
 /// The words of a simplified text as UTF-8, joined by single spaces, so that n words in a row are a slice. Made once per thread
-/// and
-/// used again.
+/// and used again.
 /// </summary>
 internal sealed class ShingleText
 {

@@ -21,10 +21,8 @@ public enum BloomUnit
 
 /// <summary>
 /// Deduplication by a Bloom filter of word n-grams (as DCLM's): what has more than a share of its n-grams in common with all
-/// before it
-/// is removed, else its n-grams are added. Words are those of the simplified text. Texts with fewer words than an n-gram stay.
-/// Reason
-/// <c>bloom_dedup</c>.
+/// before it is removed, else its n-grams are added. Words are those of the simplified text. Texts with fewer words than an
+/// n-gram stay. Reason <c>bloom_dedup</c>.
 /// </summary>
 /// <remarks>
 /// Sequential by nature: one task reads the corpus in the order of its parts (hashing on all threads). Memory is the filter's

@@ -19,8 +19,7 @@ public enum ExactNormalization
 
 /// <summary>
 /// Drops exact duplicates: of all documents whose text (or metadata value) is the same, the one of highest priority is kept, of
-/// equals
-/// the first. Reason <c>exact_duplicate</c>. Documents without the field equal no other.
+/// equals the first. Reason <c>exact_duplicate</c>. Documents without the field equal no other.
 /// </summary>
 public sealed record ExactStage : EqualKeyStage
 {

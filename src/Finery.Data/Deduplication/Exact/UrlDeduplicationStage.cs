@@ -5,9 +5,8 @@ using Finery.Data.Filters;
 namespace Finery.Data.Deduplication.Exact;
 
 /// <summary>
-/// Keeps one document per URL, as Llama 3 did over its whole corpus: the newest by <c>date</c>, of equally new ones the longest,
-/// else
-/// the first. Reason <c>duplicate_url</c>. Documents without <c>url</c> equal no other.
+/// Keeps one document per URL, as Llama 3 did over its whole corpus: the newest by <c>date</c>, of equally new ones the
+/// longest, else the first. Reason <c>duplicate_url</c>. Documents without <c>url</c> equal no other.
 /// </summary>
 public sealed record UrlDeduplicationStage : EqualKeyStage
 {

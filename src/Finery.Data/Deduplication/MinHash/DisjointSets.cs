@@ -2,8 +2,8 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// Union-find over numbers. <see cref="Union"/> may be called by any number of threads: a root is only ever linked below a
-/// smaller
-/// one, by compare-and-swap (Anderson and Woll 1991), so that in the end each set's root is its least member, whatever the order.
+/// smaller one, by compare-and-swap (Anderson and Woll 1991), so that in the end each set's root is its least member, whatever
+/// the order.
 /// </summary>
 internal sealed class DisjointSets
 {
@@ -51,8 +51,7 @@ internal sealed class DisjointSets
     }
 
     /// <summary>Union as datatrove does it, which depends on the order and so has one thread: the smaller set goes below the
-    /// larger, the
-    /// second below the first if they are equal, and anything below number 0.</summary>
+    /// larger, the second below the first if they are equal, and anything below number 0.</summary>
     public void UnionBySize(uint a, uint b)
     {
         a = Find(a);

@@ -8,8 +8,7 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// Third phase, one task on all its threads: joins the pairs to clusters, picks the document of each that is kept, and writes
-/// what
-/// became of every member, sorted by position.
+/// what became of every member, sorted by position.
 /// </summary>
 internal sealed class MinHashClusters(MinHashStage stage, string folder, int parts)
 {

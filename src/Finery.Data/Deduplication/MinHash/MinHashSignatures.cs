@@ -7,8 +7,7 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// First phase: the signatures of a part, one sorted file per bucket. Rows of whole signatures are collected in memory; when it
-/// is
-/// full, each bucket's column is sorted and spilled.
+/// is full, each bucket's column is sorted and spilled.
 /// </summary>
 internal sealed class MinHashSignatures(MinHashStage stage, string folder)
 {

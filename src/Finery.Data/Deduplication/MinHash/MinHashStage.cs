@@ -4,19 +4,16 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// Drops near-duplicates: documents whose MinHash signatures agree in a whole bucket, directly or through others; one of each
-/// cluster
-/// is kept. Texts with fewer words than a shingle have no signature and are always kept. Reason <c>near_duplicate</c>; metadata
-/// <c>duplicate_of</c> (the kept one's id) and <c>minhash_cluster_size</c> (1 for a document alone).
+/// cluster is kept. Texts with fewer words than a shingle have no signature and are always kept. Reason <c>near_duplicate</c>;
+/// metadata <c>duplicate_of</c> (the kept one's id) and <c>minhash_cluster_size</c> (1 for a document alone).
 /// </summary>
 /// <remarks>
 /// <para>Two texts of Jaccard similarity s share a bucket with probability 1-(1-s^r)^b for b buckets of r hashes: 0.56 at s =
-/// 0.7,
-/// 0.92 at 0.8 with the defaults, which are FineWeb's but for the hash (it took SHA-1). Signature, duplicate and index files are
-/// datatrove 0.10's, byte for byte.</para>
+/// 0.7, 0.92 at 0.8 with the defaults, which are FineWeb's but for the hash (it took SHA-1). Signature, duplicate and index
+/// files are datatrove 0.10's, byte for byte.</para>
 /// <para>Memory: 8 bytes for every document that has a near-duplicate and 1/7 byte for every document, in clustering, which
-/// refuses
-/// what does not fit, and 4 KiB for every part in the merge of signatures. All else is sorted in files: 68 bytes for every
-/// document and bucket with the defaults.</para>
+/// refuses what does not fit, and 4 KiB for every part in the merge of signatures. All else is sorted in files: 68 bytes for
+/// every document and bucket with the defaults.</para>
 /// </remarks>
 public sealed record MinHashStage : CorpusStage
 {
@@ -53,15 +50,13 @@ public sealed record MinHashStage : CorpusStage
 
     /// <summary>
     /// Above zero, a candidate is dropped only if the exact Jaccard similarity of its shingles with those of a kept document of
-    /// its
-    /// cluster is at least this; chains of merely similar documents then no longer collapse into one. Costs another reading of
-    /// the candidates and 12 bytes of memory for each member of the largest cluster.
+    /// its cluster is at least this; chains of merely similar documents then no longer collapse into one. Costs another reading
+    /// of the candidates and 12 bytes of memory for each member of the largest cluster.
     /// </summary>
     public double VerifiedJaccard { get; init; }
 
     /// <summary>Whether <c>minhash_cluster_id</c> is set: the number in the corpus of the document kept, -1 for a document
-    /// alone, -2 for
-    /// one that matches the index.</summary>
+    /// alone, -2 for one that matches the index.</summary>
     public bool ClusterIds { get; init; }
 
     /// <summary>Folder of an index that an earlier run wrote: what matches it is dropped. Null for none.</summary>

@@ -9,8 +9,7 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// Checks candidates by the exact Jaccard similarity of their shingles: in each cluster, in the order of preference, a document
-/// is
-/// dropped if it is similar enough to one kept before, or is kept itself.
+/// is dropped if it is similar enough to one kept before, or is kept itself.
 /// </summary>
 internal sealed class MinHashVerification
 {

@@ -4,8 +4,7 @@ namespace Finery.Data.Deduplication.MinHash;
 
 /// <summary>
 /// The documents that occur in any pair, numbered 1, 2, ... in the order of the corpus: one bit for each document of the corpus
-/// and a
-/// count for each 512 of them. Number 0 is free for what is no document.
+/// and a count for each 512 of them. Number 0 is free for what is no document.
 /// </summary>
 internal sealed class Participants(long documents)
 {

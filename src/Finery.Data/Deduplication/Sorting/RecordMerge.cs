@@ -5,8 +5,7 @@ namespace Finery.Data.Deduplication.Sorting;
 
 /// <summary>
 /// Merges sorted sources by a tree of losers (Knuth, The Art of Computer Programming 3, 5.4.1): one comparison per level and
-/// record.
-/// Equal records come in the order of their sources.
+/// record. Equal records come in the order of their sources.
 /// </summary>
 internal sealed class RecordMerge<TOrder> : IDisposable
     where TOrder : struct, IRecordOrder

@@ -2,10 +2,8 @@ namespace Finery.Data.Deduplication.Spans;
 
 /// <summary>
 /// Llama 3's line deduplication: in each bucket of 30 million documents, lines that occur more than six times are removed
-/// everywhere
-/// (navigation, cookie notices, and some good frequent text; it still helped). Lines are compared without white space at their
-/// ends;
-/// blank ones stay. A document of which nothing but blank lines is left is dropped: <c>line_dedup</c>.
+/// everywhere (navigation, cookie notices, and some good frequent text; it still helped). Lines are compared without white
+/// space at their ends; blank ones stay. A document of which nothing but blank lines is left is dropped: <c>line_dedup</c>.
 /// </summary>
 public sealed record LineStage : SpanStage
 {

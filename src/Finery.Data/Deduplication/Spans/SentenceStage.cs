@@ -5,9 +5,8 @@ namespace Finery.Data.Deduplication.Spans;
 
 /// <summary>
 /// Removes every run of three sentences that occurred before, as C4 did and datatrove does: all three, from every document but
-/// the
-/// first. Sentences are compared simplified (<see cref="SimplifiedText"/>). A document that was cut is dropped
-/// unless enough is left: <c>sentence_dedup</c>.
+/// the first. Sentences are compared simplified (<see cref="SimplifiedText"/>). A document that was cut is dropped unless
+/// enough is left: <c>sentence_dedup</c>.
 /// </summary>
 public sealed record SentenceStage : SpanStage
 {

@@ -10,16 +10,13 @@ namespace Finery.Data.Deduplication.Substrings;
 
 /// <summary>
 /// Exact substring deduplication (Lee et al. 2021): every run of at least 50 tokens that occurred before, in this document or
-/// another, is
-/// cut out; the first occurrence stays. Cut at token boundaries and never within a character. A document of which nothing is
-/// left is
-/// dropped: <c>substring_dedup</c>.
+/// another, is cut out; the first occurrence stays. Cut at token boundaries and never within a character. A document of which
+/// nothing is left is dropped: <c>substring_dedup</c>.
 /// </summary>
 /// <remarks>
 /// A token belongs to a repeated run of at least n exactly if it belongs to a repeated run of n: so all windows of n tokens are
-/// hashed
-/// to 122 bits and sorted, in place of a suffix array, which finds the same and must hold the corpus in memory. Memory: 4
-/// KiB for every part; all else is sorted in files, 28 bytes for every token.
+/// hashed to 122 bits and sorted, in place of a suffix array, which finds the same and must hold the corpus in memory. Memory:
+/// 4 KiB for every part; all else is sorted in files, 28 bytes for every token.
 /// </remarks>
 public sealed record SubstringStage : CorpusStage
 {
