@@ -52,6 +52,8 @@ public sealed record ExtractFilter : DocumentFilter
             || document.RejectIf("extract_empty", result.Outcome == ExtractionOutcome.Empty))
             return;
         document.Rewrite(result.Text);
+        // From here on it is text, to whatever asks.
+        document.SetMetadata("media_type", "text/plain");
         if (result.Title is not null)
             document.SetMetadata("title", result.Title);
         if (result.Language is not null)
