@@ -4,6 +4,7 @@ namespace Finery.Data.Extraction;
 internal static class PageCleaner
 {
     private const int ShortestParagraph = 25;
+    private const int MostClasses = 32;
 
     /// <summary>Deletes it from a whole page.</summary>
     public static void Clean(PageTree tree, bool keepTables)
@@ -21,10 +22,17 @@ internal static class PageCleaner
     public static void Clean(PageTree tree, int root, NameTraits names, bool keepTables)
     {
         var nodes = tree.Nodes;
+        var inParagraphs = 0;
         for (var i = root + 1; i < nodes[root].End;)
         {
             ref var node = ref nodes[i];
-            if (IsNamed(nodes, i, names) || IsDeleted(tree, i, keepTables))
+            if (node.Tag == HtmlTag.Text && nodes[node.Parent].Tag == HtmlTag.P)
+                inParagraphs += node.Characters;
+            var named = node.Names & names;
+            // Some pages have their first article within the element that more are loaded into.
+            if (named == NameTraits.InfiniteScroll && inParagraphs < ArticleExtraction.FewestCharacters)
+                named = NameTraits.None;
+            if (named != NameTraits.None || IsDeleted(tree, i, keepTables))
             {
                 node.State |= NodeState.Deleted;
                 i = node.End;
@@ -32,21 +40,6 @@ internal static class PageCleaner
             }
             i++;
         }
-    }
-
-    // Some pages have their first article within the element that more are loaded into.
-    private static bool IsNamed(ReadOnlySpan<PageNode> nodes, int index, NameTraits names)
-    {
-        var found = nodes[index].Names & names;
-        if (found != NameTraits.InfiniteScroll)
-            return found != 0;
-        var before = 0;
-        for (var i = 0; i < index && before < ArticleExtraction.FewestCharacters; i++)
-        {
-            if (nodes[i].Tag == HtmlTag.Text && nodes[nodes[i].Parent].Tag == HtmlTag.P)
-                before += nodes[i].Characters;
-        }
-        return before >= ArticleExtraction.FewestCharacters;
     }
 
     // Where one article alone has a headline and text, those after it of the same kind are other documents.
@@ -87,13 +80,14 @@ internal static class PageCleaner
         var other = tree.Attribute(second, HtmlAttribute.Class);
         if (one.IsWhiteSpace() || other.IsWhiteSpace())
             return one.IsWhiteSpace() && other.IsWhiteSpace();
-        foreach (var range in one.Split(' '))
+        Span<Range> ours = stackalloc Range[MostClasses], theirs = stackalloc Range[MostClasses];
+        ours = ours[..one.Split(ours, ' ', StringSplitOptions.RemoveEmptyEntries)];
+        theirs = theirs[..other.Split(theirs, ' ', StringSplitOptions.RemoveEmptyEntries)];
+        foreach (var our in ours)
         {
-            if (one[range].Length == 0)
-                continue;
-            foreach (var candidate in other.Split(' '))
+            foreach (var their in theirs)
             {
-                if (one[range].SequenceEqual(other[candidate]))
+                if (one[our].SequenceEqual(other[their]))
                     return true;
             }
         }

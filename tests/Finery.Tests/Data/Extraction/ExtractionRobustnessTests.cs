@@ -50,6 +50,8 @@ public sealed class ExtractionRobustnessTests
     [InlineData("&")]
     [InlineData("<h1>x")]
     [InlineData("<option>x")]
+    [InlineData("<div class=infinite-scroll>x</div>")]
+    [InlineData("<div class=related>x")]
     [InlineData("<article><div class='entry-content'>x")]
     public void Half_a_million_of_the_same_end_soon(string piece)
     {
