@@ -6,10 +6,10 @@ using Finery.Data.Filters.Segmentation;
 namespace Finery.Benchmarks;
 
 /// <summary>
-/// The published rule families on real text, in MB of UTF-8 a second on one thread: <c>filters [FOLDER] [ROUNDS]</c>, where FOLDER has
-/// <c>text/peps.jsonl.gz</c> (shared/data beside the repository). Each filter alone on a new document; all four one after another on one
-/// document, whether or not one before them dropped it, and as a curation does, to the first that drops it. One JSON line a case: median
-/// and best, and how many documents are kept.
+/// The published rule families on real text, in MB of UTF-8 a second on one thread: <c>filters [FOLDER] [ROUNDS]</c>, where FOLDER
+/// has <c>text/peps.jsonl.gz</c> (shared/data beside the repository). Each filter alone on a new document; all four one after another
+/// on one document, whether or not one before them dropped it; and, as a curation does, to the first that drops it. One JSON line a
+/// case: median and best, and how many documents are kept.
 /// </summary>
 internal static class FiltersBenchmark
 {

@@ -12,9 +12,9 @@ internal interface INumberedItems
 }
 
 /// <summary>
-/// For each of a sequence of items, the first that equals it: open addressing with at least a third of the slots free. A slot is half a
-/// hash and the item's number; numbers go on from use to use, so that what an earlier use left is seen to be old and nothing is
-/// ever cleared.
+/// For each of a sequence of items, the first that equals it: open addressing with at least a third of the slots free. A slot is half
+/// a hash and the item's number; numbers go on from use to use, so that what an earlier use left is seen to be old and nothing is ever
+/// cleared.
 /// </summary>
 internal sealed class FirstOccurrences
 {

@@ -8,8 +8,8 @@ namespace Finery.Tests.Data.Filters;
 public sealed class C4FilterTests
 {
     private const string Lines =
-        "The first line is about rivers. It has two sentences!\nIs the second line a question?\nShe said \"the third line ends here.\"\n"
-        + "A fourth line follows the others.\nA fifth line ends it all.\nAnd a sixth one, too.";
+        "The first line is about rivers. It has two sentences!\nIs the second line a question?\n"
+        + "She said \"the third line ends here.\"\nA fourth line follows the others.\nA fifth line ends it all.\nAnd a sixth one, too.";
 
     private static (string? Reason, string Text) Apply(DocumentFilter filter, string text)
     {
@@ -78,7 +78,8 @@ public sealed class C4FilterTests
         Assert.Null(Apply(new C4QualityFilter { MinSentences = 4 }, four).Reason);
         Assert.Equal((null, ""), Apply(new C4QualityFilter { MinSentences = 0 }, "menu"));
         // Abbreviations end no sentence, and an ellipsis is one word that ends none.
-        Assert.Equal("too_few_sentences", Apply(new C4QualityFilter(), "Mr. A. B. Smith, e.g., met Dr. No... Then he left.").Reason);
+        Assert.Equal(
+            "too_few_sentences", Apply(new C4QualityFilter(), "Mr. A. B. Smith, e.g., met Dr. No... Then he left.").Reason);
     }
 
     [Fact]
@@ -88,7 +89,7 @@ public sealed class C4FilterTests
         Assert.Equal(Lines + "\nA line with citations in it stays.", Apply(new C4QualityFilter(), $"{Lines}\n{cited}").Text);
         Assert.Equal($"{Lines}\n{cited}", Apply(new C4QualityFilter { RemoveCitations = false }, $"{Lines}\n{cited}").Text);
         // Too few words is said of the line as it was.
-        Assert.EndsWith("\n.", Apply(new C4QualityFilter(), Lines + "\n[1] [2] [edit].").Text.Replace("  ", ""), StringComparison.Ordinal);
+        Assert.EndsWith("\n  .", Apply(new C4QualityFilter(), Lines + "\n[1] [2] [edit].").Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,7 +110,8 @@ public sealed class C4FilterTests
     [Fact]
     public void Sentence_mode_joins_what_is_kept_by_spaces()
     {
-        const string text = "One is here now.\nTwo is here now. No. Three uses cookies here. Four is here now. Five is it. Six is it too.";
+        const string text =
+            "One is here now.\nTwo is here now. No. Three uses cookies here. Four is here now. Five is it. Six is it too.";
         Assert.Equal(
             (null, "One is here now. Two is here now. Four is here now. Five is it. Six is it too."),
             Apply(new C4QualityFilter { BySentence = true }, text));
@@ -118,7 +120,8 @@ public sealed class C4FilterTests
     [Fact]
     public void Line_statistics_are_measured()
     {
-        string text = $"{Lines}\nmenu\ntoo short.\nThis site uses cookies here.\nEnable javascript right now.\n{new string('x', 1001)} is long.";
+        string text = $"{Lines}\nmenu\ntoo short.\nThis site uses cookies here.\nEnable javascript right now.\n"
+            + $"{new string('x', 1001)} is long.";
         Assert.Equal(
             new Dictionary<string, double>
             {
@@ -172,7 +175,8 @@ public sealed class C4FilterTests
         Assert.Null(Apply(new C4BadWordsFilter(), "a popcorn stand").Reason);
         Assert.Throws<ArgumentException>(() => Apply(new C4BadWordsFilter { Language = "de" }, "text"));
         Assert.ThrowsAny<IOException>(() => Apply(new C4BadWordsFilter { WordsFile = file + ".none" }, "text"));
-        Assert.Equal(["WordsFile", "KeepFraction"], new C4BadWordsFilter { Language = "de", KeepFraction = 2 }.Validate().Select(p => p.Property));
+        var impossible = new C4BadWordsFilter { Language = "de", KeepFraction = 2 };
+        Assert.Equal(["WordsFile", "KeepFraction"], impossible.Validate().Select(problem => problem.Property));
         Assert.Empty(new C4BadWordsFilter().Validate());
     }
 

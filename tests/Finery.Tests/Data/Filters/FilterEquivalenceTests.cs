@@ -80,7 +80,8 @@ public sealed class FilterEquivalenceTests
         var reused = new WorkingDocument();
         for (int n = 0; n < 500; n++)
         {
-            string text = n % 2 == 0 ? FilterInputs.RandomProse(random, random.Next(30)) : FilterInputs.RandomUnicode(random, random.Next(400));
+            string text = n % 2 == 0
+                ? FilterInputs.RandomProse(random, random.Next(30)) : FilterInputs.RandomUnicode(random, random.Next(400));
             var document = new Document($"{n}", text);
             var fresh = new WorkingDocument(document);
             reused.Start(document);
@@ -100,7 +101,8 @@ public sealed class FilterEquivalenceTests
         var documents = Enumerable.Range(0, 400)
             .Select(i => new Document($"{i}", FilterInputs.RandomProse(random, random.Next(60)))).ToList();
         var expected = documents.Select(document => (document.Id, Judge(document))).ToList();
-        var found = documents.AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(document => (document.Id, Judge(document)));
+        var found = documents.AsParallel().AsOrdered().WithDegreeOfParallelism(4)
+            .Select(document => (document.Id, Judge(document)));
         Assert.Equal(expected, found);
 
         static string Judge(Document document) => string.Join('|', s_filters.Select(filter => filter.Reject(document)));
@@ -111,16 +113,19 @@ public sealed class FilterEquivalenceTests
     {
         string[] texts =
         [
-            new string('\n', 1_000_000), new string('a', 2_000_000), new string('(', 300_000), string.Concat(Enumerable.Repeat(":)", 200_000)),
+            new string('\n', 1_000_000), new string('a', 2_000_000), new string('(', 300_000),
+            string.Concat(Enumerable.Repeat(":)", 200_000)),
             string.Concat(Enumerable.Repeat("a@", 300_000)), string.Concat(Enumerable.Repeat("a ", 300_000)),
-            string.Concat(Enumerable.Repeat(new string('x', 50_000) + " ", 20)), string.Concat(Enumerable.Repeat("[1[edit", 100_000)),
+            string.Concat(Enumerable.Repeat(new string('x', 50_000) + " ", 20)),
+            string.Concat(Enumerable.Repeat("[1[edit", 100_000)),
             string.Concat(Enumerable.Repeat("javascript ", 50_000)), new string('\uDC00', 100_000), "\uD83D", "\u0000",
         ];
         foreach (string text in texts)
         {
             var work = new WorkingDocument(new("id", text)) { MeasureAll = true };
             foreach (var filter in s_filters) filter.Apply(work);
-            new C4QualityFilter { BySentence = true, RequireTerminalPunctuation = false, MinSentences = 0 }.Apply(new(new("id", text)));
+            new C4QualityFilter { BySentence = true, RequireTerminalPunctuation = false, MinSentences = 0 }
+                .Apply(new(new("id", text)));
         }
     }
 }

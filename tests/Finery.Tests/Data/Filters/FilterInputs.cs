@@ -39,8 +39,8 @@ internal static class FilterInputs
     {
         string[] words =
         [
-            "the", "of", "to", "river", "runs", "sea", "I", "don't", "a", "ab", "b", "😀", "😀😀", "It's", "(see", "below)", "e.g.", "10km",
-            "x.", "end.", "What?", "- item", "• point", "wait...", "more…", "#", "javascript", "JavaScript", "use cookies",
+            "the", "of", "to", "river", "runs", "sea", "I", "don't", "a", "ab", "b", "😀", "😀😀", "It's", "(see", "below)",
+            "e.g.", "10km", "x.", "end.", "What?", "- item", "• point", "wait...", "more…", "#", "javascript", "JavaScript", "use cookies",
             "lorem", "[1]", "[edit]", "cats,",
         ];
         int variety = random.Next(2, words.Length + 1);
@@ -53,12 +53,13 @@ internal static class FilterInputs
         return text.ToString();
     }
 
-    /// <summary>Every so manieth of the technical documents among the shared data; the test is skipped where they are absent.</summary>
+    /// <summary>Every so manieth of the technical documents among the shared data; skips the test where they are absent.</summary>
     public static IEnumerable<string> RealTexts(int stride)
     {
         string path = Path.Combine(Root(), "..", "shared", "data", "text", "peps.jsonl.gz");
         Assert.SkipUnless(File.Exists(path), "The shared data is not on this machine.");
-        return new JsonLinesReader { Paths = [path] }.Read(new()).Where((_, i) => i % stride == 0).Select(document => document.Text);
+        return new JsonLinesReader { Paths = [path] }.Read(new())
+            .Where((_, i) => i % stride == 0).Select(document => document.Text);
     }
 
     private static string Root([System.Runtime.CompilerServices.CallerFilePath] string file = "")

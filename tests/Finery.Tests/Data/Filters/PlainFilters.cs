@@ -75,7 +75,8 @@ internal static class PlainFilters
         double feeds = text.Count(c => c == '\n');
         return
         [
-            ("line_punct_ratio", lines.Count(line => CharacterSets.IsTerminal(line.EnumerateRunes().Last().Value)) / (double)lines.Count),
+            ("line_punct_ratio",
+                lines.Count(line => CharacterSets.IsTerminal(line.EnumerateRunes().Last().Value)) / (double)lines.Count),
             ("short_line_ratio", lines.Count(line => Length(line) <= 30) / (double)lines.Count),
             ("char_dup_ratio", Repeats(lines).Characters / (Length(text) - feeds)),
             ("list_ratio", feeds / Math.Max(1, words.Count)),
@@ -99,7 +100,8 @@ internal static class PlainFilters
             if (lower.Contains("lorem ipsum")) return ("lorem_ipsum", text);
             if (lower.Contains("javascript")) continue;
             if (line.Contains('{')) return ("curly_bracket", text);
-            if (Regex.IsMatch(lower, "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies")) continue;
+            if (Regex.IsMatch(lower, "terms of use|privacy policy|cookie policy|uses cookies|use of cookies|use cookies"))
+                continue;
             sentences += CountSentences(line, split(line));
             kept.Add(line);
         }

@@ -3,7 +3,8 @@ using Finery.Data.Filters.Segmentation;
 
 namespace Finery.Tests.Data.Filters;
 
-/// <summary>spaCy's rules in their own form: three regular expressions and a loop. Slow, for characters of the basic plane.</summary>
+/// <summary>spaCy's rules in their own form: three regular expressions and a loop. Slow; for characters of the basic
+/// plane.</summary>
 internal sealed class PlainWords
 {
     private readonly Regex _prefix, _suffix, _infix, _address;
@@ -25,12 +26,14 @@ internal sealed class PlainWords
                 Class(WordRoles.BeforeStop)}])\.|(?<=[{upper}][{upper}])\.)\z", RegexOptions.CultureInvariant);
         string digit = english ? "0-9" : "";
         _infix = new(
-            $@"\.\.+|…|{icon}|(?<=[0-9])[+\-*^](?=[0-9-])|(?<=[{lower}{quote}])\.(?=[{upper}{quote}])|(?<=[{alpha}]),(?=[{alpha}])|(?<=[{
-                alpha}{digit}])(?:-|–|—|--|---|——|~)(?=[{alpha}])|(?<=[{alpha}0-9])[:<>=/](?=[{alpha}])", RegexOptions.CultureInvariant);
+            $@"\.\.+|…|{icon}|(?<=[0-9])[+\-*^](?=[0-9-])|(?<=[{lower}{quote}])\.(?=[{upper}{quote}])|(?<=[{alpha}]),(?=[{alpha}])"
+            + $@"|(?<=[{alpha}{digit}])(?:-|–|—|--|---|——|~)(?=[{alpha}])|(?<=[{alpha}0-9])[:<>=/](?=[{alpha}])",
+            RegexOptions.CultureInvariant);
         string host = @"A-Za-z0-9\u00a1-\ud7ff\ue000-\uffff";
         _address = new(
             @"\A(?:[\w+\-.]{2,}://)?(?:\S+(?::\S*)?@)?(?:(?!(?:10|127)(?:\.\d{1,3}){3})(?!(?:169\.254|192\.168)(?:\.\d{1,3}){2})"
-            + @"(?!172\.(?:1[6-9]|2\d|3[0-1])(?:\.\d{1,3}){2})(?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{1,2}|2[0-4]\d|25[0-5])){2}"
+            + @"(?!172\.(?:1[6-9]|2\d|3[0-1])(?:\.\d{1,3}){2})"
+            + @"(?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{1,2}|2[0-4]\d|25[0-5])){2}"
             + $@"(?:\.(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-4]))|(?:(?:[{host}][{host}_-]{{0,62}})?[{host}]\.)+[{lower}]{{2,63}})"
             + @"(?::\d{2,5})?(?:[/?#]\S*)?\z", RegexOptions.CultureInvariant);
         foreach (string key in exceptions.All)
@@ -44,7 +47,8 @@ internal sealed class PlainWords
     {
         List<string> words = [];
         foreach (string piece in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-            words.AddRange(Rejoin(_exceptions.TryGetValue(piece, out var lengths) ? Parts(piece, lengths) : ByRules(piece, true)));
+            words.AddRange(Rejoin(
+                _exceptions.TryGetValue(piece, out var lengths) ? Parts(piece, lengths) : ByRules(piece, useExceptions: true)));
         return words;
     }
 
@@ -128,8 +132,10 @@ internal sealed class PlainWords
         return parts;
     }
 
-    private static IEnumerable<string> Units() => ResourceLines.Of("WordCharacters.txt").SkipWhile(line => !line.StartsWith("currency:"))
-        .SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(unit => unit is not ("currency:" or "units:"));
+    private static IEnumerable<string> Units() => ResourceLines.Of("WordCharacters.txt")
+        .SkipWhile(line => !line.StartsWith("currency:", StringComparison.Ordinal))
+        .SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(unit => unit is not ("currency:" or "units:"));
 
     /// <summary>Every character of the basic plane that has all these roles, as the inside of a character class.</summary>
     private static string Class(WordRoles roles)

@@ -69,7 +69,7 @@ public sealed class WordsTests
     }
 
     [Theory]
-    [InlineData("http://www.nytimes.com/2016/04/20/us/politics/new-york-primary-preview.html?hp&action=click&WT.nav=top-news&_r=0")]
+    [InlineData("http://www.nytimes.com/2016/04/20/us/politics/new-york-primary-preview.html?hp&action=click&WT.nav=top&_r=0")]
     [InlineData("http://foo.com/blah_(wikipedia)#cite-1")]
     [InlineData("http://userid:password@example.com:8080/")]
     [InlineData("http://142.42.1.1:8080/")]
@@ -114,8 +114,9 @@ public sealed class WordsTests
         var random = new Random(5);
         string[] pieces =
         [
-            .. new WordExceptions(english: true).All, "...", "..", "……", "US$", "km", "m²", "km/h", "10", "3.5", "www.a.co", "http://", "user@",
-            "example.com", ":80", "/p?q", "8.8.8.8", "10.1.2.3", "'s", "’S", "it's", "U.S.", "°F.", "кг", "--", "A.B", "a.B", "AB.", "5.",
+            .. new WordExceptions(english: true).All, "...", "..", "……", "US$", "km", "m²", "km/h", "10", "3.5", "www.a.co",
+            "http://", "user@", "example.com", ":80", "/p?q", "8.8.8.8", "10.1.2.3", "'s", "’S", "it's", "U.S.",
+            "°F.", "кг", "--", "A.B", "a.B", "AB.", "5.",
         ];
         const string Characters = "abzAZ09 .,;:!?'\"()[]{}<>=/-–—~+*^@#$%&_|\\°§…€£。、「」’‘“”é ÉяЯאक你好ㅎΣ\n\t .,:;-'/";
         for (int n = 0; n < 6000; n++)
@@ -151,7 +152,8 @@ public sealed class WordsTests
                     string word = text[words[w]];
                     Assert.DoesNotContain(word, CharacterSets.IsSpace);
                     Assert.Equal(word.EnumerateRunes().Any(Rune.IsLetter), Has(words, w, WordFlags.Letter));
-                    Assert.Equal(!word.EnumerateRunes().All(rune => CharacterSets.IsSymbol(rune.Value)), Has(words, w, WordFlags.NonSymbol));
+                    Assert.Equal(
+                        !word.EnumerateRunes().All(rune => CharacterSets.IsSymbol(rune.Value)), Has(words, w, WordFlags.NonSymbol));
                     Assert.Equal(!word.EnumerateRunes().All(Rune.IsPunctuation), Has(words, w, WordFlags.NonPunctuation));
                     Assert.Equal(word.Any(char.IsSurrogate), Has(words, w, WordFlags.Surrogate));
                     end = words.Ends[w];
