@@ -80,7 +80,8 @@ public sealed record LanguageSettings
         },
         new FineWebQualityFilter
         {
-            MinPunctuatedLines = MinPunctuatedLines, MaxShortLines = MaxShortLines, MaxDuplicateCharacters = MaxDuplicateCharacters,
+            MinPunctuatedLines = MinPunctuatedLines, MaxShortLines = MaxShortLines,
+            MaxDuplicateCharacters = MaxDuplicateCharacters,
             MaxNewLinesPerWord = MaxNewLinesPerWord,
         },
         new GopherQualityFilter

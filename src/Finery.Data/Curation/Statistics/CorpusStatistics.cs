@@ -30,8 +30,8 @@ public sealed class CorpusStatistics
 
     /// <param name="kinds">What is measured.</param>
     /// <param name="roundDigits">Decimal places by which values of a histogram are equal.</param>
-    /// <param name="maxKeys">Hosts and suffixes written, those with most documents first. While counting, up to four times as many
-    /// are held; beyond, the rarest are forgotten, so that what is told of rare ones is then a lower bound.</param>
+    /// <param name="maxKeys">Hosts and suffixes written, those with most documents first. While counting, up to four times as
+    /// many are held; beyond, the rarest are forgotten, so that what is told of rare ones is then a lower bound.</param>
     /// <param name="memoryBytes">Memory that may be taken, about: fewer are held if need be.</param>
     public CorpusStatistics(StatisticKinds kinds = StatisticKinds.All, int roundDigits = 3, int maxKeys = 100_000,
         long memoryBytes = long.MaxValue)

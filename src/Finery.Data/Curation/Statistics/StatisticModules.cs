@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data.Filters;
 
@@ -79,13 +80,24 @@ internal static class StatisticModules
             report("fasttext_" + language, score);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MeasureDocument(string text, Action<string, double> report)
     {
         // How many characters are of each combination of classes.
         Span<int> counts = stackalloc int[32];
         counts.Clear();
-        foreach (var rune in text.EnumerateRunes())
-            counts[(int)(rune.IsAscii ? s_ascii[rune.Value] : ClassesOf(rune))]++;
+        var ascii = s_ascii;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] < ascii.Length)
+            {
+                counts[(int)ascii[text[i]]]++;
+                continue;
+            }
+            Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var units);
+            counts[(int)ClassesOf(rune)]++;
+            i += units - 1;
+        }
         double length = 0;
         int space = 0, letters = 0, digits = 0, upper = 0, punctuation = 0;
         for (var classes = 0; classes < counts.Length; classes++)

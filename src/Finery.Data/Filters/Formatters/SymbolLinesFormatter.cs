@@ -72,6 +72,7 @@ public sealed record SymbolLinesFormatter : DocumentFilter
     }
 
     private static int CodePoint(string symbol) =>
-        Rune.DecodeFromUtf16(symbol, out var rune, out var length) == System.Buffers.OperationStatus.Done && length == symbol.Length
+        Rune.DecodeFromUtf16(symbol, out var rune, out var length) == System.Buffers.OperationStatus.Done
+            && length == symbol.Length
             ? rune.Value : throw new ArgumentException($"The symbol '{symbol}' is not one character.", nameof(symbol));
 }

@@ -144,7 +144,7 @@ public sealed record TextRepair : DocumentFilter
         var mojibake = _mojibake.Get(this, static s => new MojibakeRepair(
             s.RestoreByteA0, s.ReplaceLossySequences, s.DecodeInconsistentUtf8, s.FixC1Controls));
         var characters = _characters.Get(this, static s => new CharacterFixes(s));
-        // What one fix uncovers another may fix; the bound keeps a text that was escaped a thousand times from taking as many rounds.
+        // What one fix uncovers another may fix; a text escaped a thousand times must not take as many rounds.
         for (var round = 0; round < MaxRounds; round++)
         {
             var before = text;

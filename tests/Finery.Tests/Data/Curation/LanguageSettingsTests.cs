@@ -27,8 +27,9 @@ public sealed class LanguageSettingsTests
     public void English_has_the_defaults_and_the_others_their_exceptions()
     {
         var english = LanguageSettings.Bundled["eng_Latn"].QualityFilters();
-        var defaults = new DocumentFilter[] { new GopherRepetitionFilter(), new FineWebQualityFilter(), new GopherQualityFilter() };
-        Assert.Equal(defaults.Select(f => JsonSerializer.Serialize<object>(f)), english.Select(f => JsonSerializer.Serialize<object>(f)));
+        DocumentFilter[] defaults = [new GopherRepetitionFilter(), new FineWebQualityFilter(), new GopherQualityFilter()];
+        Assert.Equal(defaults.Select(f => JsonSerializer.Serialize<object>(f)),
+            english.Select(f => JsonSerializer.Serialize<object>(f)));
         var thai = LanguageSettings.Bundled["tha_Thai"].QualityFilters();
         Assert.Equal(0, Assert.IsType<GopherRepetitionFilter>(thai[0]).MaxDuplicateParagraphs);
         var quality = Assert.IsType<FineWebQualityFilter>(thai[1]);
@@ -40,7 +41,8 @@ public sealed class LanguageSettingsTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["l.json"], "{\"deu_Latn\": {\"language_score\": 0.8}}");
-        Assert.Contains("max_duplicate_lines", Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"])).Message);
+        var error = Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"]));
+        Assert.Contains("max_duplicate_lines", error.Message);
         File.WriteAllText(folder["l.json"], "{\"deu_Latn\": {\"unknown\": 0.8}}");
         Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"]));
     }

@@ -44,7 +44,8 @@ public sealed class MixStageTests
     }
 
     private static double Tokens(Dictionary<string, int> copies, string domain) => s_documents
-        .Where(d => (string)d.Metadata["domain"]! == domain).Sum(d => copies[d.Id] * (double)d.Metadata["token_count"]!.GetValue<int>());
+        .Where(d => (string)d.Metadata["domain"]! == domain)
+        .Sum(d => copies[d.Id] * (double)d.Metadata["token_count"]!.GetValue<int>());
 
     [Fact]
     public void Shares_and_total_are_met()
@@ -56,7 +57,8 @@ public sealed class MixStageTests
         Assert.Equal(0, Tokens(copies, "other"));
         // Without a total as much as there is of the scarcer domain.
         copies = Run(s_stage, Cut(3), folder["b"]);
-        var math = s_documents.Where(d => (string)d.Metadata["domain"]! == "math").Sum(d => d.Metadata["token_count"]!.GetValue<int>());
+        var math = s_documents.Where(d => (string)d.Metadata["domain"]! == "math")
+            .Sum(d => d.Metadata["token_count"]!.GetValue<int>());
         Assert.Equal(math, Tokens(copies, "math"));
         Assert.InRange(Tokens(copies, "web"), math * 3 * 0.93, math * 3 * 1.07);
     }

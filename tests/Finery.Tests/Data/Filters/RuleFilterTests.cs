@@ -141,7 +141,8 @@ public sealed class RuleFilterTests
     [Fact]
     public void Copies_follow_the_cluster_size()
     {
-        (int Size, int Copies)[] cases = [(1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (99, 5), (100, 8), (999, 8), (1000, 1), (50_000, 1)];
+        (int Size, int Copies)[] cases =
+            [(1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (99, 5), (100, 8), (999, 8), (1000, 1), (50_000, 1)];
         foreach (var (size, copies) in cases)
         {
             var document = new WorkingDocument(With("minhash_cluster_size", size));

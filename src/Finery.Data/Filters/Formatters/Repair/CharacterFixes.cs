@@ -28,7 +28,8 @@ internal sealed class CharacterFixes
             passes.Add(Widths());
         if (settings.UncurlQuotes)
             passes.Add("\u02BC\u2018\u2019\u201A\u201B".Select(c => (Curly: c, Straight: "'"))
-                .Concat("\u201C\u201D\u201E\u201F".Select(c => (Curly: c, Straight: "\""))).ToDictionary(q => q.Curly, q => q.Straight));
+                .Concat("\u201C\u201D\u201E\u201F".Select(c => (Curly: c, Straight: "\"")))
+                .ToDictionary(q => q.Curly, q => q.Straight));
         _passes = [.. passes];
         _keys = [.. passes.Select(p => SearchValues.Create([.. p.Keys]))];
         _form = settings.Normalization == NormalizationKind.None ? null

@@ -42,7 +42,8 @@ public sealed class AttributeTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["a.jsonl"], line + "\n");
-        Assert.Contains("a.jsonl:1", Assert.Throws<FormatException>(() => AttributeFile.Read(folder["a.jsonl"]).ToList()).Message);
+        var error = Assert.Throws<FormatException>(() => AttributeFile.Read(folder["a.jsonl"]).ToList());
+        Assert.Contains("a.jsonl:1", error.Message);
     }
 
     [Fact]
@@ -76,9 +77,13 @@ public sealed class AttributeTests
     public void Attributes_are_joined_by_id_in_order()
     {
         using var folder = new TemporaryFolder();
-        AttributeFile.Write(AttributeFile.PathOf(folder.Path, "a", 0), [Toxic("1", (0, 1, 1)), Toxic("2"), Toxic("4", (0, 2, 1))]);
+        AttributeFile.Write(AttributeFile.PathOf(folder.Path, "a", 0),
+            [Toxic("1", (0, 1, 1)), Toxic("2"), Toxic("4", (0, 2, 1))]);
         AttributeFile.Write(AttributeFile.PathOf(folder.Path, "b", 0),
-            [new("1", new Dictionary<string, IReadOnlyList<AttributeSpan>>()), new("4", new Dictionary<string, IReadOnlyList<AttributeSpan>> { ["long"] = [new(0, 9, 0.5)] })]);
+            [
+                new("1", new Dictionary<string, IReadOnlyList<AttributeSpan>>()),
+                new("4", new Dictionary<string, IReadOnlyList<AttributeSpan>> { ["long"] = [new(0, 9, 0.5)] }),
+            ]);
         var stage = new AttributeJoinStage { Folder = folder.Path, Names = ["a", "b"] };
         Assert.Empty(stage.Phases(new ListCorpus([]), folder.Path));
         using var part = stage.Open(new ListCorpus([]), folder.Path, 0);

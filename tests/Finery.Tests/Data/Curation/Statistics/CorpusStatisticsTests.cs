@@ -90,7 +90,8 @@ public sealed class CorpusStatisticsTests
         Assert.Equal("3", Json(1, 1, 1));
         Assert.Equal("{\"total\":2,\"mean\":2}", Json(2));
         Assert.Equal("{\"total\":4,\"n\":2,\"mean\":2}", Json(2, 2));
-        Assert.Equal("{\"total\":6,\"n\":2,\"mean\":3,\"variance\":2,\"std_dev\":1.4142135623730951,\"min\":2,\"max\":4}", Json(2, 4));
+        Assert.Equal("{\"total\":6,\"n\":2,\"mean\":3,\"variance\":2,\"std_dev\":1.4142135623730951,\"min\":2,\"max\":4}",
+            Json(2, 4));
     }
 
     [Fact]

@@ -28,7 +28,8 @@ public sealed class DecontaminationFilterTests : IDisposable
         ("Weights: A lady walks to a barbell. She bends down and grabs the pole. The lady", "stands and lifts the weight."),
         ("A cheerleading team runs onto the court. They",
             "get into formation, then begin dancing and flipping as male cheerleaders join them."),
-        ("A man is outside of a house. He is using commercial lawn mowing equipment.", "he walks back and forth as he mows the grass."),
+        ("A man is outside of a house. He is using commercial lawn mowing equipment.",
+            "he walks back and forth as he mows the grass."),
         ("A boy walks outside plugs his lawn mower in and gets ready to mow. he", "mows the lawn."),
     ];
 
@@ -41,7 +42,8 @@ public sealed class DecontaminationFilterTests : IDisposable
 
     private DecontaminationFilter Filter => new() { Evaluations = [new() { Paths = [_folder["hellaswag.jsonl"]] }] };
 
-    private static Document At(int index) => new($"{index}", "Nothing is so painful to the human mind as a great and sudden change. "
+    private static Document At(int index) => new($"{index}",
+        "Nothing is so painful to the human mind as a great and sudden change. "
         + s_texts[index] + " Beware; for I am fearless, and therefore powerful.");
 
     private static IEnumerable<int> Kept(DecontaminationFilter filter) =>
@@ -74,7 +76,8 @@ public sealed class DecontaminationFilterTests : IDisposable
         index.Save(_folder.Path);
         var bytes = File.ReadAllBytes(_folder["hellaswag.index.hashes"]);
         Assert.Equal(8 * index.Count, bytes.Length);
-        var run = XxHash64.Hash(Encoding.UTF8.GetBytes("get into formation then begin dancing and flipping as male cheerleaders join"));
+        var run = XxHash64.Hash(Encoding.UTF8.GetBytes(
+            "get into formation then begin dancing and flipping as male cheerleaders join"));
         Assert.Contains(run, Enumerable.Range(0, index.Count).Select(i => BitConverter.ToUInt64(bytes, i * 8)));
         var filter = new DecontaminationFilter { IndexFiles = [_folder["*.index.hashes"]] };
         Assert.Equal([0, 2, 3, 4, 5, 6], Kept(filter));

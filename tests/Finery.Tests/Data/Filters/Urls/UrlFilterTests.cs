@@ -47,7 +47,8 @@ public sealed class UrlFilterTests
         (string Url, string? Reason)[] cases =
         [
             ("https://www.evil.com/hard-subst", "domain"), ("https://host.fine.org/hard", "subdomain"),
-            ("https://fine.org/exact", "url"), ("https://fine.org/exact/", null), ("https://fine.org/hard/soft-warm", "hard_blacklisted"),
+            ("https://fine.org/exact", "url"), ("https://fine.org/exact/", null),
+            ("https://fine.org/hard/soft-warm", "hard_blacklisted"),
             ("https://fine.org/soft-warm-subst", "soft_blacklisted"), ("https://fine.org/a/su-b.st", "blacklisted_subword"),
             ("https://fine.org/soft/soft", null), ("https://fine.org/soft", null), ("https://fine.org/HARD", null),
             ("https://fine.org/harder", null), ("https://fine.org/SUBST", "blacklisted_subword"),
@@ -163,8 +164,10 @@ public sealed class UrlFilterTests
         var filter = new UrlFilter();
         foreach (var url in new[]
         {
-            "https://en.wikipedia.org/wiki/Essex", "https://www.nature.com/articles/s41586-020-2649-2", "https://arsenal.com/analysis",
-            "https://www.scunthorpe.gov.uk/", "https://github.com/dotnet/runtime", "https://www.bbc.co.uk/news/world-europe-12345",
+            "https://en.wikipedia.org/wiki/Essex", "https://www.nature.com/articles/s41586-020-2649-2",
+            "https://arsenal.com/analysis",
+            "https://www.scunthorpe.gov.uk/", "https://github.com/dotnet/runtime",
+            "https://www.bbc.co.uk/news/world-europe-12345",
             "https://www.middlesex.ac.uk/analysis/cocktail-recipes", "https://python.org/dev/peps/pep-0008/",
         })
             Assert.Null(filter.Reject(At(url)));
@@ -184,7 +187,8 @@ public sealed class UrlFilterTests
         };
         foreach (var url in new[]
         {
-            "https://bar.wikipedia.org/", "https://x.org/?lang=bar", "https://x.org/BAR-x", "https://orf.at/x", "https://x.org/boa-risch",
+            "https://bar.wikipedia.org/", "https://x.org/?lang=bar", "https://x.org/BAR-x", "https://orf.at/x",
+            "https://x.org/boa-risch",
         })
             Assert.Null(filter.Reject(At(url, "nothing here")));
         foreach (var url in new[] { null, "https://barber.org/", "https://x.org/at", "https://cat/" })
@@ -203,7 +207,8 @@ public sealed class UrlFilterTests
         var filter = new UrlFilter();
         for (var i = 0; i < 2000; i++)
         {
-            var url = string.Concat(Enumerable.Range(0, random.Next(1, 30)).Select(_ => "/:.@[]?#a9-é\uD800%\\"[random.Next(15)]));
+            var url = string.Concat(Enumerable.Range(0, random.Next(1, 30)).Select(_ =>
+                "/:.@[]?#a9-é\uD800%\\"[random.Next(15)]));
             _ = filter.Reject(At(url));
         }
         _ = filter.Reject(At("http://" + new string('.', 100_000)));
