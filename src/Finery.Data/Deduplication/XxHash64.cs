@@ -52,7 +52,8 @@ public static class XxHash64
     {
         private ulong _a = seed + P1 + P2, _b = seed + P2, _c = seed, _d = seed - P1;
 
-        /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the length.
+        /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the
+        /// length.
         /// </summary>
         public ulong Append(ref ReadOnlySpan<byte> data)
         {
