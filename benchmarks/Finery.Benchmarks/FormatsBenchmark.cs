@@ -6,16 +6,17 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Data;
 using Finery.Data.Compression;
+using Finery.Data.Parquet;
 using Finery.Data.Readers;
 using Finery.Data.Writers;
 
 namespace Finery.Benchmarks;
 
 /// <summary>
-/// Reading and writing documents, in MB of their UTF-8 text a second of processor time (so that waiting for the disk, and others on the
-/// machine, matter little): <c>formats [--data FILE.jsonl.gz] [--megabytes 64]
-/// [--rounds 5] [--only TEXT]</c>. The documents of FILE are repeated under other ids; each has the metadata of a web page. Compression
-/// alone is measured in MB uncompressed, beside the zstd program where it is installed. One JSON line a case: medians.
+/// Reading and writing documents, in MB of their UTF-8 text a second of processor time (so that waiting for the disk, and
+/// others on the machine, matter little): <c>formats [--data FILE.jsonl.gz] [--megabytes 64] [--rounds 5] [--only TEXT]</c>.
+/// The documents of FILE are repeated under other ids; each has the metadata of a web page. Compression alone is measured in MB
+/// uncompressed, beside the zstd program where it is installed. One JSON line a case: medians.
 /// </summary>
 internal sealed class FormatsBenchmark : IDisposable
 {
@@ -40,7 +41,8 @@ internal sealed class FormatsBenchmark : IDisposable
                     Metadata = new JsonObject
                     {
                         ["url"] = $"https://example.org/{round}/{document.Id}", ["dump"] = "CC-MAIN-2025-05",
-                        ["date"] = "2025-01-12T05:21:44Z", ["language"] = "en", ["language_score"] = 0.9735, ["token_count"] = document.Text.Length / 4,
+                        ["date"] = "2025-01-12T05:21:44Z", ["language"] = "en", ["language_score"] = 0.9735,
+                        ["token_count"] = document.Text.Length / 4,
                     },
                 });
                 _textBytes += Encoding.UTF8.GetByteCount(document.Text);
@@ -58,8 +60,8 @@ internal sealed class FormatsBenchmark : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private DocumentWriter Writer(string name) => name.EndsWith(".parquet", StringComparison.Ordinal)
-        ? new ParquetWriter(Path.Combine(_folder, name), name.StartsWith("zstd", StringComparison.Ordinal) ? Finery.Data.Parquet.ParquetCodec.Zstd
-            : Finery.Data.Parquet.ParquetCodec.Snappy)
+        ? new ParquetWriter(Path.Combine(_folder, name), 
+            name.StartsWith("zstd", StringComparison.Ordinal) ? ParquetCodec.Zstd : ParquetCodec.Snappy)
         : new JsonLinesWriter(Path.Combine(_folder, name));
 
     private void Measure(string name)
@@ -75,8 +77,9 @@ internal sealed class FormatsBenchmark : IDisposable
                 writer.Commit();
             }));
             var count = 0L;
-            reads.Add(_textBytes / 1e6 / Seconds(() => count = DocumentReader.ForPaths([Path.Combine(_folder, name)]).Read(new()).LongCount()));
-            if (count != _documents.Count) throw new InvalidDataException($"{name}: {count} documents of {_documents.Count} came back.");
+            var reader = DocumentReader.ForPaths([Path.Combine(_folder, name)]);
+            reads.Add(_textBytes / 1e6 / Seconds(() => count = reader.Read(new()).LongCount()));
+            if (count != _documents.Count) throw new InvalidDataException($"{name}: {count} of {_documents.Count} came back.");
         }
         Print(name, new()
         {
@@ -115,20 +118,23 @@ internal sealed class FormatsBenchmark : IDisposable
                 using var zstd = new ZstdReadStream(compressed, leaveOpen: true);
                 while (zstd.Read(buffer) > 0) { }
             }));
-            if (Program($"-1 -f -q --single-thread {path} -o {theirs}") is not { } encode || Program($"-d -f -q {theirs} -o /dev/null") is not { } decode) continue;
+            if (Program($"-1 -f -q --single-thread {path} -o {theirs}") is not { } encode
+                || Program($"-d -f -q {theirs} -o /dev/null") is not { } decode) continue;
             theirEncodes.Add(rows.Length / 1e6 / encode);
             theirDecodes.Add(rows.Length / 1e6 / decode);
         }
         var figures = new Dictionary<string, object?>
         {
-            ["encode_MB/s"] = Median(encodes), ["decode_MB/s"] = Median(decodes), ["ratio"] = Math.Round((double)rows.Length / compressed.Length, 3),
+            ["encode_MB/s"] = Median(encodes), ["decode_MB/s"] = Median(decodes),
+            ["ratio"] = Math.Round((double)rows.Length / compressed.Length, 3),
         };
         if (theirEncodes.Count > 0)
         {
             figures["program_encode_MB/s"] = Median(theirEncodes);
             figures["program_decode_MB/s"] = Median(theirDecodes);
             figures["program_ratio"] = Math.Round((double)rows.Length / new FileInfo(theirs).Length, 3);
-            figures["decode_of_program_MB/s"] = Median([.. Enumerable.Range(0, _rounds).Select(_ => rows.Length / 1e6 / Seconds(() =>
+            figures["decode_of_program_MB/s"] = Median([.. Enumerable.Range(0, _rounds)
+                .Select(_ => rows.Length / 1e6 / Seconds(() =>
             {
                 using var zstd = new ZstdReadStream(File.OpenRead(theirs));
                 while (zstd.Read(buffer) > 0) { }
@@ -154,10 +160,17 @@ internal sealed class FormatsBenchmark : IDisposable
             }));
             decodes.Add(bytes / 1e6 / Seconds(() =>
             {
-                for (var i = 0; i < pages.Length; i++) Snappy.Decompress(compressed[i].AsSpan(0, lengths[i]), target.AsSpan(0, pages[i].Length));
+                for (var i = 0; i < pages.Length; i++)
+                {
+                    Snappy.Decompress(compressed[i].AsSpan(0, lengths[i]), target.AsSpan(0, pages[i].Length));
+                }
             }));
         }
-        Print("snappy", new() { ["encode_MB/s"] = Median(encodes), ["decode_MB/s"] = Median(decodes), ["ratio"] = Math.Round(bytes / lengths.Sum(), 3) });
+        Print("snappy", new()
+        {
+            ["encode_MB/s"] = Median(encodes), ["decode_MB/s"] = Median(decodes),
+            ["ratio"] = Math.Round(bytes / lengths.Sum(), 3),
+        });
     }
 
     /// <summary>Seconds by the clock of the zstd program, its start included; null where there is none.</summary>
@@ -198,5 +211,6 @@ internal sealed class FormatsBenchmark : IDisposable
         return index < 0 ? null : index + 1 < args.Length ? args[index + 1] : throw new FormatException($"{name} needs a value.");
     }
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
 }

@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Finery.Data.Compression;
 
 /// <summary>
-/// Bit streams that are read from their end. A position is the number of bits still unread; one that has become negative tells of a
-/// damaged stream. Eight bytes before the start must be readable, and 64 where a position may be checked late.
+/// Bit streams that are read from their end. A position is the number of bits still unread; one that has become negative tells
+/// of a damaged stream. Eight bytes before the start must be readable, and 64 where a position may be checked late.
 /// </summary>
 internal static unsafe class BackwardBits
 {

@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Finery.Data.Compression;
 
-/// <summary>Writes bits from the lowest up. At most 57 may be added between two flushes; eight bytes behind the end are overwritten.
+/// <summary>Writes bits from the lowest up. At most 57 may be added between two flushes; eight bytes behind the end are
+/// overwritten.
 /// </summary>
 internal unsafe struct BitWriter(byte* target)
 {

@@ -29,7 +29,8 @@ public sealed class DecompressedStream : ForwardStream
     /// <summary>Reads from where the source stands.</summary>
     /// <param name="source">Disposed with this stream.</param>
     /// <param name="limits">Null for the defaults.</param>
-    /// <param name="kind">How it is compressed; null to look at the first bytes, for which the source must be able to seek.</param>
+    /// <param name="kind">How it is compressed; null to look at the first bytes, for which the source must be able to
+    /// seek.</param>
     public DecompressedStream(Stream source, DecompressionLimits? limits = null, CompressionKind? kind = null)
     {
         _limits = limits ?? new();
@@ -74,8 +75,8 @@ public sealed class DecompressedStream : ForwardStream
         if (_limits.MaxBytes > 0 && _produced > _limits.MaxBytes)
             throw new InvalidDataException($"It decompresses to more than the {_limits.MaxBytes} bytes allowed.");
         if (_limits.MaxRatio > 0 && _produced > _limits.FreeBytes && _produced > _limits.MaxRatio * _source.Count)
-            throw new InvalidDataException($"It decompresses to more than {_limits.MaxRatio} times its size: {_produced} bytes of "
-                + $"{_source.Count}. Raise the ratio allowed if the file can be trusted.");
+            throw new InvalidDataException($"It decompresses to more than {_limits.MaxRatio} times its size: "
+                + $"{_produced} bytes of {_source.Count}. Raise the ratio allowed if the file can be trusted.");
         return count;
     }
 

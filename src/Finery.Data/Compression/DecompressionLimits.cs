@@ -6,8 +6,8 @@ public sealed record DecompressionLimits
     /// <summary>Most bytes one file may decompress to; 0 for any number.</summary>
     public long MaxBytes { get; init; }
 
-    /// <summary>Most bytes out for a byte in, once <see cref="FreeBytes"/> are out; 0 for any ratio. Text compresses to a third, markup
-    /// to a tenth.</summary>
+    /// <summary>Most bytes out for a byte in, once <see cref="FreeBytes"/> are out; 0 for any ratio. Text compresses to a
+    /// third, markup to a tenth.</summary>
     public double MaxRatio { get; init; } = 200;
 
     /// <summary>So many bytes may come out at any ratio.</summary>

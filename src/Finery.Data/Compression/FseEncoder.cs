@@ -61,7 +61,8 @@ internal sealed class FseEncoder
         return new FseEncoder(counts, 0);
     }
 
-    /// <summary>Encodes a symbol of the distribution: the bits of the old state that the decoder will need, and the new state.</summary>
+    /// <summary>Encodes a symbol of the distribution: the bits of the old state that the decoder will need, and the new
+    /// state.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Encode(ref BitWriter bits, ref int state, int symbol)
     {

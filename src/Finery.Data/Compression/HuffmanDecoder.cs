@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace Finery.Data.Compression;
 
-/// <summary>Huffman codes of the literals of a Zstandard block (RFC 8878, section 4.2). The table is kept for blocks that refer to the
-/// one before.</summary>
+/// <summary>Huffman codes of the literals of a Zstandard block (RFC 8878, section 4.2). The table is kept for blocks that refer
+/// to the one before.</summary>
 internal sealed class HuffmanDecoder
 {
     private readonly ushort[] _cells = new ushort[1 << ZstdFormat.MaxHuffmanBits];
@@ -200,5 +200,6 @@ internal sealed class HuffmanDecoder
             throw Damaged();
     }
 
-    private static InvalidDataException Damaged() => new("Damaged zstd block: its Huffman codes or the literals in them are wrong.");
+    private static InvalidDataException Damaged() =>
+        new("Damaged zstd block: its Huffman codes or the literals in them are wrong.");
 }

@@ -13,8 +13,8 @@ internal sealed unsafe class HuffmanEncoder
     private readonly int[] _weightsOfNodes = new int[512];
     private readonly int[] _parents = new int[512];
 
-    /// <summary>Writes the literals section of a block (RFC 8878, section 3.1.1.3.1), as Huffman codes, one byte repeated, or as they
-    /// are, whichever is shortest.</summary>
+    /// <summary>Writes the literals section of a block (RFC 8878, section 3.1.1.3.1), as Huffman codes, one byte repeated, or
+    /// as they are, whichever is shortest.</summary>
     public byte* Write(byte* target, byte* literals, int count)
     {
         if (count >= 32)
@@ -147,8 +147,8 @@ internal sealed unsafe class HuffmanEncoder
         Assign(used);
     }
 
-    /// <summary>Makes the codes fill the code space exactly after lengths were cut to the limit; <paramref name="order"/> is from the
-    /// rarest byte on.</summary>
+    /// <summary>Makes the codes fill the code space exactly after lengths were cut to the limit; <paramref name="order"/> is
+    /// from the rarest byte on.</summary>
     private void Limit(ReadOnlySpan<int> order)
     {
         const int Full = 1 << ZstdFormat.MaxHuffmanBits;
@@ -248,7 +248,8 @@ internal sealed unsafe class HuffmanEncoder
             var i = count;
             for (; i >= 4; i -= 4)
             {
-                uint c0 = codes[literals[i - 1]], c1 = codes[literals[i - 2]], c2 = codes[literals[i - 3]], c3 = codes[literals[i - 4]];
+                uint c0 = codes[literals[i - 1]], c1 = codes[literals[i - 2]];
+                uint c2 = codes[literals[i - 3]], c3 = codes[literals[i - 4]];
                 bits.Add(c0 >> 4, (int)c0 & 15);
                 bits.Add(c1 >> 4, (int)c1 & 15);
                 bits.Add(c2 >> 4, (int)c2 & 15);

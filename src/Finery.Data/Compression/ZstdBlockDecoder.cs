@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Finery.Data.Compression;
 
 /// <summary>
-/// Decodes compressed blocks of one frame (RFC 8878, section 3.1.1.3). Every length and distance in a block is checked before memory is
-/// touched, so that a damaged one ends in an exception.
+/// Decodes compressed blocks of one frame (RFC 8878, section 3.1.1.3). Every length and distance in a block is checked before
+/// memory is touched, so that a damaged one ends in an exception.
 /// </summary>
 internal sealed unsafe class ZstdBlockDecoder
 {
@@ -61,7 +61,8 @@ internal sealed unsafe class ZstdBlockDecoder
         {
             var header = (format & 1) == 0 ? 1 : format == 1 ? 2 : 3;
             Require(source, end, header);
-            var size = header == 1 ? *source >> 3 : header == 2 ? *(ushort*)source >> 4 : (*(ushort*)source | (source[2] << 16)) >> 4;
+            var size = header == 1 ? *source >> 3 : header == 2 ? *(ushort*)source >> 4
+                : (*(ushort*)source | (source[2] << 16)) >> 4;
             source += header;
             if (size > limit)
                 throw Damaged("it has more literals than a block may have");
@@ -120,12 +121,12 @@ internal sealed unsafe class ZstdBlockDecoder
         int modes = *source++;
         if ((modes & 3) != 0)
             throw Damaged("reserved bits are set");
-        _literalLengths = ReadTable(modes >> 6, SequenceCode.LiteralLength, ZstdFormat.LiteralLengthCodes, ZstdFormat.MaxLengthLog,
-            SequenceTable.DefaultLiteralLengths, _literalLengths, ref source, end);
+        _literalLengths = ReadTable(modes >> 6, SequenceCode.LiteralLength, ZstdFormat.LiteralLengthCodes,
+            ZstdFormat.MaxLengthLog, SequenceTable.DefaultLiteralLengths, _literalLengths, ref source, end);
         _offsets = ReadTable((modes >> 4) & 3, SequenceCode.Offset, ZstdFormat.OffsetCodes, ZstdFormat.MaxOffsetLog,
             SequenceTable.DefaultOffsets, _offsets, ref source, end);
-        _matchLengths = ReadTable((modes >> 2) & 3, SequenceCode.MatchLength, ZstdFormat.MatchLengthCodes, ZstdFormat.MaxLengthLog,
-            SequenceTable.DefaultMatchLengths, _matchLengths, ref source, end);
+        _matchLengths = ReadTable((modes >> 2) & 3, SequenceCode.MatchLength, ZstdFormat.MatchLengthCodes,
+            ZstdFormat.MaxLengthLog, SequenceTable.DefaultMatchLengths, _matchLengths, ref source, end);
     }
 
     private static SequenceTable ReadTable(int mode, SequenceCode code, int codes, int maxLog, SequenceTable byDefault,
@@ -148,7 +149,8 @@ internal sealed unsafe class ZstdBlockDecoder
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int Execute(byte* stream, int length, int count, byte* literals, int literalCount, byte* window, byte* output, int limit)
+    private int Execute(
+        byte* stream, int length, int count, byte* literals, int literalCount, byte* window, byte* output, int limit)
     {
         var position = BackwardBits.Start(stream, length);
         long repeat1 = _repeat1, repeat2 = _repeat2, repeat3 = _repeat3;

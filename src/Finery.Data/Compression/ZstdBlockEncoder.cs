@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Finery.Data.Compression;
 
 /// <summary>
-/// Finds repetitions with one hash table, the fast way of compressing, and writes blocks of one frame. What comes out depends on the
-/// bytes of the frame alone.
+/// Finds repetitions with one hash table, the fast way of compressing, and writes blocks of one frame. What comes out depends
+/// on the bytes of the frame alone.
 /// </summary>
 internal sealed unsafe class ZstdBlockEncoder
 {

@@ -5,8 +5,8 @@ namespace Finery.Data.Compression;
 
 /// <summary>
 /// Reads Zstandard (RFC 8878): any number of frames one after another, skippable ones among them. Checksums and content sizes are
-/// verified where present. Damage and truncation are an <see cref="InvalidDataException"/>; memory follows what is decoded, up to one
-/// and a half windows, never what a header claims.
+/// verified where present. Damage and truncation are an <see cref="InvalidDataException"/>; memory follows what is decoded, up
+/// to one and a half windows, never what a header claims.
 /// </summary>
 public sealed class ZstdReadStream : ForwardStream
 {

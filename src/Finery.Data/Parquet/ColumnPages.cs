@@ -62,7 +62,9 @@ internal sealed record PageHeader
                 case (4, ThriftType.Int32, true): header = header with { Encoding = reader.Int32() }; break;
                 case (5, ThriftType.Int32, true): header = header with { DefinitionBytes = reader.Int32() }; break;
                 case (6, ThriftType.Int32, true): header = header with { RepetitionBytes = reader.Int32() }; break;
-                case (7, ThriftType.True or ThriftType.False, true): header = header with { IsCompressed = type == ThriftType.True }; break;
+                case (7, ThriftType.True or ThriftType.False, true):
+                    header = header with { IsCompressed = type == ThriftType.True };
+                    break;
                 default: reader.Skip(type); break;
             }
         return header;
@@ -86,7 +88,8 @@ internal sealed class ColumnPages(RandomInput file, long start, long end, int ma
         var header = Header();
         if (header.Compressed > maxPageBytes || header.Uncompressed > maxPageBytes)
             throw new InvalidDataException(
-                $"A Parquet page has {Math.Max(header.Compressed, header.Uncompressed)} bytes, more than the {maxPageBytes} allowed.");
+                $"A Parquet page has {Math.Max(header.Compressed, header.Uncompressed)} bytes, "
+                + $"more than the {maxPageBytes} allowed.");
         if (!Fill(header.Compressed))
             throw new InvalidDataException("Damaged Parquet page: it is cut off.");
         body = _buffer.AsSpan(_start, header.Compressed);
@@ -123,7 +126,8 @@ internal sealed class ColumnPages(RandomInput file, long start, long end, int ma
         var wanted = (int)Math.Min(count, Math.Max(0, end - _next) + _end - _start);
         if (_buffer.Length - _start < wanted)
         {
-            var target = _buffer.Length >= wanted ? _buffer : new byte[Math.Max(wanted, (int)Math.Min(_buffer.Length * 2L, maxPageBytes))];
+            var larger = Math.Max(wanted, (int)Math.Min(_buffer.Length * 2L, maxPageBytes));
+            var target = _buffer.Length >= wanted ? _buffer : new byte[larger];
             Buffer.BlockCopy(_buffer, _start, target, 0, _end - _start);
             (_buffer, _start, _end) = (target, 0, _end - _start);
         }

@@ -33,7 +33,8 @@ internal sealed class ColumnReader
             throw new InvalidDataException($"Damaged Parquet file: column '{leaf.Name}' lies outside the file.");
         if (!PageCodec.IsReadable(chunk.Codec))
             throw new InvalidDataException(
-                $"Column '{leaf.Name}' of the Parquet file is compressed by {PageCodec.Name(chunk.Codec)}, which Finery does not read.");
+                $"Column '{leaf.Name}' of the Parquet file is compressed by {PageCodec.Name(chunk.Codec)}, "
+                + "which Finery does not read.");
         _pages = new ColumnPages(file, chunk.Start, end, maxPageBytes);
     }
 
@@ -123,7 +124,8 @@ internal sealed class ColumnReader
         Meaning.Milliseconds => Time(value, 1, 10_000),
         Meaning.Microseconds => Time(value, 1, 10),
         Meaning.Nanoseconds => Time(value, 100, 1),
-        Meaning.Unsigned => Number((_leaf.Type == PhysicalType.Int32 ? (uint)value : (ulong)value).ToString(CultureInfo.InvariantCulture)),
+        Meaning.Unsigned => Number(
+            (_leaf.Type == PhysicalType.Int32 ? (uint)value : (ulong)value).ToString(CultureInfo.InvariantCulture)),
         _ => Number(value.ToString(CultureInfo.InvariantCulture)),
     };
 
@@ -131,7 +133,8 @@ internal sealed class ColumnReader
     {
         var time = (BigInteger)(value / divisor) * ticks + DateTime.UnixEpoch.Ticks;
         return time >= 0 && time <= DateTime.MaxValue.Ticks
-            ? JsonValue.Create(new DateTime((long)time, DateTimeKind.Utc).ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", CultureInfo.InvariantCulture))
+            ? JsonValue.Create(new DateTime((long)time, DateTimeKind.Utc)
+                .ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", CultureInfo.InvariantCulture))
             : Number(value.ToString(CultureInfo.InvariantCulture));
     }
 
@@ -162,7 +165,8 @@ internal sealed class ColumnReader
             case 1:
                 break;
             default:
-                throw new InvalidDataException("Damaged Parquet file: a page is of unknown type, or a dictionary stands where none may.");
+                throw new InvalidDataException(
+                    "Damaged Parquet file: a page is of unknown type, or a dictionary stands where none may.");
         }
     }
 
@@ -188,8 +192,10 @@ internal sealed class ColumnReader
         if (length > end - position - 4)
             throw new InvalidDataException("Damaged Parquet page: its levels are cut off.");
         position += 4 + (int)length;
-        return new HybridReader(_page, position - (int)length, position, BitOperations.Log2((uint)highest) + 1);
+        return new HybridReader(_page, position - (int)length, position, Width(highest));
     }
+
+    private static int Width(int highest) => BitOperations.Log2((uint)highest) + 1;
 
     /// <summary>A page of version 2: levels as they are, then values, which may be compressed.</summary>
     private void BeginSecond(PageHeader header, ReadOnlySpan<byte> body)
@@ -200,8 +206,8 @@ internal sealed class ColumnReader
         PageCodec.Decompress(header.IsCompressed && body.Length > levels ? _chunk.Codec : 0, body[(int)levels..],
             header.Uncompressed - (int)levels, ref _page, ref _zstd);
         var copy = body[..(int)levels].ToArray();
-        _repetitions = new HybridReader(copy, 0, header.RepetitionBytes, BitOperations.Log2((uint)_leaf.RepetitionLevel) + 1);
-        _definitions = new HybridReader(copy, header.RepetitionBytes, (int)levels, BitOperations.Log2((uint)_leaf.Definition) + 1);
+        _repetitions = new HybridReader(copy, 0, header.RepetitionBytes, Width(_leaf.RepetitionLevel));
+        _definitions = new HybridReader(copy, header.RepetitionBytes, (int)levels, Width(_leaf.Definition));
         BeginValues(header, 0, header.Uncompressed - (int)levels);
     }
 

@@ -6,10 +6,11 @@ using Finery.Data.Compression;
 namespace Finery.Data.Parquet;
 
 /// <summary>
-/// Collects the values of one column of a row group into pages of about 1 MB. With a dictionary, its distinct values are numbered; once
-/// they are too many to pay, the pages that follow hold the values themselves.
+/// Collects the values of one column of a row group into pages of about 1 MB. With a dictionary, its distinct values are
+/// numbered; once they are too many to pay, the pages that follow hold the values themselves.
 /// </summary>
-internal sealed class ColumnWriter(string name, PhysicalType type, bool isOptional, bool withDictionary, PageCompressor compressor)
+internal sealed class ColumnWriter(
+    string name, PhysicalType type, bool isOptional, bool withDictionary, PageCompressor compressor)
 {
     private const int PageBytes = 1 << 20;
     private const int PageEntries = 20_000;
@@ -26,7 +27,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
     private readonly List<int> _indices = [];
     private readonly MemoryStream _chunk = new();
     private readonly ThriftWriter _header = new();
-    private bool _isInDictionary = withDictionary, _hasDictionaryPages, _hasPlainPages;
+    private bool _isInDictionary = withDictionary, _hasDictionaryPages;
     private long _entries, _nulls, _uncompressed;
     private byte[]? _least, _greatest;
     private bool _isWithoutStatistics = !withDictionary;
@@ -104,7 +105,8 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
     private void EndEntry()
     {
         _entries++;
-        if (_values.Count >= PageBytes || _definitions.Count >= PageEntries || (_isInDictionary && _dictionary.Count >= DictionaryBytes))
+        if (_values.Count >= PageBytes || _definitions.Count >= PageEntries
+            || (_isInDictionary && _dictionary.Count >= DictionaryBytes))
             EndPage();
     }
 
@@ -151,10 +153,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
             _hasDictionaryPages = true;
         }
         else
-        {
             _page.Add(_values.Written);
-            _hasPlainPages = true;
-        }
         WritePage(0, _page.Written, _definitions.Count, isNumbered ? 8 : 0, _chunk);
         // Values that hardly repeat are not worth numbering.
         if (_dictionary.Count >= DictionaryBytes || DictionaryCount > Math.Max(1000, _entries / 2))
@@ -210,7 +209,8 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
         metadata.Int64(2, 0);
         metadata.Begin(3);
         metadata.Int32(1, (int)type);
-        int[] encodings = [.. _hasPlainPages || _hasDictionaryPages ? [0] : Array.Empty<int>(), 3, .. _hasDictionaryPages ? [8] : Array.Empty<int>()];
+        // PLAIN, which dictionaries are in too; RLE of the levels; RLE_DICTIONARY.
+        int[] encodings = _hasDictionaryPages ? [0, 3, 8] : [0, 3];
         metadata.List(2, ThriftType.Int32, encodings.Length);
         foreach (var encoding in encodings)
             metadata.Element(encoding);
@@ -251,7 +251,7 @@ internal sealed class ColumnWriter(string name, PhysicalType type, bool isOption
         _numbers.Clear();
         (_entries, _nulls, _uncompressed) = (0, 0, 0);
         (_least, _greatest, _isWithoutStatistics) = (null, null, !_withDictionary);
-        (_isInDictionary, _hasDictionaryPages, _hasPlainPages) = (_withDictionary, false, false);
+        (_isInDictionary, _hasDictionaryPages) = (_withDictionary, false);
     }
 
     /// <summary>Writes the structure SchemaElement.</summary>

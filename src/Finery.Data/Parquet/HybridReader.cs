@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace Finery.Data.Parquet;
 
-/// <summary>Integers of a fixed number of bits as runs of one value, or packed: levels, dictionary indices, truth values.</summary>
+/// <summary>Integers of a fixed number of bits as runs of one value, or packed: levels, dictionary indices, truth
+/// values.</summary>
 internal struct HybridReader
 {
     private readonly byte[] _data;

@@ -30,7 +30,8 @@ internal static class PageCodec
     /// <param name="buffer">Where they are put; replaced when too short.</param>
     /// <exception cref="InvalidDataException">The page is damaged.</exception>
     /// <param name="zstd">Decodes Zstandard; kept by the caller for its buffers, and made when first needed.</param>
-    public static unsafe void Decompress(int codec, ReadOnlySpan<byte> source, int length, ref byte[] buffer, ref ZstdReadStream? zstd)
+    public static unsafe void Decompress(
+        int codec, ReadOnlySpan<byte> source, int length, ref byte[] buffer, ref ZstdReadStream? zstd)
     {
         if (codec == 0)
         {
@@ -95,5 +96,6 @@ internal static class PageCodec
         buffer = larger;
     }
 
-    private static InvalidDataException Wrong(int length) => new($"Damaged Parquet page: it does not decompress to {length} bytes.");
+    private static InvalidDataException Wrong(int length) =>
+        new($"Damaged Parquet page: it does not decompress to {length} bytes.");
 }

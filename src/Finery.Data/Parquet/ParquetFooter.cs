@@ -85,7 +85,7 @@ internal sealed record ParquetFooter(SchemaNode Schema, IReadOnlyList<RowGroup> 
             throw new InvalidDataException("Damaged Parquet file: it has no schema.");
         var leaves = schema.Leaves.ToList();
         foreach (var group in groups)
-            if (group.Columns.Count != leaves.Count || leaves.Where((leaf, i) => group.Columns[i].Type != leaf.Type).Any() || group.Rows < 0)
+            if (group.Rows < 0 || !group.Columns.Select(column => column.Type).SequenceEqual(leaves.Select(leaf => leaf.Type)))
                 throw new InvalidDataException("Damaged Parquet file: a row group does not fit the schema.");
         return new ParquetFooter(schema, groups, createdBy);
     }
@@ -169,7 +169,13 @@ internal sealed record ParquetFooter(SchemaNode Schema, IReadOnlyList<RowGroup> 
             var unit = reader.Begin();
             while (reader.NextField(ref unit, out var inner))
             {
-                meaning = unit switch { 1 => Meaning.Milliseconds, 2 => Meaning.Microseconds, 3 => Meaning.Nanoseconds, _ => meaning };
+                meaning = unit switch
+                {
+                    1 => Meaning.Milliseconds,
+                    2 => Meaning.Microseconds,
+                    3 => Meaning.Nanoseconds,
+                    _ => meaning,
+                };
                 reader.Skip(inner);
             }
         }
@@ -207,7 +213,8 @@ internal sealed record ParquetFooter(SchemaNode Schema, IReadOnlyList<RowGroup> 
             {
                 case (1, ThriftType.Binary):
                     if (reader.Binary().Length > 0)
-                        throw new InvalidDataException("The Parquet file keeps columns in other files, which Finery does not read.");
+                        throw new InvalidDataException(
+                            "The Parquet file keeps columns in other files, which Finery does not read.");
                     break;
                 case (3, ThriftType.Struct):
                     chunk = ReadColumn(ref reader);

@@ -69,14 +69,16 @@ internal sealed class SchemaNode
     public IEnumerable<SchemaNode> Leaves => IsGroup ? Children.SelectMany(child => child.Leaves) : [this];
 
     /// <summary>Whether all values can be read.</summary>
-    public bool IsSupported => Meaning != Meaning.Unsupported && (IsGroup ? Children.All(child => child.IsSupported) : Type != PhysicalType.Int96);
+    public bool IsSupported =>
+        Meaning != Meaning.Unsupported && (IsGroup ? Children.All(child => child.IsSupported) : Type != PhysicalType.Int96);
 
     /// <summary>Builds the tree from its fields in depth-first order.</summary>
     public static SchemaNode Tree(IReadOnlyList<(SchemaNode Node, int Children)> fields)
     {
         int next = 0, column = 0;
         var root = Take(fields, ref next, ref column, null, 0);
-        return next == fields.Count ? root : throw new InvalidDataException("Damaged Parquet file: the schema has fields outside the root.");
+        return next == fields.Count ? root
+            : throw new InvalidDataException("Damaged Parquet file: the schema has fields outside the root.");
     }
 
     private static SchemaNode Take(

@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Finery.Data.Parquet;
 
-/// <summary>Rebuilds the value of a field in a row from the entries of the columns below it, as the levels tell (Melnik et al. 2010,
-/// "Dremel").</summary>
+/// <summary>Rebuilds the value of a field in a row from the entries of the columns below it, as the levels tell (Melnik et al.
+/// 2010, "Dremel").</summary>
 internal sealed class RecordAssembler(SchemaNode field, IReadOnlyList<ColumnReader?> columns)
 {
     // Columns of the file by number; those below the field are open.

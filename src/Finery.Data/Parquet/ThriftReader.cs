@@ -3,8 +3,8 @@ using System.Text;
 namespace Finery.Data.Parquet;
 
 /// <summary>
-/// Reads structures of the Thrift compact protocol. What is unknown is passed over; depth is bounded, and no length is believed beyond
-/// the bytes that are there.
+/// Reads structures of the Thrift compact protocol. What is unknown is passed over; depth is bounded, and no length is believed
+/// beyond the bytes that are there.
 /// </summary>
 internal ref struct ThriftReader(ReadOnlySpan<byte> data)
 {
@@ -16,7 +16,7 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> data)
     /// <summary>Bytes read.</summary>
     public int Position { get; private set; }
 
-    private byte Byte() => Position < _data.Length ? _data[Position++] : throw new EndOfStreamException("A Parquet structure is cut off.");
+    private byte Byte() => Position < _data.Length ? _data[Position++] : throw CutOff();
 
     /// <summary>Begins a structure; pass the result to <see cref="NextField"/>.</summary>
     public short Begin() => ++_depth <= MaxDepth ? (short)0 : throw Damaged("structures are nested too deeply");
@@ -56,13 +56,14 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> data)
     }
 
     /// <summary>A signed integer of 32 bits.</summary>
-    public int Int32() => Integer() is >= int.MinValue and <= int.MaxValue and var value ? (int)value : throw Damaged("a number is too large");
+    public int Int32() =>
+        Integer() is >= int.MinValue and <= int.MaxValue and var value ? (int)value : throw Damaged("a number is too large");
 
     public ReadOnlySpan<byte> Binary()
     {
         var length = Varint();
         if (length > (ulong)(_data.Length - Position))
-            throw new EndOfStreamException("A Parquet structure is cut off.");
+            throw CutOff();
         Position += (int)length;
         return _data.Slice(Position - (int)length, (int)length);
     }
@@ -75,7 +76,7 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> data)
         var header = Byte();
         type = (ThriftType)(header & 15);
         var count = header >> 4 == 15 ? Varint() : (ulong)(header >> 4);
-        return count <= (ulong)(_data.Length - Position) ? (int)count : throw new EndOfStreamException("A Parquet structure is cut off.");
+        return count <= (ulong)(_data.Length - Position) ? (int)count : throw CutOff();
     }
 
     /// <summary>Passes over a value.</summary>
@@ -108,7 +109,7 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> data)
                 Begin();
                 var pairs = Varint();
                 if (pairs > (ulong)_data.Length)
-                    throw new EndOfStreamException("A Parquet structure is cut off.");
+                    throw CutOff();
                 var types = pairs == 0 ? 0 : Byte();
                 for (; pairs > 0; pairs--)
                 {
@@ -129,6 +130,8 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> data)
 
     /// <summary>In a list a truth value takes a byte; as a field it lies in the header.</summary>
     private void SkipElement(ThriftType type) => Skip(type is ThriftType.True or ThriftType.False ? ThriftType.Int8 : type);
+
+    private static EndOfStreamException CutOff() => new("A Parquet structure is cut off.");
 
     private static InvalidDataException Damaged(string how) => new($"Damaged Parquet file: {how}.");
 }

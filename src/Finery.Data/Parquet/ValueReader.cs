@@ -52,11 +52,14 @@ internal abstract class ValueReader
         {
             0 => new PlainReader(leaf, data, start, end),
             2 or 8 => new DictionaryReader(
-                dictionary ?? throw new InvalidDataException("Damaged Parquet page: its dictionary is missing."), data, start, end),
+                dictionary ?? throw new InvalidDataException("Damaged Parquet page: its dictionary is missing."),
+                data, start, end),
             3 when leaf.Type == PhysicalType.Boolean => new BooleanReader(data, start, end),
-            5 when leaf.Type is PhysicalType.Int32 or PhysicalType.Int64 => new DeltaIntegerReader(data, start, end, count, leaf.Type),
+            5 when leaf.Type is PhysicalType.Int32 or PhysicalType.Int64 =>
+                new DeltaIntegerReader(data, start, end, count, leaf.Type),
             6 when leaf.Type == PhysicalType.ByteArray => new DeltaLengthReader(data, start, end, count),
-            7 when leaf.Type is PhysicalType.ByteArray or PhysicalType.FixedLengthByteArray => new DeltaBytesReader(data, start, end, count),
+            7 when leaf.Type is PhysicalType.ByteArray or PhysicalType.FixedLengthByteArray =>
+                new DeltaBytesReader(data, start, end, count),
             9 => new SplitReader(leaf, data, start, end),
             _ => throw new InvalidDataException(
                 $"Column '{leaf.Name}' of the Parquet file has encoding {encoding}, which Finery does not read."),
@@ -298,7 +301,8 @@ internal sealed class DictionaryPage
     }
 
     /// <summary>A value as text, the same string each time.</summary>
-    public string Text(int index) => (uint)index < (uint)_texts.Length ? _texts[index] ??= Encoding.UTF8.GetString(Bytes(index)) : throw Outside();
+    public string Text(int index) =>
+        (uint)index < (uint)_texts.Length ? _texts[index] ??= Encoding.UTF8.GetString(Bytes(index)) : throw Outside();
 
     private static InvalidDataException Outside() => new("Damaged Parquet page: it refers to a value outside the dictionary.");
 }

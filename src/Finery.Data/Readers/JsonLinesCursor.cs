@@ -101,8 +101,8 @@ internal sealed class JsonLinesCursor : DocumentCursor
     private string Where() =>
         _linesBefore >= 0 ? $"{_part.Path}:{_linesBefore + _lines.LineNumber}" : $"{_part.Path}: line before byte {Position}";
 
-    /// <summary>Number of the line in the whole file. In a part from the middle, the lines before it are counted when the first id asks
-    /// for it.</summary>
+    /// <summary>Number of the line in the whole file. In a part from the middle, the lines before it are counted when the first
+    /// id asks for it.</summary>
     private long LineNumber()
     {
         if (_linesBefore < 0)

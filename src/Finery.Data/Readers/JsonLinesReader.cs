@@ -4,9 +4,9 @@ using Finery.Data.Readers.Remote;
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// JSON Lines, plain, gzip or Zstandard (<c>.jsonl</c>, <c>.jsonl.gz</c>, <c>.jsonl.zst</c>; recognised by content). A line that cannot
-/// be used is skipped and counted with its place; of a damaged compressed file everything before the damage is kept. Only plain files
-/// are cut into parts; a line belongs to the part in which it starts.
+/// JSON Lines, plain, gzip or Zstandard (<c>.jsonl</c>, <c>.jsonl.gz</c>, <c>.jsonl.zst</c>; recognised by content). A line
+/// that cannot be used is skipped and counted with its place; of a damaged compressed file everything before the damage is
+/// kept. Only plain files are cut into parts; a line belongs to the part in which it starts.
 /// </summary>
 /// <remarks>Metadata is the <c>metadata</c> object (or JSON text of one) with the remaining columns laid over it, as datatrove's
 /// default adapter does. Positions are byte offsets in plain files, numbers of lines read in compressed ones.</remarks>

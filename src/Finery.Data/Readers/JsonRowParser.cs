@@ -67,7 +67,8 @@ internal sealed class JsonRowParser(string textKey, string idKey)
                 Expect(json, ref position, ':');
                 position = SkipSpace(json, position);
                 if (key == textKey)
-                    _text = Once(ref hasText) && At(json, position) == '"' ? String(json, ref position) : Skip(json, ref position);
+                    _text = Once(ref hasText) && At(json, position) == '"'
+                        ? String(json, ref position) : Skip(json, ref position);
                 else if (key == idKey)
                     _id = Once(ref hasId) && At(json, position) == '"' ? String(json, ref position) : Number(json, ref position);
                 else if (key == "metadata")

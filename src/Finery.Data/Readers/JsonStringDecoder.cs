@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// Turns the UTF-8 of a JSON string into characters, sixteen bytes at a time where nothing has to be unescaped. The .NET reader goes
-/// byte by byte from the first escape on, and text has one on every line.
+/// Turns the UTF-8 of a JSON string into characters, sixteen bytes at a time where nothing has to be unescaped. The .NET reader
+/// goes byte by byte from the first escape on, and text has one on every line.
 /// </summary>
 internal sealed class JsonStringDecoder
 {
@@ -48,7 +48,8 @@ internal sealed class JsonStringDecoder
             if (end - at >= 16)
             {
                 var bytes = Vector128.Load(at);
-                var special = Vector128.Equals(bytes, quote) | Vector128.Equals(bytes, backslash) | Vector128.LessThan(bytes, space);
+                var special = Vector128.Equals(bytes, quote) | Vector128.Equals(bytes, backslash)
+                    | Vector128.LessThan(bytes, space);
                 var (low, high) = Vector128.Widen(bytes);
                 Vector128.Store(low, (ushort*)target);
                 Vector128.Store(high, (ushort*)target + 8);

@@ -42,7 +42,8 @@ internal sealed class ParquetCursor : DocumentCursor
         _columns = new ColumnReader?[footer.Schema.Leaves.Count()];
         var fields = footer.Schema.Children.DistinctBy(field => field.Name).ToList();
         _text = fields.First(field => field.Name == reader.TextColumn);
-        _id = fields.FirstOrDefault(field => field.Name == reader.IdColumn && field.IsFlat && field.IsSupported && field != _text);
+        _id = fields.FirstOrDefault(
+            field => field.Name == reader.IdColumn && field.IsFlat && field.IsSupported && field != _text);
         // The metadata come first: the other columns are laid over them.
         foreach (var field in fields.OrderBy(field => field.Name == "metadata" ? 0 : 1))
             if (field != _text && field != _id && (field.Name == "metadata" || reader.Columns?.Contains(field.Name) != false))
@@ -144,8 +145,8 @@ internal sealed class ParquetCursor : DocumentCursor
         }
         _produced += text.Length;
         if (_reader.MaxRatio > 0 && _produced > FreeCharacters && _produced > _reader.MaxRatio * _fileBytes)
-            throw new InvalidDataException($"the text is more than {_reader.MaxRatio} times as long as the file. Raise the ratio allowed "
-                + "if the file can be trusted");
+            throw new InvalidDataException($"the text is more than {_reader.MaxRatio} times as long as the file. Raise the ratio "
+                + "allowed if the file can be trusted");
         var metadata = Metadata(row);
         EndRow();
         if (isRepaired)
@@ -166,7 +167,8 @@ internal sealed class ParquetCursor : DocumentCursor
         return column.IsAtEnd ? throw new InvalidDataException("a column has fewer values than rows") : column;
     }
 
-    private string? Id(ColumnReader column) => _id!.Type == PhysicalType.ByteArray ? column.Text(out _) : column.Node()?.ToString();
+    private string? Id(ColumnReader column) =>
+        _id!.Type == PhysicalType.ByteArray ? column.Text(out _) : column.Node()?.ToString();
 
     private JsonObject Metadata(long row)
     {

@@ -4,14 +4,14 @@ using Finery.Data.Readers.Remote;
 namespace Finery.Data.Readers;
 
 /// <summary>
-/// Parquet files as Arrow, DuckDB, Polars and Finery write them: pages of version 1 and 2; no compression, Snappy, gzip, Brotli or
-/// Zstandard; all current encodings; nested columns. Row groups are streamed, and are what parts are made of. Of a damaged row group the
-/// rows before the damage are kept.
+/// Parquet files as Arrow, DuckDB, Polars and Finery write them: pages of version 1 and 2; no compression, Snappy, gzip, Brotli
+/// or Zstandard; all current encodings; nested columns. Row groups are streamed, and are what parts are made of. Of a damaged
+/// row group the rows before the damage are kept.
 /// </summary>
 /// <remarks>
-/// Metadata is the <c>metadata</c> column (a structure, or JSON text of an object) with the other columns laid over it by their types;
-/// empty values are left out. Dates and times become ISO 8601 text, binary values Base64. Columns of types that Finery does not read
-/// (INT96, DECIMAL) are left out and counted. Positions are numbers of rows.
+/// Metadata is the <c>metadata</c> column (a structure, or JSON text of an object) with the other columns laid over it by their
+/// types; empty values are left out. Dates and times become ISO 8601 text, binary values Base64. Columns of types that Finery
+/// does not read (INT96, DECIMAL) are left out and counted. Positions are numbers of rows.
 /// </remarks>
 public sealed record ParquetReader : FileReader
 {
@@ -27,8 +27,8 @@ public sealed record ParquetReader : FileReader
     /// <summary>Larger pages, in bytes before and after decompression, are refused.</summary>
     public int MaxPageBytes { get; init; } = 256 << 20;
 
-    /// <summary>Most bytes of text for a byte of file, once there are 16 MiB of it; 0 for any ratio. A dictionary can repeat a long text
-    /// for nothing.</summary>
+    /// <summary>Most bytes of text for a byte of file, once there are 16 MiB of it; 0 for any ratio. A dictionary can repeat a
+    /// long text for nothing.</summary>
     public double MaxRatio { get; init; } = 200;
 
     /// <inheritdoc/>
@@ -59,7 +59,8 @@ public sealed record ParquetReader : FileReader
             using var file = RandomInput.Open(path);
             return [.. ParquetFooter.Read(file).RowGroups.Select(group => group.Columns.Min(column => column.Start))];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException)
         {
             return [];
         }

@@ -1,8 +1,9 @@
 namespace Finery.Data.Writers;
 
 /// <summary>
-/// Writes documents to files, which appear under their names only at <see cref="Commit"/>. Equal documents give equal bytes, also when
-/// writing was interrupted and taken up again, as long as checkpoints are taken at the same documents. Used by one thread.
+/// Writes documents to files, which appear under their names only at <see cref="Commit"/>. Equal documents give equal bytes,
+/// also when writing was interrupted and taken up again, as long as checkpoints are taken at the same documents. Used by one
+/// thread.
 /// </summary>
 public abstract class DocumentWriter : IDisposable
 {

@@ -24,7 +24,8 @@ internal sealed partial class FileTemplate(string template, string rank)
     public static string? Problem(string template)
     {
         var rest = Placeholder().Replace(template, "x");
-        if (Placeholder().Matches(template).Any(match => match.Groups[1].Value.Trim().Length == 0) || rest.Contains("${", StringComparison.Ordinal))
+        if (rest.Contains("${", StringComparison.Ordinal)
+            || Placeholder().Matches(template).Any(match => match.Groups[1].Value.Trim().Length == 0))
             return "has a '${' without a name and '}' after it";
         if (!template.Contains("${rank}", StringComparison.Ordinal) && !template.Contains("${id}", StringComparison.Ordinal))
             return "must contain ${rank}: parts are written at the same time, and each needs its own files";
@@ -33,17 +34,20 @@ internal sealed partial class FileTemplate(string template, string rank)
     }
 
     /// <summary>The path of a document's file, relative and without extension.</summary>
-    public string Expand(Document document, string? filterReason) => Placeholder().Replace(template, match => match.Groups[1].Value switch
+    public string Expand(Document document, string? filterReason) =>
+        Placeholder().Replace(template, match => Value(match.Groups[1].Value, document, filterReason));
+
+    private string Value(string name, Document document, string? filterReason) => name switch
     {
         "rank" => rank,
         "id" => MadeSafe(document.Id),
         "filter_reason" when filterReason is not null => MadeSafe(filterReason),
         var key => MadeSafe(document.Metadata[key] is { } value
             ? value.GetValueKind() == JsonValueKind.String ? value.ToString() : value.ToJsonString() : ""),
-    });
+    };
 
-    /// <summary>A value as a file name: letters, digits, <c>-</c>, <c>_</c> and inner dots stay; a long one is cut and told apart by a
-    /// hash.</summary>
+    /// <summary>A value as a file name: letters, digits, <c>-</c>, <c>_</c> and inner dots stay; a long one is cut and told apart
+    /// by a hash.</summary>
     public static string MadeSafe(string value)
     {
         var name = new StringBuilder(value.Length);

@@ -5,8 +5,9 @@ using Finery.Data.Compression;
 namespace Finery.Data.Writers;
 
 /// <summary>
-/// Writes documents as JSON Lines; gzip when the name ends in <c>.gz</c>, Zstandard when it ends in <c>.zst</c>. The file appears under
-/// its name only at <see cref="DocumentWriter.Commit"/>; disposed before that, nothing is left but what a checkpoint covers.
+/// Writes documents as JSON Lines; gzip when the name ends in <c>.gz</c>, Zstandard when it ends in <c>.zst</c>. The file
+/// appears under its name only at <see cref="DocumentWriter.Commit"/>; disposed before that, nothing is left but what a
+/// checkpoint covers.
 /// </summary>
 public sealed class JsonLinesWriter : SingleFileWriter
 {

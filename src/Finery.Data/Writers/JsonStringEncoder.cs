@@ -10,7 +10,8 @@ namespace Finery.Data.Writers;
 /// </summary>
 internal static unsafe class JsonStringEncoder
 {
-    /// <summary>Most bytes a string may take: an escape of six for each character, and the room that whole vectors need.</summary>
+    /// <summary>Most bytes a string may take: an escape of six for each character, and the room that whole vectors
+    /// need.</summary>
     public static int MaxBytes(int characters) => checked(characters * 6 + 32);
 
     /// <summary>Writes a string without its quotes.</summary>
@@ -37,8 +38,8 @@ internal static unsafe class JsonStringEncoder
             {
                 var bytes = Vector128.NarrowWithSaturation(Vector128.Load((ushort*)at), Vector128.Load((ushort*)at + 8));
                 Vector128.Store(bytes, target);
-                var special = Vector128.Equals(bytes, quote) | Vector128.Equals(bytes, backslash) | Vector128.LessThan(bytes, space)
-                    | Vector128.GreaterThanOrEqual(bytes, delete);
+                var special = Vector128.Equals(bytes, quote) | Vector128.Equals(bytes, backslash)
+                    | Vector128.LessThan(bytes, space) | Vector128.GreaterThanOrEqual(bytes, delete);
                 var mask = special.ExtractMostSignificantBits();
                 if (mask == 0)
                 {

@@ -25,13 +25,14 @@ public sealed record OutputSettings
     public OutputFormat Format { get; init; } = OutputFormat.JsonlZst;
 
     /// <summary>
-    /// Name of the file a document goes to, without extension, <c>/</c> between folders. <c>${rank}</c> stands for the number of the part,
+    /// Name of the file a document goes to, without extension, <c>/</c> between folders. <c>${rank}</c> stands for the number
+    /// of the part,
     /// <c>${id}</c> for the document's id, and <c>${key}</c> for any value of its metadata, made safe for a file name.
     /// </summary>
     public string Template { get; init; } = "${rank}";
 
-    /// <summary>A file that has reached so many bytes is followed by another; names then begin with <c>000_</c>, <c>001_</c>, ... 0 for
-    /// files of any size.</summary>
+    /// <summary>A file that has reached so many bytes is followed by another; names then begin with <c>000_</c>, <c>001_</c>,
+    /// ... 0 for files of any size.</summary>
     public long MaxFileBytes { get; init; }
 
     /// <summary>Compression of Parquet pages.</summary>

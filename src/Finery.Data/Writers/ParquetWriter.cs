@@ -7,8 +7,8 @@ using Finery.Data.Parquet;
 namespace Finery.Data.Writers;
 
 /// <summary>
-/// Writes documents as Parquet with the columns of FineWeb: <c>text</c> and <c>id</c>, then those values of the metadata that have a
-/// column of their type, and all others as the text of a JSON object in <c>metadata</c>.
+/// Writes documents as Parquet with the columns of FineWeb: <c>text</c> and <c>id</c>, then those values of the metadata that
+/// have a column of their type, and all others as the text of a JSON object in <c>metadata</c>.
 /// </summary>
 public sealed class ParquetWriter : SingleFileWriter
 {
@@ -44,7 +44,11 @@ public sealed class ParquetWriter : SingleFileWriter
         var compressor = new PageCompressor(codec);
         _text = new ColumnWriter("text", PhysicalType.ByteArray, isOptional: false, withDictionary: false, compressor);
         _id = new ColumnWriter("id", PhysicalType.ByteArray, isOptional: false, withDictionary: false, compressor);
-        _fields = [.. s_fields.Select(field => new ColumnWriter(field.Name, field.Type, isOptional: true, withDictionary: true, compressor))];
+        _fields =
+        [
+            .. s_fields.Select(field =>
+                new ColumnWriter(field.Name, field.Type, isOptional: true, withDictionary: true, compressor)),
+        ];
         _metadata = new ColumnWriter("metadata", PhysicalType.ByteArray, isOptional: true, withDictionary: false, compressor);
         if (checkpoint is null)
             Output.Write("PAR1"u8);

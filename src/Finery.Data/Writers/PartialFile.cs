@@ -1,8 +1,8 @@
 namespace Finery.Data.Writers;
 
 /// <summary>
-/// A file that is written under <c>name.partial</c> and gets its name when it is complete. What a checkpoint covers is on the disk and
-/// stays there; it can be gone on from.
+/// A file that is written under <c>name.partial</c> and gets its name when it is complete. What a checkpoint covers is on the
+/// disk and stays there; it can be gone on from.
 /// </summary>
 internal sealed class PartialFile : IDisposable
 {

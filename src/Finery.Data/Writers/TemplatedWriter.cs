@@ -22,7 +22,8 @@ internal sealed class TemplatedWriter : DocumentWriter
     {
         foreach (var (property, message) in settings.Validate())
             throw new ArgumentException($"{property} {message}.", nameof(settings));
-        (_settings, _folder, _template) = (settings, Path.GetFullPath(folder), new FileTemplate(settings.Template, FileTemplate.MadeSafe(name)));
+        (_settings, _folder) = (settings, Path.GetFullPath(folder));
+        _template = new FileTemplate(settings.Template, FileTemplate.MadeSafe(name));
         if (checkpoint is not null)
             Restore(checkpoint);
         else if (_template.IsFixed)
@@ -102,7 +103,12 @@ internal sealed class TemplatedWriter : DocumentWriter
         _isCheckpointed = true;
         var files = new JsonArray();
         foreach (var target in _targets.Values)
-            files.Add(new JsonObject { ["name"] = target.Stem, ["number"] = target.Number, ["state"] = target.State?.DeepClone() });
+            files.Add(new JsonObject
+            {
+                ["name"] = target.Stem,
+                ["number"] = target.Number,
+                ["state"] = target.State?.DeepClone(),
+            });
         return new JsonObject { ["count"] = Count, ["files"] = files }.ToJsonString();
     }
 

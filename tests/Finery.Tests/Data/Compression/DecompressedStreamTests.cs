@@ -53,7 +53,8 @@ public sealed class DecompressedStreamTests
             Assert.Contains("times its size", error.Message);
             Assert.InRange(produced, 1 << 19, 16 << 20);
             Assert.Equal(bomb.Length, Read(data, new() { MaxRatio = 0 }).Length);
-            Assert.Contains("1000 bytes", Assert.Throws<InvalidDataException>(() => Read(data, new() { MaxBytes = 1000 })).Message);
+            Assert.Contains("1000 bytes",
+                Assert.Throws<InvalidDataException>(() => Read(data, new() { MaxBytes = 1000 })).Message);
         }
     }
 

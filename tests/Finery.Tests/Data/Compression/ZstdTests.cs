@@ -25,11 +25,13 @@ public sealed class ZstdTests
         return target.ToArray();
     }
 
-    /// <summary>Data of many kinds: text with repetitions, noise, runs, few symbols, and lengths around the limits of the format.</summary>
+    /// <summary>Data of many kinds: text with repetitions, noise, runs, few symbols; lengths around the limits of the
+    /// format.</summary>
     internal static IEnumerable<byte[]> Samples()
     {
         var random = new Random(7);
-        foreach (var length in new[] { 0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 255, 256, 257, 1000, 1023, 1024, 5000, 16383, 16384, 70000 })
+        int[] lengths = [0, 1, 2, 15, 16, 17, 31, 32, 33, 63, 255, 256, 257, 1000, 1023, 1024, 5000, 16383, 16384, 70000];
+        foreach (var length in lengths)
         {
             yield return Words(random, length);
             yield return new byte[length];
@@ -48,15 +50,19 @@ public sealed class ZstdTests
         random.NextBytes(far);
         yield return [.. far, .. far];
         // Symbols whose counts are Fibonacci numbers, which ask for codes longer than allowed.
-        yield return [.. Enumerable.Range(0, 22).SelectMany(i => Enumerable.Repeat((byte)(i * 11), Fibonacci(i))).OrderBy(_ => random.Next())];
+        yield return
+        [
+            .. Enumerable.Range(0, 22).SelectMany(i => Enumerable.Repeat((byte)(i * 11), Fibonacci(i)))
+                .OrderBy(_ => random.Next()),
+        ];
     }
 
     private static int Fibonacci(int n) => n < 2 ? 1 : Fibonacci(n - 1) + Fibonacci(n - 2);
 
     internal static byte[] Words(Random random, int length)
     {
-        var words = Enumerable.Range(0, 2000)
-            .Select(_ => new string([.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => (char)random.Next('a', 'z' + 1))])).ToArray();
+        string Word() => new([.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => (char)random.Next('a', 'z' + 1))]);
+        var words = Enumerable.Range(0, 2000).Select(_ => Word()).ToArray();
         var text = new StringBuilder();
         while (text.Length < length)
             text.Append(words[(int)(Math.Pow(random.NextDouble(), 3) * words.Length)]).Append(random.Next(12) == 0 ? ".\n" : " ");
@@ -199,7 +205,8 @@ public sealed class ZstdTests
     public void What_the_zstd_program_writes_is_read(string options)
     {
         var random = new Random(13);
-        foreach (var sample in new[] { Words(random, 100), Words(random, 100_000), Words(random, 2 << 20), new byte[500_000], [] })
+        byte[][] samples = [Words(random, 100), Words(random, 100_000), Words(random, 2 << 20), new byte[500_000], []];
+        foreach (var sample in samples)
             Assert.Equal(sample, Decompress(Zstd(options + " -c -q", sample)));
     }
 
@@ -210,7 +217,8 @@ public sealed class ZstdTests
         {
             Assert.Equal(sample, Zstd("-d -c -q", Compress(sample)));
             if (sample.Length is > 100 and < 2000)
-                Assert.Equal([.. sample, .. sample], Zstd("-d -c -q", [.. Compress(sample), .. Compress(sample, withChecksum: false)]));
+                Assert.Equal([.. sample, .. sample],
+                    Zstd("-d -c -q", [.. Compress(sample), .. Compress(sample, withChecksum: false)]));
         }
     }
 

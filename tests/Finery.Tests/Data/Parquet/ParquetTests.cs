@@ -35,7 +35,8 @@ public sealed class ParquetTests : IDisposable
                 metadata["dump"] = 17; // not of the column's type
             if (i % 6 == 0)
                 metadata["extra"] = new JsonArray(1, "two", new JsonObject { ["three"] = 3.5 });
-            return new Document($"doc/{i}", $"Text {i} – {new string((char)('a' + i % 26), random.Next(200))} 😀 \"quoted\"\n") { Metadata = metadata };
+            var text = $"Text {i} – {new string((char)('a' + i % 26), random.Next(200))} 😀 \"quoted\"\n";
+            return new Document($"doc/{i}", text) { Metadata = metadata };
         })];
     }
 
@@ -90,7 +91,8 @@ public sealed class ParquetTests : IDisposable
     [Fact]
     public void The_published_minimal_file_is_read()
     {
-        const string Hex = "504152311500153015302c150615001506150600000100000000000000020000000000000003000000000000001502192c4804726f6f"
+        const string Hex =
+            "504152311500153015302c150615001506150600000100000000000000020000000000000003000000000000001502192c4804726f6f"
             + "7415020015042500180178001606191c191c26001c1504191500191801781500160616521652260800001652160600003900000050415231";
         File.WriteAllBytes(_folder["x.parquet"], Convert.FromHexString(Hex));
         using var file = RandomInput.Open(_folder["x.parquet"]);
@@ -162,7 +164,8 @@ public sealed class ParquetTests : IDisposable
     public void Columns_can_be_named_and_chosen()
     {
         var path = Write("a.parquet", Documents(20));
-        var documents = new ParquetReader { Paths = [path], TextColumn = "id", IdColumn = "none", Columns = ["language"] }.Read(new()).ToList();
+        var reader = new ParquetReader { Paths = [path], TextColumn = "id", IdColumn = "none", Columns = ["language"] };
+        var documents = reader.Read(new()).ToList();
         Assert.Equal("doc/3", documents[3].Text);
         Assert.Equal($"{path.Replace('\\', '/')}/3", documents[3].Id);
         Assert.Equal("""{"language":"de"}""", documents[3].Metadata.ToJsonString());
@@ -222,8 +225,14 @@ public sealed class ParquetTests : IDisposable
             for (var n = random.Next(1, 6); n > 0; n--)
             {
                 // Half of the damage hits the footer, where most lies to be misunderstood.
-                var at = random.Next(2) == 0 ? random.Next(damaged.Length - 8) : damaged.Length - 9 - random.Next(Math.Min(1500, damaged.Length - 9));
-                damaged[at] = (byte)(random.Next(3) switch { 0 => random.Next(256), 1 => damaged[at] ^ (1 << random.Next(8)), _ => 0xFF });
+                var at = random.Next(2) == 0 ? random.Next(damaged.Length - 8)
+                    : damaged.Length - 9 - random.Next(Math.Min(1500, damaged.Length - 9));
+                damaged[at] = (byte)(random.Next(3) switch
+                {
+                    0 => random.Next(256),
+                    1 => damaged[at] ^ (1 << random.Next(8)),
+                    _ => 0xFF,
+                });
             }
             if (i % 10 == 0)
                 damaged = [.. damaged[..random.Next(damaged.Length)], .. damaged[^random.Next(2000)..]];
@@ -264,7 +273,8 @@ public sealed class ParquetTests : IDisposable
         var column = new ColumnReader(file, leaf, new ColumnChunk(PhysicalType.ByteArray, 0, levels.Length, 4), 1 << 20);
         column.MoveNext();
         var assembler = new RecordAssembler(tags, [column]);
-        Assert.Equal(["""["a",null]""", "[]", null, """["b"]"""], Enumerable.Range(0, 4).Select(_ => assembler.Next()?.ToJsonString()));
+        Assert.Equal(["""["a",null]""", "[]", null, """["b"]"""],
+            Enumerable.Range(0, 4).Select(_ => assembler.Next()?.ToJsonString()));
         Assert.True(column.IsAtEnd);
     }
 
