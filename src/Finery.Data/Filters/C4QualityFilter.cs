@@ -1,4 +1,5 @@
 using System.Buffers;
+using Finery.Data.Filters.Segmentation;
 
 namespace Finery.Data.Filters;
 
@@ -41,6 +42,9 @@ public sealed record C4QualityFilter : DocumentFilter
 
     /// <summary>ISO 639 code of the language whose word rules apply, or code and script (<c>fra_Latn</c>).</summary>
     public string Language { get; init; } = "en";
+
+    /// <summary>Settings that cannot work.</summary>
+    public IEnumerable<(string Property, string Message)> Validate() => WordRules.Problems(nameof(Language), Language);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><see cref="Language"/> is unknown.</exception>

@@ -30,6 +30,9 @@ public sealed record FineWebQualityFilter : DocumentFilter
     /// <summary>ISO 639 code of the language whose word rules apply, or code and script (<c>fra_Latn</c>).</summary>
     public string Language { get; init; } = "en";
 
+    /// <summary>Settings that cannot work.</summary>
+    public IEnumerable<(string Property, string Message)> Validate() => WordRules.Problems(nameof(Language), Language);
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><see cref="Language"/> is unknown.</exception>
     public override void Apply(WorkingDocument document)

@@ -1,3 +1,5 @@
+using Finery.Data.Filters.Segmentation;
+
 namespace Finery.Data.Filters;
 
 /// <summary>
@@ -26,6 +28,9 @@ public sealed record GopherRepetitionFilter : DocumentFilter
 
     /// <summary>ISO 639 code of the language whose word rules apply, or code and script (<c>fra_Latn</c>).</summary>
     public string Language { get; init; } = "en";
+
+    /// <summary>Settings that cannot work.</summary>
+    public IEnumerable<(string Property, string Message)> Validate() => WordRules.Problems(nameof(Language), Language);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException"><see cref="Language"/> is unknown.</exception>

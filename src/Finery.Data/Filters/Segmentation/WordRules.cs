@@ -23,7 +23,14 @@ internal static class WordRules
 
     /// <summary>The rule for a language: of its entry; otherwise of its script.</summary>
     /// <exception cref="ArgumentException">The code is unknown.</exception>
-    public static WordRule For(string language)
+    public static WordRule For(string language) =>
+        Find(language) ?? throw new ArgumentException(Unknown(language), nameof(language));
+
+    /// <summary>What is wrong with the language setting of a filter.</summary>
+    public static IEnumerable<(string Property, string Message)> Problems(string property, string language) =>
+        Find(language) is null ? [(property, Unknown(language))] : [];
+
+    private static WordRule? Find(string language)
     {
         if (s_rules.TryGetValue(language, out var rule))
             return rule;
@@ -31,10 +38,12 @@ internal static class WordRules
         if (parts is [{ Length: 2 or 3 }, { Length: 4 }] && parts[0].All(char.IsAsciiLetterLower)
             && s_rules.TryGetValue("*_" + parts[1], out rule))
             return s_rules.TryGetValue(parts[0], out var own) && own == WordRule.English ? own : rule;
-        throw new ArgumentException(
-            $"There are no word rules for the language '{language}'. Give an ISO 639 code such as 'en', or a code and script "
-            + "such as 'fra_Latn'.", nameof(language));
+        return null;
     }
+
+    private static string Unknown(string language) =>
+        $"There are no word rules for the language '{language}'. Give an ISO 639 code such as 'en', or a code and script such as "
+        + "'fra_Latn'.";
 
     private static FrozenDictionary<string, WordRule> Load()
     {

@@ -192,6 +192,10 @@ public sealed class WordsTests
     {
         var error = Assert.Throws<ArgumentException>(() => Split("text", language));
         Assert.Contains($"'{language}'", error.Message, StringComparison.Ordinal);
+        var (property, message) = Assert.Single(new GopherQualityFilter { Language = language }.Validate());
+        Assert.Equal("Language", property);
+        Assert.Contains($"'{language}'", message, StringComparison.Ordinal);
+        Assert.Empty(new C4QualityFilter { Language = "tha_Thai" }.Validate());
     }
 
     [Theory]
