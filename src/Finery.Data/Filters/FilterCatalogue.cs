@@ -4,6 +4,7 @@ using Finery.Data.Extraction;
 using Finery.Data.Filters.Decontamination;
 using Finery.Data.Filters.Formatters;
 using Finery.Data.Filters.Unigrams;
+using Finery.Data.Filters.Languages;
 using Finery.Data.Filters.Urls;
 
 namespace Finery.Data.Filters;
@@ -29,6 +30,7 @@ public static class FilterCatalogue
         ["gopher_repetition"] = typeof(GopherRepetitionFilter),
         ["integer_score"] = typeof(IntegerScoreAnnotator),
         ["language"] = typeof(LanguageFilter),
+        ["language_quality"] = typeof(LanguageQualityFilter),
         ["language_url"] = typeof(LanguageUrlFilter),
         ["length"] = typeof(LengthFilter),
         ["metadata"] = typeof(MetadataFilter),

@@ -71,7 +71,7 @@ public sealed class CurateTests : IDisposable
         Assert.True(code == 0, output);
         var statistics = CurationStatistics.FromJson(File.ReadAllText(Path.Combine(Out("fineweb"), "statistics.json")));
         Assert.Equal(1, statistics.Skipped["not_text"].Count);
-        Assert.Equal(1, statistics.Skipped["damaged_record"].Count);
+        Assert.Equal(1, statistics.Skipped["damaged_member"].Count);
         var kept = new JsonLinesReader { Paths = [Path.Combine(Out("fineweb"), "documents", "*")] }.Read(new()).ToList();
         // Every mirror and every address with a tracking parameter is a duplicate of a page kept, or goes with it.
         Assert.DoesNotContain(kept, document => Url(document.Metadata).Contains("utm_source") && kept.Any(other =>
@@ -92,7 +92,7 @@ public sealed class CurateTests : IDisposable
         Assert.Contains("No file matches", Fails(2, "curate", "extract", "--input", Path.Combine(_folder, "missing.warc.gz")));
         File.WriteAllText(Path.Combine(_folder, "empty.jsonl"), "");
         Assert.Contains("Nothing was read", Fails(1, "curate", WriteRecipe(), "--input", Path.Combine(_folder, "empty.jsonl"), "--out", Out("empty")));
-        Assert.Contains("is not the folder of a curation", Fails(2, "curate", "explain", "a", "--out", _folder));
+        Assert.Contains("is not the folder of a curation", Fails(2, "curate", "explain", "a", "--out", Out("nothing")));
         Assert.Contains("rank", Fails(1, "curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("rank"), "--rank", "3", "--world", "2"));
     }
 

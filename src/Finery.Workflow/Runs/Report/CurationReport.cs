@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Finery.Data.Curation;
 
 namespace Finery.Workflow.Runs.Report;
@@ -24,7 +23,7 @@ public static class CurationReport
             WriteCounts(html, "Languages", statistics.Languages);
             WriteCounts(html, "Domains", statistics.Domains);
         });
-        AtomicFile.Write(Path.Combine(folder.Root, RunReport.FileName), Encoding.UTF8.GetBytes(html.ToString()));
+        Finery.Data.Writers.AtomicFile.WriteText(Path.Combine(folder.Root, RunReport.FileName), html.ToString());
     }
 
     /// <summary>The result in a sentence.</summary>

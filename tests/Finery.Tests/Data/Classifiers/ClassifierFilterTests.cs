@@ -75,7 +75,7 @@ public class ClassifierFilterTests
         Assert.Equal("classifier", (remove with { Unit = ClassifiedUnit.Document }).Reject(new Document("1", "click buy")));
         Assert.Null((remove with { Unit = ClassifiedUnit.Document }).Reject(new Document("1", "theorem proof")));
         Assert.Equal(
-            "Theorem of the integral, a proof. ",
+            "Theorem of the integral, a proof.",
             Rewritten(keep with { Unit = ClassifiedUnit.Sentence },
                 "Theorem of the integral, a proof. Click to buy the cheap sale."));
         Assert.NotEmpty((keep with { RemoveLabels = remove.RemoveLabels }).Validate());

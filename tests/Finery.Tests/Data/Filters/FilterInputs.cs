@@ -1,5 +1,4 @@
 using System.Text;
-using Finery.Data;
 using Finery.Data.Readers;
 using Xunit;
 

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Finery.Data;
-using Finery.Data.Compression;
 using Finery.Data.Readers;
 using Finery.Data.Writers;
 using Finery.Tests.Data.Compression;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Finery.Data;
-using Finery.Data.Curation;
 using Finery.Data.Curation.Attributes;
 using Finery.Data.Filters;
 using Finery.Tests.Models;

@@ -1,5 +1,4 @@
 using Finery.Data.Deduplication;
-using Finery.Data.Deduplication.MinHash;
 using Finery.Data.Deduplication.Sorting;
 using Finery.Tests.Models;
 using Xunit;

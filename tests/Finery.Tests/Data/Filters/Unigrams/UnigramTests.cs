@@ -1,4 +1,3 @@
-using Finery.Data;
 using Finery.Data.Filters;
 using Finery.Data.Filters.Unigrams;
 using Finery.Tests.Models;

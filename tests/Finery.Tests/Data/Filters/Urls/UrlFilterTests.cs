@@ -2,7 +2,6 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
 using Finery.Data;
-using Finery.Data.Filters;
 using Finery.Data.Filters.Urls;
 using Finery.Tests.Models;
 using Xunit;

@@ -1,10 +1,11 @@
 using System.Text.Json;
-using Finery.Data.Curation;
+using Finery.Data;
 using Finery.Data.Filters;
+using Finery.Data.Filters.Languages;
 using Finery.Tests.Models;
 using Xunit;
 
-namespace Finery.Tests.Data.Curation;
+namespace Finery.Tests.Data.Filters.Languages;
 
 public sealed class LanguageSettingsTests
 {
@@ -26,11 +27,11 @@ public sealed class LanguageSettingsTests
     [Fact]
     public void English_has_the_defaults_and_the_others_their_exceptions()
     {
-        var english = LanguageSettings.Bundled["eng_Latn"].QualityFilters();
+        var english = LanguageSettings.Bundled["eng_Latn"].QualityFilters("en");
         DocumentFilter[] defaults = [new GopherRepetitionFilter(), new FineWebQualityFilter(), new GopherQualityFilter()];
         Assert.Equal(defaults.Select(f => JsonSerializer.Serialize<object>(f)),
             english.Select(f => JsonSerializer.Serialize<object>(f)));
-        var thai = LanguageSettings.Bundled["tha_Thai"].QualityFilters();
+        var thai = LanguageSettings.Bundled["tha_Thai"].QualityFilters("tha_Thai");
         Assert.Equal(0, Assert.IsType<GopherRepetitionFilter>(thai[0]).MaxDuplicateParagraphs);
         var quality = Assert.IsType<FineWebQualityFilter>(thai[1]);
         Assert.Equal((0.1, 0.0, 999.0), (quality.MaxDuplicateCharacters, quality.MinPunctuatedLines, quality.MaxShortLines));
@@ -46,6 +47,22 @@ public sealed class LanguageSettingsTests
         File.WriteAllText(folder["l.json"], "{\"deu_Latn\": {\"unknown\": 0.8}}");
         Assert.Throws<InvalidDataException>(() => LanguageSettings.Load(folder["l.json"]));
     }
+
+    [Fact]
+    public void A_document_is_judged_by_the_thresholds_of_its_own_language()
+    {
+        var filter = new LanguageQualityFilter();
+        string prose = string.Join("\n", Enumerable.Range(0, 12).Select(i => $"La maison numéro {i} est dans la rue, et le jardin de {i * 7} arbres."));
+        Document Of(string language, double score) => new("1", prose) { Metadata = { ["language"] = language, ["language_score"] = score } };
+        Assert.Equal("no_language_settings", filter.Reject(Of("xx", 1)));
+        Assert.Equal("no_language_settings", filter.Reject(new("1", prose)));
+        Assert.Equal("language_score", filter.Reject(Of("fr", 0.82)));
+        // 0.7 is enough for English, whose stop words the text lacks.
+        Assert.Equal("gopher_enough_stop_words", filter.Reject(Of("eng_Latn", 0.7) with { Text = string.Join("\n", prose.Split('\n').Take(2)) + Distinct() }));
+        Assert.NotEqual("gopher_enough_stop_words", filter.Reject(Of("fr", 0.9)));
+    }
+
+    private static string Distinct() => string.Concat(Enumerable.Range(0, 80).Select(i => $"\nchose{(char)('a' + i % 26)}{(char)('a' + i / 26)} bien autre{(char)('a' + i % 7)}{(char)('a' + i % 19)}."));
 
     private static (double, double, double, double, double, double) Row(string label) =>
         LanguageSettings.Bundled[label] is var s ? (s.LanguageScore, s.MaxDuplicateLines, s.MinPunctuatedLines,

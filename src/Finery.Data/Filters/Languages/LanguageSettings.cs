@@ -1,12 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Finery.Data.Filters;
 
-namespace Finery.Data.Curation;
+namespace Finery.Data.Filters.Languages;
 
 /// <summary>
-/// Thresholds of the FineWeb-2 pipeline for one language, under the names of the filters' settings. Four languages come with
-/// Finery;
+/// Thresholds of the FineWeb-2 pipeline for one language, under the names of the filters' settings. Four languages come with Finery;
 /// <see cref="Load"/> reads a file of others in the same form. Arabic, French and Thai are as published with FineWeb-2
 /// (2506.20920), English is FineWeb's.
 /// </summary>
@@ -70,22 +68,26 @@ public sealed record LanguageSettings
     public double MaxDuplicateCharacters { get; init; } = 0.1;
 
     /// <summary>The rule filters of FineWeb-2 with these thresholds, in its order.</summary>
-    public IReadOnlyList<DocumentFilter> QualityFilters() =>
+    /// <param name="language">Whose words they count: a label such as <c>fra_Latn</c>.</param>
+    public IReadOnlyList<DocumentFilter> QualityFilters(string language) =>
     [
         new GopherRepetitionFilter
         {
+            Language = language,
             MaxDuplicateParagraphs = MaxDuplicateParagraphs, MaxDuplicateParagraphCharacters = MaxDuplicateParagraphCharacters,
             MaxDuplicateLines = MaxDuplicateLines, MaxDuplicateLineCharacters = MaxDuplicateLineCharacters,
             MaxTopNGram = MaxTopNGram, MaxDuplicateNGrams = MaxDuplicateNGrams,
         },
         new FineWebQualityFilter
         {
+            Language = language,
             MinPunctuatedLines = MinPunctuatedLines, MaxShortLines = MaxShortLines,
             MaxDuplicateCharacters = MaxDuplicateCharacters,
             MaxNewLinesPerWord = MaxNewLinesPerWord,
         },
         new GopherQualityFilter
         {
+            Language = language,
             MinAverageWordLength = MinAverageWordLength, MaxAverageWordLength = MaxAverageWordLength,
             MinAlphabeticWordRatio = MinAlphabeticWordRatio, StopWords = StopWords,
         },
