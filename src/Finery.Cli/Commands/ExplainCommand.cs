@@ -49,7 +49,7 @@ public static class ExplainCommand
             table.Add(stage.Name, "", "", "", "", changes.Length > 0 ? $"{verdict}; {changes}" : verdict);
             foreach (var measured in stage.Measurements)
                 table.Add("", measured.Rule, Number(measured.Value), Sign(measured.Kind),
-                    measured.Kind == RuleKind.Condition ? "" : Number(measured.Threshold), measured.Failed ? "fails" : "");
+                    HasThreshold(measured) ? Number(measured.Threshold) : "", measured.Failed ? "fails" : "");
         }
         table.Write(streams);
         streams.Data.WriteLine(explanation.Reason is null ? "Kept." : $"Dropped for {explanation.Reason}.");
@@ -71,12 +71,14 @@ public static class ExplainCommand
             {
                 ["rule"] = measured.Rule,
                 ["value"] = double.IsFinite(measured.Value) ? measured.Value : null,
-                ["threshold"] = measured.Kind == RuleKind.Condition ? null : measured.Threshold,
+                ["threshold"] = HasThreshold(measured) ? measured.Threshold : null,
                 ["kind"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(measured.Kind.ToString()),
                 ["failed"] = measured.Failed,
             })]),
         })]),
     };
+
+    private static bool HasThreshold(Measurement measured) => measured.Kind is RuleKind.AtMost or RuleKind.AtLeast;
 
     private static string Sign(RuleKind kind) => kind switch { RuleKind.AtMost => "<=", RuleKind.AtLeast => ">=", _ => "" };
 

@@ -26,7 +26,7 @@ public sealed class RuleStatistics
     /// <summary>Greatest value; 0 if none.</summary>
     public double Max { get; set; }
 
-    /// <summary>Documents by value; empty for a condition.</summary>
+    /// <summary>Documents by value; empty for what has no threshold.</summary>
     public long[] Bins { get; set; } = [];
 
     /// <summary>Lower end of the histogram: the threshold stands in the middle of one side from zero.</summary>
@@ -43,7 +43,7 @@ public sealed class RuleStatistics
             (Min, Max) = Count == 0 ? (value, value) : (Math.Min(Min, value), Math.Max(Max, value));
         Count++;
         Failed += measurement.Failed ? 1 : 0;
-        if (Kind == RuleKind.Condition)
+        if (Kind is not (RuleKind.AtMost or RuleKind.AtLeast))
             return;
         if (Bins.Length == 0)
             Bins = new long[BinCount];

@@ -35,7 +35,8 @@ public static class CurationReport
     private static void WriteFunnel(HtmlWriter html, CurationStatistics statistics)
     {
         html.Heading("Funnel");
-        html.Raw("<div class=\"wide\"><table><thead><tr><th>stage</th><th>documents</th><th>of those before</th><th>MB</th><th>tokens</th><th></th></tr></thead><tbody>");
+        bool tokens = statistics.Read.Tokens + statistics.Written.Tokens > 0;
+        html.Raw($"<div class=\"wide\"><table><thead><tr><th>stage</th><th>documents</th><th>of those before</th><th>MB</th>{(tokens ? "<th>tokens</th>" : "")}<th></th></tr></thead><tbody>");
         double all = Math.Max(1, statistics.Read.Documents);
         long before = statistics.Read.Documents;
         Row("read", statistics.Read);
@@ -48,7 +49,7 @@ public static class CurationReport
             html.Raw($"<tr><td>{HtmlWriter.Escape(name)}</td><td class=\"figure\">{HtmlWriter.Number(volume.Documents)}</td>"
                 + $"<td class=\"figure\">{Share(volume.Documents, before)}</td>"
                 + $"<td class=\"figure\">{HtmlWriter.Number(volume.Bytes / 1e6, "N2")}</td>"
-                + $"<td class=\"figure\">{(volume.Tokens > 0 ? HtmlWriter.Number(volume.Tokens) : "")}</td>"
+                + (tokens ? $"<td class=\"figure\">{(volume.Tokens > 0 ? HtmlWriter.Number(volume.Tokens) : "")}</td>" : "")
                 + $"<td style=\"width:16rem\"><div class=\"bar\" style=\"width:{HtmlWriter.Number(Math.Min(100, 100 * volume.Documents / all), "F1")}%\"></div></td></tr>");
             before = volume.Documents;
         }
@@ -71,16 +72,15 @@ public static class CurationReport
             html.Heading(stage.Name);
             long judged = stage.Kept.Documents + stage.Dropped.Values.Sum(volume => volume.Documents);
             if (stage.Dropped.Count > 0)
-                html.Table(["reason", "documents", "share", "MB", "tokens"], stage.Dropped
+                html.Table(["reason", "documents", "share", "MB"], stage.Dropped
                     .OrderByDescending(pair => pair.Value.Documents).Select(pair => (IReadOnlyList<string>)
                     [
                         pair.Key, HtmlWriter.Number(pair.Value.Documents), Share(pair.Value.Documents, judged),
                         HtmlWriter.Number(pair.Value.Bytes / 1e6, "N2"),
-                        pair.Value.Tokens > 0 ? HtmlWriter.Number(pair.Value.Tokens) : "",
                     ]));
             string[] charts = [.. stage.Rules.Select(pair => Histogram.Render(pair.Key, pair.Value)).Where(chart => chart.Length > 0)];
             if (charts.Length > 0)
-                html.Details($"measured values of {charts.Length} rules (a document is measured up to the rule that drops it)",
+                html.Details("measured values by rule (a document is measured up to the rule that drops it)",
                     () => html.Raw($"<div class=\"charts small\">{string.Concat(charts)}</div>"));
             foreach (var (reason, sample) in stage.Examples)
             {

@@ -9,6 +9,16 @@ namespace Finery.Tests.Data.Filters.Languages;
 
 public sealed class LanguageSettingsTests
 {
+    private static readonly string[] s_sentences =
+    [
+        "La maison du boulanger est au bout de la rue, près de la fontaine où les enfants jouent le soir.",
+        "Il a passé son enfance dans un village des Alpes, avec une grand-mère qui lui racontait des histoires.",
+        "Le conseil municipal a voté hier un budget de douze millions pour la rénovation des écoles.",
+        "Une étude parue en mars montre que les abeilles reconnaissent par la couleur les fleurs déjà visitées.",
+        "On peut encore visiter l'atelier du peintre, dont le jardin est ouvert d'avril à octobre.",
+        "Les vents du nord ont chassé les nuages pendant la nuit, et le ciel était clair au matin.",
+    ];
+
     [Fact]
     public void Bundled_languages_are_those_of_the_reference()
     {
@@ -52,17 +62,21 @@ public sealed class LanguageSettingsTests
     public void A_document_is_judged_by_the_thresholds_of_its_own_language()
     {
         var filter = new LanguageQualityFilter();
-        string prose = string.Join("\n", Enumerable.Range(0, 12).Select(i => $"La maison numéro {i} est dans la rue, et le jardin de {i * 7} arbres."));
+        string prose = string.Join("\n", s_sentences);
         Document Of(string language, double score) => new("1", prose) { Metadata = { ["language"] = language, ["language_score"] = score } };
         Assert.Equal("no_language_settings", filter.Reject(Of("xx", 1)));
         Assert.Equal("no_language_settings", filter.Reject(new("1", prose)));
         Assert.Equal("language_score", filter.Reject(Of("fr", 0.82)));
-        // 0.7 is enough for English, whose stop words the text lacks.
-        Assert.Equal("gopher_enough_stop_words", filter.Reject(Of("eng_Latn", 0.7) with { Text = string.Join("\n", prose.Split('\n').Take(2)) + Distinct() }));
-        Assert.NotEqual("gopher_enough_stop_words", filter.Reject(Of("fr", 0.9)));
+        // 0.7 is enough for English.
+        Assert.NotEqual("language_score", filter.Reject(Of("eng_Latn", 0.7)));
+        // Another language's settings know other stop words: a file that gives French no words but Thai ones drops French prose.
+        using var folder = new TemporaryFolder();
+        var thai = LanguageSettings.Bundled["fra_Latn"] with { StopWords = LanguageSettings.Bundled["tha_Thai"].StopWords };
+        File.WriteAllText(folder["l.json"], JsonSerializer.Serialize(new Dictionary<string, LanguageSettings> { ["fra_Latn"] = thai },
+            new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }));
+        Assert.Equal("gopher_enough_stop_words", new LanguageQualityFilter { SettingsFile = folder["l.json"] }.Reject(Of("fr", 0.9)));
+        Assert.Null(filter.Reject(Of("fr", 0.9)));
     }
-
-    private static string Distinct() => string.Concat(Enumerable.Range(0, 80).Select(i => $"\nchose{(char)('a' + i % 26)}{(char)('a' + i / 26)} bien autre{(char)('a' + i % 7)}{(char)('a' + i % 19)}."));
 
     private static (double, double, double, double, double, double) Row(string label) =>
         LanguageSettings.Bundled[label] is var s ? (s.LanguageScore, s.MaxDuplicateLines, s.MinPunctuatedLines,
