@@ -73,9 +73,12 @@ public sealed class CurateTests : IDisposable
         Assert.Equal(1, statistics.Skipped["not_text"].Count);
         Assert.Equal(1, statistics.Skipped["damaged_member"].Count);
         var kept = new JsonLinesReader { Paths = [Path.Combine(Out("fineweb"), "documents", "*")] }.Read(new()).ToList();
-        // Every mirror and every address with a tracking parameter is a duplicate of a page kept, or goes with it.
-        Assert.DoesNotContain(kept, document => Url(document.Metadata).Contains("utm_source") && kept.Any(other =>
-            Url(other.Metadata) == Url(document.Metadata).Split('?')[0]));
+        Assert.Equal(1, statistics.Repaired["truncated_record"].Count);
+        // Mirrors, addresses with a tracking parameter and the chunked copy are duplicates of pages that came before them.
+        Assert.DoesNotContain(kept, document => Url(document.Metadata) is var url
+            && (url.Contains("mirror.") || url.Contains("utm_source") || url.Contains("chunked.example")));
+        Assert.Equal(7, statistics.Stages.Single(stage => stage.Name == "minhash").Dropped["near_duplicate"].Documents);
+        Assert.All(kept, document => Assert.Equal(Url(document.Metadata).EndsWith("/truncated"), document.Metadata["truncated"] is not null));
         Assert.All(kept, document => Assert.Equal("en", (string)document.Metadata["language"]!));
         Assert.DoesNotContain(kept, document => document.Text.Contains("</"));
 

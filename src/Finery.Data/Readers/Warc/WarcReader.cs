@@ -6,8 +6,8 @@ namespace Finery.Data.Readers.Warc;
 /// <summary>
 /// The pages of web crawls: WARC (HTML of <c>response</c> and <c>resource</c> records, decoded to Unicode, markup kept) and WET
 /// (text of <c>conversion</c> records), plain or gzip, recognised by content. A document's id is the record's, its metadata are
-/// <c>url</c>, <c>date</c>, <c>media_type</c>, <c>charset</c>, <c>file_path</c> and, where the archive says,
-/// <c>content_languages</c>.
+/// <c>url</c>, <c>date</c>, <c>media_type</c>, <c>charset</c>, <c>file_path</c>, <c>truncated</c> where the end is missing, and, where the
+/// archive says, <c>content_languages</c>.
 /// </summary>
 /// <remarks>
 /// Counts as skipped: <c>http_status</c>, <c>not_text</c>, <c>pdf</c>, <c>revisit</c>, <c>record_too_large</c>,
@@ -199,6 +199,8 @@ public sealed record WarcReader : FileReader
                 metadata.Remove(absent);
             if (record.Fields["WARC-Identified-Content-Language"] is { Length: > 0 } languages)
                 metadata["content_languages"] = languages;
+            if (isTruncated || _records!.IsTruncated)
+                metadata["truncated"] = true;
             var id = record.Id is { Length: > 0 } given ? given : $"{_filePath}@{record.Offset}";
             return new Document(id, decoded.Text) { Metadata = metadata };
         }
