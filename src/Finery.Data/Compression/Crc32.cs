@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Finery.Data.Compression;
 
@@ -10,6 +11,7 @@ internal static class Crc32
     public static uint Of(ReadOnlySpan<byte> data) => Append(0, data);
 
     /// <summary>Goes on from the checksum of what came before, 0 at the start.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Append(uint before, ReadOnlySpan<byte> data)
     {
         ReadOnlySpan<uint> table = s_table;

@@ -146,7 +146,15 @@ public static unsafe class Snappy
                 at += ((at - anchor) >> 5) + 1;
                 continue;
             }
-            to = Literal(anchor, (int)(at - anchor), to);
+            // Whole vectors may be copied: sixteen bytes of the fragment follow, and the target has room to spare.
+            if (at - anchor is > 0 and <= 16)
+            {
+                *to++ = (byte)((at - anchor - 1) << 2);
+                Vector128.Store(Vector128.Load(anchor), to);
+                to += at - anchor;
+            }
+            else
+                to = Literal(anchor, (int)(at - anchor), to);
             var count = 4;
             while (at + count <= end - 8)
             {
@@ -166,6 +174,7 @@ public static unsafe class Snappy
         return Literal(anchor, (int)(end - anchor), to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Literal(byte* source, int count, byte* to)
     {
         if (count == 0)
@@ -185,6 +194,7 @@ public static unsafe class Snappy
         return to + count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Copy(int offset, int count, byte* to)
     {
         // What remains of a long copy must be at least four bytes, the least a short one can have.
@@ -205,6 +215,7 @@ public static unsafe class Snappy
         return to + 2;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* LongCopy(int offset, int count, byte* to)
     {
         *to = (byte)(2 | ((count - 1) << 2));
