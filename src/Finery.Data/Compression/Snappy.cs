@@ -138,7 +138,7 @@ public static unsafe class Snappy
         while (at < limit)
         {
             var bytes = *(uint*)at;
-            var slot = table + ((bytes * 0x1E35A7BDu) >> (32 - HashLog));
+            var slot = table + Hash(at);
             var match = start + *slot;
             *slot = (ushort)(at - start);
             if (*(uint*)match != bytes)
@@ -169,10 +169,13 @@ public static unsafe class Snappy
             to = Copy((int)(at - match), count, to);
             anchor = at += count;
             if (at < limit)
-                table[(*(uint*)(at - 1) * 0x1E35A7BDu) >> (32 - HashLog)] = (ushort)(at - 1 - start);
+                table[Hash(at - 1)] = (ushort)(at - 1 - start);
         }
         return Literal(anchor, (int)(end - anchor), to);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Hash(byte* at) => (int)((*(uint*)at * 0x1E35A7BDu) >> (32 - HashLog));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Literal(byte* source, int count, byte* to)

@@ -21,6 +21,10 @@ internal sealed unsafe class ZstdBlockEncoder
     // Shorter matches cost more time than they save bytes.
     private const int HashBytes = 7;
 
+    // Looking at every second position finds nearly every long match, as matches are extended to the front too: a tenth faster
+    // than at each, for files 7 % longer (measured on English text; ratio 2.82 instead of 3.03).
+    private const int FirstStep = 2;
+
     // Positions lie within two windows. Above them an entry holds more bits of the hash: what differs in those is not looked
     // up in the window, which is larger than the fast caches.
     private const uint PositionMask = (2u << WindowLog) - 1;
@@ -137,7 +141,7 @@ internal sealed unsafe class ZstdBlockEncoder
                 }
                 else
                 {
-                    at += ((at - anchor) >> 7) + 1;
+                    at += ((at - anchor) >> 7) + FirstStep;
                     continue;
                 }
                 var literalLength = (int)(at - anchor);

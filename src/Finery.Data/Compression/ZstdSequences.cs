@@ -8,6 +8,8 @@ internal sealed unsafe class ZstdSequences
 {
     private const int MaxCount = ZstdFormat.MaxBlockBytes / 3 + 8;
 
+    private static readonly byte[] s_matchCodes = ShortMatchCodes();
+
     private readonly Sequence[] _sequences = new Sequence[MaxCount];
     private readonly byte[] _literalCodes = new byte[MaxCount];
     private readonly byte[] _matchCodes = new byte[MaxCount];
@@ -142,8 +144,6 @@ internal sealed unsafe class ZstdSequences
         22, 22, 22, 22, 22, 22, 22, 22, 23, 23, 23, 23, 23, 23, 23, 23, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24,
         24, 24,
     ];
-
-    private static readonly byte[] s_matchCodes = ShortMatchCodes();
 
     private static byte[] ShortMatchCodes()
     {
