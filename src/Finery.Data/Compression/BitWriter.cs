@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Finery.Data.Compression;
 
 /// <summary>Writes bits from the lowest up. At most 57 may be added between two flushes; eight bytes behind the end are
-/// overwritten.
+/// overwritten. Every method is inlined: a writer whose address is taken would live in memory instead of registers.
 /// </summary>
 internal unsafe struct BitWriter(byte* target)
 {
@@ -28,6 +28,7 @@ internal unsafe struct BitWriter(byte* target)
     }
 
     /// <summary>Fills the last byte with zeros; returns where the next begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* End()
     {
         Flush();
@@ -35,6 +36,7 @@ internal unsafe struct BitWriter(byte* target)
     }
 
     /// <summary>Ends a stream that is read backwards: a set bit marks its end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* EndBackward()
     {
         Add(1, 1);

@@ -1,36 +1,45 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Finery.Data.Compression;
 
-/// <summary>The checksum of gzip (RFC 1952 section 8) and of Parquet pages, eight bytes a step.</summary>
-internal static class Crc32
+/// <summary>The checksum of gzip (RFC 1952 section 8) and of Parquet pages, sixteen bytes a step.</summary>
+internal static unsafe class Crc32
 {
     private static readonly uint[] s_table = BuildTable();
 
     public static uint Of(ReadOnlySpan<byte> data) => Append(0, data);
 
     /// <summary>Goes on from the checksum of what came before, 0 at the start.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Append(uint before, ReadOnlySpan<byte> data)
     {
-        ReadOnlySpan<uint> table = s_table;
         var crc = ~before;
-        for (; data.Length >= 8; data = data[8..])
+        fixed (uint* table = s_table)
         {
-            var low = BinaryPrimitives.ReadUInt32LittleEndian(data) ^ crc;
-            var high = BinaryPrimitives.ReadUInt32LittleEndian(data[4..]);
-            crc = table[(7 * 256) + (byte)low] ^ table[(6 * 256) + (byte)(low >> 8)]
-                ^ table[(5 * 256) + (byte)(low >> 16)] ^ table[(4 * 256) + (int)(low >> 24)]
-                ^ table[(3 * 256) + (byte)high] ^ table[(2 * 256) + (byte)(high >> 8)]
-                ^ table[256 + (byte)(high >> 16)] ^ table[(int)(high >> 24)];
+            for (; data.Length >= 16; data = data[16..])
+            {
+                var low = BinaryPrimitives.ReadUInt64LittleEndian(data) ^ crc;
+                var high = BinaryPrimitives.ReadUInt64LittleEndian(data[8..]);
+                crc = Eight(table + (8 * 256), low) ^ Eight(table, high);
+            }
+            foreach (var value in data)
+                crc = table[(byte)(crc ^ value)] ^ (crc >> 8);
         }
-        foreach (var value in data)
-            crc = table[(byte)(crc ^ value)] ^ (crc >> 8);
         return ~crc;
     }
 
+    /// <summary>What eight bytes add to the checksum; the tables from the last byte's on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Eight(uint* table, ulong bytes) =>
+        table[(7 * 256) + (byte)bytes] ^ table[(6 * 256) + (byte)(bytes >> 8)]
+        ^ table[(5 * 256) + (byte)(bytes >> 16)] ^ table[(4 * 256) + (byte)(bytes >> 24)]
+        ^ table[(3 * 256) + (byte)(bytes >> 32)] ^ table[(2 * 256) + (byte)(bytes >> 40)]
+        ^ table[256 + (byte)(bytes >> 48)] ^ table[bytes >> 56];
+
     private static uint[] BuildTable()
     {
-        var table = new uint[8 * 256];
+        var table = new uint[16 * 256];
         for (uint i = 0; i < 256; i++)
         {
             var crc = i;

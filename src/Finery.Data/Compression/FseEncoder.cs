@@ -11,6 +11,7 @@ internal sealed class FseEncoder
     private readonly int[] _widthDeltas;
     private readonly int[] _stateDeltas;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public FseEncoder(ReadOnlySpan<short> counts, int log)
     {
         Log = log;
@@ -74,10 +75,12 @@ internal sealed class FseEncoder
     }
 
     /// <summary>Tells the decoder where to begin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Flush(ref BitWriter bits, int state) => bits.Add((uint)state & ((1u << Log) - 1), Log);
 
     /// <summary>Probabilities that fit the counts, of which at least two are not 0.</summary>
     /// <returns>Log of the number of states.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Normalise(ReadOnlySpan<int> counts, int total, int maxLog, Span<short> probabilities)
     {
         var used = counts.Length - counts.Count(0);
@@ -106,6 +109,7 @@ internal sealed class FseEncoder
     }
 
     /// <summary>Writes a distribution as <see cref="FseDistribution.Read"/> reads it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe byte* Write(byte* target, ReadOnlySpan<short> probabilities, int log)
     {
         var bits = new BitWriter(target);

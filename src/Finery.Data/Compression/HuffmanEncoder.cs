@@ -209,6 +209,7 @@ internal sealed unsafe class HuffmanEncoder
     }
 
     /// <summary>The weights as a finite state code with two states that alternate.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static byte* WriteWeights(byte* target, ReadOnlySpan<byte> weights)
     {
         Span<int> counts = stackalloc int[ZstdFormat.MaxHuffmanBits + 1];

@@ -138,7 +138,7 @@ public static unsafe class Snappy
         while (at < limit)
         {
             var bytes = *(uint*)at;
-            var slot = table + ((bytes * 0x1E35A7BDu) >> (32 - HashLog));
+            var slot = table + Hash(at);
             var match = start + *slot;
             *slot = (ushort)(at - start);
             if (*(uint*)match != bytes)
@@ -146,7 +146,15 @@ public static unsafe class Snappy
                 at += ((at - anchor) >> 5) + 1;
                 continue;
             }
-            to = Literal(anchor, (int)(at - anchor), to);
+            // Whole vectors may be copied: sixteen bytes of the fragment follow, and the target has room to spare.
+            if (at - anchor is > 0 and <= 16)
+            {
+                *to++ = (byte)((at - anchor - 1) << 2);
+                Vector128.Store(Vector128.Load(anchor), to);
+                to += at - anchor;
+            }
+            else
+                to = Literal(anchor, (int)(at - anchor), to);
             var count = 4;
             while (at + count <= end - 8)
             {
@@ -161,11 +169,15 @@ public static unsafe class Snappy
             to = Copy((int)(at - match), count, to);
             anchor = at += count;
             if (at < limit)
-                table[(*(uint*)(at - 1) * 0x1E35A7BDu) >> (32 - HashLog)] = (ushort)(at - 1 - start);
+                table[Hash(at - 1)] = (ushort)(at - 1 - start);
         }
         return Literal(anchor, (int)(end - anchor), to);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Hash(byte* at) => (int)((*(uint*)at * 0x1E35A7BDu) >> (32 - HashLog));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Literal(byte* source, int count, byte* to)
     {
         if (count == 0)
@@ -185,6 +197,7 @@ public static unsafe class Snappy
         return to + count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Copy(int offset, int count, byte* to)
     {
         // What remains of a long copy must be at least four bytes, the least a short one can have.
@@ -205,6 +218,7 @@ public static unsafe class Snappy
         return to + 2;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* LongCopy(int offset, int count, byte* to)
     {
         *to = (byte)(2 | ((count - 1) << 2));

@@ -15,10 +15,22 @@ internal sealed unsafe class ZstdBlockEncoder
     /// <summary>Bytes that may be read behind the input.</summary>
     public const int Slack = 32;
 
+
     private const int HashLog = 15;
 
+    // Shorter matches cost more time than they save bytes.
+    private const int HashBytes = 7;
+
+    // Looking at every second position finds nearly every long match, as matches are extended to the front too: a tenth faster
+    // than at each, for files 7 % longer (measured on English text; ratio 2.82 instead of 3.03).
+    private const int FirstStep = 2;
+
+    // Positions lie within two windows. Above them an entry holds more bits of the hash: what differs in those is not looked
+    // up in the window, which is larger than the fast caches.
+    private const uint PositionMask = (2u << WindowLog) - 1;
+
     // A match starts at a position of at least 1, so that 0 stands for none.
-    private readonly int[] _table = new int[1 << HashLog];
+    private readonly uint[] _table = new uint[1 << HashLog];
     private readonly byte[] _literals = new byte[ZstdFormat.MaxBlockBytes + Slack];
     private readonly byte[] _output = new byte[ZstdFormat.MaxBlockBytes * 5];
     private readonly ZstdSequences _sequences = new();
@@ -33,11 +45,12 @@ internal sealed unsafe class ZstdBlockEncoder
     }
 
     /// <summary>The input has moved towards the start of its buffer by so many bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Slide(int bytes)
     {
         var table = _table;
         for (var i = 0; i < table.Length; i++)
-            table[i] = Math.Max(0, table[i] - bytes);
+            table[i] = (table[i] & PositionMask) > bytes ? table[i] - (uint)bytes : 0;
     }
 
     /// <summary>Compresses a block with its header.</summary>
@@ -61,10 +74,9 @@ internal sealed unsafe class ZstdBlockEncoder
         {
             fixed (byte* source = buffer, output = _output, literals = _literals)
             {
-                _sequences.Clear();
-                var literalsEnd = FindMatches(source, start, length, literals);
+                var literalsEnd = FindMatches(source, start, length, literals, out var count);
                 var end = _huffman.Write(output + 3, literals, (int)(literalsEnd - literals));
-                end = _sequences.Write(end);
+                end = _sequences.Write(end, count);
                 var size = (int)(end - output) - 3;
                 if (size < length)
                 {
@@ -87,65 +99,72 @@ internal sealed unsafe class ZstdBlockEncoder
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private byte* FindMatches(byte* source, int start, int length, byte* literals)
+    private byte* FindMatches(byte* source, int start, int length, byte* literals, out int count)
     {
         byte* end = source + start + length, limit = end - 8;
         byte* low = source + Math.Max(1, start + length - (1 << WindowLog));
         byte* at = source + start, anchor = at;
         int repeat1 = _repeat1, repeat2 = _repeat2, repeat3 = _repeat3;
-        fixed (int* table = _table)
+        fixed (uint* table = _table)
+        fixed (Sequence* sequences = _sequences.Items)
         {
+            var sequence = sequences;
             while (at < limit)
             {
                 var bytes = *(ulong*)at;
-                var slot = table + Hash(bytes);
-                var match = source + *slot;
-                *slot = (int)(at - source);
+                var hash = Hash(bytes);
+                var slot = table + (hash >> (64 - HashLog));
+                var found = *slot;
+                var entry = Entry(hash, at - source);
+                *slot = entry;
                 int matchLength, offsetValue;
+                byte* match;
                 if (at + 1 - repeat1 >= low && *(uint*)(at + 1 - repeat1) == (uint)(bytes >> 8))
                 {
                     at++;
                     matchLength = 4 + Common(at + 4, at + 4 - repeat1, end);
                     offsetValue = 1;
                 }
-                else if (match >= low && *(uint*)match == (uint)bytes && match < at)
+                else if ((found ^ entry) <= PositionMask && (match = source + (found & PositionMask)) >= low
+                    && *(uint*)match == (uint)bytes)
                 {
                     matchLength = 4 + Common(at + 4, match + 4, end);
+                    var offset = (int)(at - match);
                     while (at > anchor && match > low && at[-1] == match[-1])
                     {
                         at--;
                         match--;
                         matchLength++;
                     }
-                    var offset = (int)(at - match);
                     offsetValue = offset + 3;
                     (repeat1, repeat2, repeat3) = (offset, repeat1, repeat2);
                 }
                 else
                 {
-                    at += ((at - anchor) >> 7) + 1;
+                    at += ((at - anchor) >> 7) + FirstStep;
                     continue;
                 }
                 var literalLength = (int)(at - anchor);
-                _sequences.Add(literalLength, offsetValue, matchLength);
+                *sequence++ = new Sequence(literalLength, offsetValue, matchLength);
                 CopyLiterals(anchor, literals, literalLength);
                 literals += literalLength;
                 var matched = at;
                 anchor = at += matchLength;
                 if (at >= limit)
                     break;
-                table[Hash(*(ulong*)(matched + 2))] = (int)(matched + 2 - source);
-                table[Hash(*(ulong*)(at - 2))] = (int)(at - 2 - source);
+                Insert(table, source, matched + 2);
+                Insert(table, source, at - 2);
                 while (at < limit && at - repeat2 >= low && *(uint*)at == *(uint*)(at - repeat2))
                 {
                     // With no literals before it, the code 1 means the offset before the last.
-                    table[Hash(*(ulong*)at)] = (int)(at - source);
+                    Insert(table, source, at);
                     matchLength = 4 + Common(at + 4, at + 4 - repeat2, end);
                     (repeat1, repeat2) = (repeat2, repeat1);
-                    _sequences.Add(0, 1, matchLength);
+                    *sequence++ = new Sequence(0, 1, matchLength);
                     anchor = at += matchLength;
                 }
             }
+            count = (int)(sequence - sequences);
         }
         (_repeat1, _repeat2, _repeat3) = (repeat1, repeat2, repeat3);
         var rest = (int)(end - anchor);
@@ -154,7 +173,17 @@ internal sealed unsafe class ZstdBlockEncoder
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Hash(ulong bytes) => (int)(((bytes << 16) * 227718039650203UL) >> (64 - HashLog));
+    private static void Insert(uint* table, byte* source, byte* at)
+    {
+        var hash = Hash(*(ulong*)at);
+        table[hash >> (64 - HashLog)] = Entry(hash, at - source);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Hash(ulong bytes) => (bytes << (64 - (8 * HashBytes))) * 0xCF1BBCDCB7A56463UL;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Entry(ulong hash, long position) => ((uint)(hash >> (32 - HashLog)) & ~PositionMask) | (uint)position;
 
     /// <summary>How many bytes from here on are equal.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

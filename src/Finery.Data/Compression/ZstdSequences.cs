@@ -8,32 +8,25 @@ internal sealed unsafe class ZstdSequences
 {
     private const int MaxCount = ZstdFormat.MaxBlockBytes / 3 + 8;
 
-    private readonly int[] _literalLengths = new int[MaxCount];
-    private readonly int[] _matchLengths = new int[MaxCount];
-    private readonly int[] _offsets = new int[MaxCount];
+    private static readonly byte[] s_matchCodes = ShortMatchCodes();
+
+    private readonly Sequence[] _sequences = new Sequence[MaxCount];
     private readonly byte[] _literalCodes = new byte[MaxCount];
     private readonly byte[] _matchCodes = new byte[MaxCount];
     private readonly byte[] _offsetCodes = new byte[MaxCount];
 
-    public int Count { get; private set; }
+    private int Count { get; set; }
 
-    public void Clear() => Count = 0;
-
-    /// <param name="literalLength">Literals before the match.</param>
-    /// <param name="offset">1 to 3 for an offset used before, else the distance plus 3.</param>
-    /// <param name="matchLength">At least 3.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(int literalLength, int offset, int matchLength)
-    {
-        var i = Count++;
-        _literalLengths[i] = literalLength;
-        _offsets[i] = offset;
-        _matchLengths[i] = matchLength;
-    }
+    /// <summary>Where sequences are put, from the first on, before <see cref="Write"/>.</summary>
+    public Sequence[] Items => _sequences;
 
     /// <summary>Writes the sequences section.</summary>
-    public byte* Write(byte* target)
+    /// <param name="target">Where to.</param>
+    /// <param name="count">Sequences in <see cref="Items"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public byte* Write(byte* target, int count)
     {
+        Count = count;
         if (Count < 128)
             *target++ = (byte)Count;
         else if (Count < 0x7F00)
@@ -49,44 +42,55 @@ internal sealed unsafe class ZstdSequences
         }
         if (Count == 0)
             return target;
-        for (var i = 0; i < Count; i++)
+        Span<int> literalCounts = stackalloc int[ZstdFormat.LiteralLengthCodes];
+        Span<int> matchCounts = stackalloc int[ZstdFormat.MatchLengthCodes];
+        Span<int> offsetCounts = stackalloc int[ZstdFormat.OffsetCodes];
+        literalCounts.Clear();
+        matchCounts.Clear();
+        offsetCounts.Clear();
+        ReadOnlySpan<byte> shortLiterals = LiteralCodes, shortMatches = s_matchCodes;
+        for (var i = 0; i < count; i++)
         {
-            _literalCodes[i] = LiteralCode(_literalLengths[i]);
-            _matchCodes[i] = MatchCode(_matchLengths[i]);
-            _offsetCodes[i] = (byte)BitOperations.Log2((uint)_offsets[i]);
+            ref readonly var sequence = ref _sequences[i];
+            var literal = sequence.LiteralLength < 64 ? shortLiterals[sequence.LiteralLength]
+                : BitOperations.Log2((uint)sequence.LiteralLength) + 19;
+            var value = sequence.MatchLength - 3;
+            var match = value < 128 ? shortMatches[value] : BitOperations.Log2((uint)value) + 36;
+            var offset = BitOperations.Log2((uint)sequence.Offset);
+            literalCounts[literal]++;
+            matchCounts[match]++;
+            offsetCounts[offset]++;
+            (_literalCodes[i], _matchCodes[i], _offsetCodes[i]) = ((byte)literal, (byte)match, (byte)offset);
         }
         var modes = target++;
-        var literals = Table(_literalCodes, ZstdFormat.LiteralLengthCodes, ZstdFormat.MaxLengthLog,
+        var literals = Table(literalCounts, _literalCodes[0], ZstdFormat.MaxLengthLog,
             FseEncoder.DefaultLiteralLengths, ref target, out var literalMode);
-        var offsets = Table(_offsetCodes, ZstdFormat.DefaultOffsets.Length, ZstdFormat.MaxOffsetLog,
+        var offsets = Table(offsetCounts[..ZstdFormat.DefaultOffsets.Length], _offsetCodes[0], ZstdFormat.MaxOffsetLog,
             FseEncoder.DefaultOffsets, ref target, out var offsetMode);
-        var matches = Table(_matchCodes, ZstdFormat.MatchLengthCodes, ZstdFormat.MaxLengthLog,
+        var matches = Table(matchCounts, _matchCodes[0], ZstdFormat.MaxLengthLog,
             FseEncoder.DefaultMatchLengths, ref target, out var matchMode);
         *modes = (byte)((literalMode << 6) | (offsetMode << 4) | (matchMode << 2));
         return Encode(target, literals, offsets, matches);
     }
 
     /// <summary>Chooses between one code, the predefined table and one of our own.</summary>
-    private FseEncoder Table(byte[] codes, int codeCount, int maxLog, FseEncoder byDefault, ref byte* target, out int mode)
+    private FseEncoder Table(
+        ReadOnlySpan<int> counts, byte first, int maxLog, FseEncoder byDefault, ref byte* target, out int mode)
     {
-        Span<int> counts = stackalloc int[codeCount];
-        counts.Clear();
-        foreach (var code in codes.AsSpan(0, Count))
-            counts[code]++;
-        if (counts[codes[0]] == Count && Count > 2)
+        if (counts[first] == Count && Count > 2)
         {
             mode = 1;
-            *target++ = codes[0];
-            return FseEncoder.Of(codes[0]);
+            *target++ = first;
+            return FseEncoder.Of(first);
         }
         // A table of our own takes some 20 bytes, which few sequences do not win back.
-        if (Count < 48 || counts[codes[0]] == Count)
+        if (Count < 48 || counts[first] == Count)
         {
             mode = 0;
             return byDefault;
         }
         mode = 2;
-        Span<short> probabilities = stackalloc short[codeCount];
+        Span<short> probabilities = stackalloc short[counts.Length];
         var log = FseEncoder.Normalise(counts, Count, maxLog, probabilities);
         target = FseEncoder.Write(target, probabilities, log);
         return new FseEncoder(probabilities, log);
@@ -102,7 +106,7 @@ internal sealed unsafe class ZstdSequences
         int matchState = matches.First(_matchCodes[last]);
         fixed (byte* literalCodes = _literalCodes, matchCodes = _matchCodes, offsetCodes = _offsetCodes)
         fixed (byte* literalBits = ZstdFormat.LiteralLengthBits, matchBits = ZstdFormat.MatchLengthBits)
-        fixed (int* literalLengths = _literalLengths, matchLengths = _matchLengths, offsetValues = _offsets)
+        fixed (Sequence* sequences = _sequences)
         {
             for (var i = last; i >= 0; i--)
             {
@@ -119,11 +123,11 @@ internal sealed unsafe class ZstdSequences
                 if (isLong)
                     bits.Flush();
                 // The values of a code start at a multiple of their number: what is added to the first are the lowest bits.
-                bits.Add((uint)literalLengths[i] & ((1u << literalExtra) - 1), literalExtra);
-                bits.Add((uint)(matchLengths[i] - 3) & ((1u << matchExtra) - 1), matchExtra);
+                bits.Add((uint)sequences[i].LiteralLength & ((1u << literalExtra) - 1), literalExtra);
+                bits.Add((uint)(sequences[i].MatchLength - 3) & ((1u << matchExtra) - 1), matchExtra);
                 if (isLong)
                     bits.Flush();
-                bits.Add((uint)offsetValues[i] & ((1u << offsetCode) - 1), offsetCode);
+                bits.Add((uint)sequences[i].Offset & ((1u << offsetCode) - 1), offsetCode);
                 bits.Flush();
             }
         }
@@ -141,19 +145,21 @@ internal sealed unsafe class ZstdSequences
         24, 24,
     ];
 
-    private static byte LiteralCode(int length) =>
-        length < 64 ? LiteralCodes[length] : (byte)(BitOperations.Log2((uint)length) + 19);
-
-    private static byte MatchCode(int length)
+    private static byte[] ShortMatchCodes()
     {
-        var value = length - 3;
-        if (value < 32)
-            return (byte)value;
-        if (value >= 128)
-            return (byte)(BitOperations.Log2((uint)value) + 36);
-        var code = 32;
-        while (code < 42 && ZstdFormat.MatchLengthBases[code + 1] <= length)
-            code++;
-        return (byte)code;
+        var codes = new byte[128];
+        for (byte value = 0, code = 0; value < 128; value++)
+        {
+            while (ZstdFormat.MatchLengthBases[code + 1] <= value + 3)
+                code++;
+            codes[value] = code;
+        }
+        return codes;
     }
 }
+
+/// <summary>Some literals, then a match.</summary>
+/// <param name="LiteralLength">Literals before the match.</param>
+/// <param name="Offset">1 to 3 for an offset used before, else the distance plus 3.</param>
+/// <param name="MatchLength">At least 3.</param>
+internal readonly record struct Sequence(int LiteralLength, int Offset, int MatchLength);

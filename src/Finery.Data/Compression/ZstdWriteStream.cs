@@ -4,7 +4,8 @@ using Finery.Data.Deduplication;
 namespace Finery.Data.Compression;
 
 /// <summary>
-/// Writes Zstandard (RFC 8878) at about the speed and ratio of <c>zstd -1</c>. <see cref="EndFrame"/> and <see cref="Flush"/>
+/// Writes Zstandard (RFC 8878) at about the speed of <c>zstd -1</c>, a little less densely. <see cref="EndFrame"/> and
+/// <see cref="Flush"/>
 /// end a frame: what was written until then stands for itself, so that a file may be cut there and written on. The bytes depend
 /// on the data and on where frames end alone, not on how it was cut into writes.
 /// </summary>

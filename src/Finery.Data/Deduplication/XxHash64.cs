@@ -47,6 +47,7 @@ public static class XxHash64
     internal static ulong Short(ulong seed) => seed + P5;
 
     // Without the checks of spans, which take as long as the hash of a few words.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Read64(ref byte bytes, nint at)
     {
         var value = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref bytes, at));
@@ -59,6 +60,7 @@ public static class XxHash64
         return BitConverter.IsLittleEndian ? value : BinaryPrimitives.ReverseEndianness(value);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Round(ulong accumulator, ulong input) =>
         BitOperations.RotateLeft(accumulator + input * P2, 31) * P1;
 
@@ -72,6 +74,7 @@ public static class XxHash64
         /// <summary>Takes all whole stripes from the front of <paramref name="data"/>; returns the hash so far, without the
         /// length.
         /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public ulong Append(ref ReadOnlySpan<byte> data)
         {
             ulong a = _a, b = _b, c = _c, d = _d;

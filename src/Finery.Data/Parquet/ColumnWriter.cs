@@ -152,9 +152,9 @@ internal sealed class ColumnWriter(
             HybridWriter.Write(_page, CollectionsMarshal.AsSpan(_indices), width);
             _hasDictionaryPages = true;
         }
-        else
+        else if (isOptional)
             _page.Add(_values.Written);
-        WritePage(0, _page.Written, _definitions.Count, isNumbered ? 8 : 0, _chunk);
+        WritePage(0, isOptional || isNumbered ? _page.Written : _values.Written, _definitions.Count, isNumbered ? 8 : 0, _chunk);
         // Values that hardly repeat are not worth numbering.
         if (_dictionary.Count >= DictionaryBytes || DictionaryCount > Math.Max(1000, _entries / 2))
             _isInDictionary = false;

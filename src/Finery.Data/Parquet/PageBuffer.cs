@@ -56,10 +56,13 @@ internal sealed class PageBuffer
     /// <summary>A length, then the text as UTF-8.</summary>
     public void AddText(string text)
     {
-        var length = Encoding.UTF8.GetByteCount(text);
-        AddInt32(length);
-        Encoding.UTF8.GetBytes(text, Reserve(length));
+        // Counting first costs a second look at the text, which is worth it where three bytes a character would be much.
+        var most = text.Length <= 1 << 20 ? text.Length * 3 : Encoding.UTF8.GetByteCount(text);
+        var start = Count;
+        AddInt32(0);
+        var length = Encoding.UTF8.GetBytes(text, Reserve(most));
         Count += length;
+        SetInt32(start, length);
     }
 
     public void AddInt32(int value)
