@@ -48,7 +48,6 @@ public static class DoctorChecks
         yield return Documentation();
         yield return Program("pdftotext", "poppler-utils", "reading PDF files");
         yield return Program("tesseract", "tesseract-ocr", "reading scanned PDF files");
-        yield return Library("libzstd", ["libzstd.so.1", "libzstd.dylib", "libzstd.dll"], "libzstd1", "reading Zstandard files");
         yield return Bf16();
         yield return OneDnn();
         yield return Library("OpenBLAS",
