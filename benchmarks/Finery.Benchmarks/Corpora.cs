@@ -30,6 +30,13 @@ internal sealed record Corpus(string Name, string[] Documents)
         yield return new("code", Distinct(Sources(code ?? Root()), bytes));
     }
 
+    /// <summary>The technical documents of <c>text/peps.jsonl.gz</c> alone, all of them.</summary>
+    public static IEnumerable<Corpus> Technical(string? data)
+    {
+        string[] documents = [.. Texts(Path.Combine(data ?? Path.Combine(Root(), "..", "shared", "data"), "text", "peps.jsonl.gz"))];
+        return documents.Length > 0 ? [new("peps", documents)] : [];
+    }
+
     private static string[] Distinct(IEnumerable<string> texts, long bytes)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);

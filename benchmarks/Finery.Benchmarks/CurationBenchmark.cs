@@ -6,8 +6,9 @@ using Finery.Data.Readers;
 namespace Finery.Benchmarks;
 
 /// <summary>
-/// Peak memory and speed of the whole command, <c>finery curate</c> in a process of its own, over generated text of one size and of many
-/// times that size at the same settings: <c>curation [--megabytes 25] [--scale 20] [--memory 256] [--workers 2]</c>. One JSON line a size.
+/// Peak memory and speed of the whole command, <c>finery curate</c> in a process of its own, over generated text of one size and
+/// of many times that size at the same settings: <c>curation [--megabytes 25] [--scale 20] [--memory 256] [--workers 2]</c>. One
+/// JSON line a size.
 /// </summary>
 internal static class CurationBenchmark
 {
@@ -53,7 +54,8 @@ internal static class CurationBenchmark
         {
             ArgumentList =
             {
-                program, "curate", recipe, "--input", input, "--out", output, "--workers", $"{workers}", "--memory-megabytes", $"{memory}",
+                program, "curate", recipe, "--input", input, "--out", output, "--workers", $"{workers}",
+                "--memory-megabytes", $"{memory}",
             },
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -84,10 +86,12 @@ internal static class CurationBenchmark
         File.Delete(input);
     }
 
-    /// <summary>Sentences of the SDK's documentation in random order, a tenth of the documents copies of another with a word changed.</summary>
+    /// <summary>Sentences of the SDK's documentation in random order, a tenth of the documents copies of another with a word
+    /// changed.</summary>
     private static long Generate(string path, long bytes)
     {
-        string[] sentences = [.. new DotNetDocumentationReader().Read(new()).Select(document => document.Text.ReplaceLineEndings(" "))
+        string[] sentences = [.. new DotNetDocumentationReader().Read(new())
+            .Select(document => document.Text.ReplaceLineEndings(" "))
             .Where(text => text.Length is > 40 and < 400).Distinct().Take(20_000)];
         var random = new Random(1);
         string[] recent = new string[64];
@@ -95,7 +99,8 @@ internal static class CurationBenchmark
         long written = 0, count = 0;
         for (; written < bytes; count++)
         {
-            string text = random.Next(10) == 0 && recent[0] is not null ? recent[random.Next((int)Math.Min(count, recent.Length))] + " again"
+            string text = random.Next(10) == 0 && recent[0] is not null
+                ? recent[random.Next((int)Math.Min(count, recent.Length))] + " again"
                 : string.Join(' ', Enumerable.Range(0, random.Next(4, 16)).Select(_ => sentences[random.Next(sentences.Length)]));
             recent[count % recent.Length] = text;
             string line = JsonSerializer.Serialize(new { id = $"d{count}", text });

@@ -20,7 +20,7 @@ internal static class FiltersBenchmark
     {
         var rounds = args.Length > 1 && int.TryParse(args[1], out int number) && number > 0 ? number
             : args.Length > 1 ? throw new FormatException($"'{args[1]}' is not a number of rounds.") : 9;
-        foreach (Corpus corpus in Corpus.All(args.FirstOrDefault(), code: null, 16 << 20))
+        foreach (Corpus corpus in Corpus.Technical(args.FirstOrDefault()).Concat(Corpus.All(args.FirstOrDefault(), code: null, 16 << 20)))
         {
             Document[] documents = [.. corpus.Documents.Select((text, i) => new Document($"{i}", text))];
             var words = new TextSpans();

@@ -17,13 +17,20 @@ public static class ClassifierCommand
         var good = Paths("--good", "Documents like those to keep: files, folders or globs.");
         var random = Paths("--random", "Documents of the corpus that is to be filtered, as they come.");
         var folder = new Option<string>("--out") { Description = "Folder for the classifier.", Required = true };
-        var precision = new Option<double?>("--precision") { Description = "Threshold so that this share of what is kept is good (0 to 1)." };
-        var keepRate = new Option<double>("--keep-rate") { Description = "Threshold so that this share of random documents is kept.",
-            DefaultValueFactory = _ => 0.1 };
+        var precision = new Option<double?>("--precision")
+        {
+            Description = "Threshold so that this share of what is kept is good (0 to 1).",
+        };
+        var keepRate = new Option<double>("--keep-rate")
+        {
+            Description = "Threshold so that this share of random documents is kept.", DefaultValueFactory = _ => 0.1,
+        };
         var documents = new Option<int>("--max-documents") { Description = "Documents of each kind to learn from at most.",
             DefaultValueFactory = _ => 100_000 };
-        var seed = new Option<ulong>("--seed") { Description = "Which documents are taken and held out.", DefaultValueFactory = _ => 0 };
-        var command = new Command("train-classifier", "Train a quality classifier for the classifier stage, and choose its threshold.")
+        var seed = new Option<ulong>("--seed") { Description = "Which documents are taken and held out.",
+            DefaultValueFactory = _ => 0 };
+        var command = new Command("train-classifier",
+            "Train a quality classifier for the classifier stage, and choose its threshold.")
         {
             good, random, folder, precision, keepRate, documents, seed,
         };
@@ -38,7 +45,8 @@ public static class ClassifierCommand
             using var interruption = new Interruption("Stopping.");
             string output = Path.GetFullPath(parsed.GetRequiredValue(folder));
             var report = training.Run(
-                Texts(parsed.GetRequiredValue(good), streams), Texts(parsed.GetRequiredValue(random), streams), output, interruption.Stop);
+                Texts(parsed.GetRequiredValue(good), streams), Texts(parsed.GetRequiredValue(random), streams),
+                output, interruption.Stop);
             Inspection.Write(new JsonObject
             {
                 ["training_documents"] = report.TrainingCount,
@@ -49,7 +57,8 @@ public static class ClassifierCommand
                 ["recall"] = Math.Round(report.Recall, 4),
                 ["keep_rate"] = Math.Round(report.KeepRate, 4),
             }, streams);
-            streams.Data.WriteLine($"For a recipe: {{stage: classifier, model: {Path.GetRelativePath(Environment.CurrentDirectory, output)}}}");
+            streams.Data.WriteLine(
+                $"For a recipe: {{stage: classifier, model: {Path.GetRelativePath(Environment.CurrentDirectory, output)}}}");
             return (int)ExitCode.Ok;
         });
         return command;
@@ -62,7 +71,8 @@ public static class ClassifierCommand
         var english = new Option<string[]>("--english") { Description = "JSON Lines of English prose besides.", HelpName = "path",
             AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var file = new Option<string>("--out") { Description = "File for the model (.ftz).", Required = true };
-        var command = new Command("train-language", "Train a language identifier, and test it on a third held out.") { input, english, file };
+        var command = new Command("train-language",
+            "Train a language identifier, and test it on a third held out.") { input, english, file };
         command.SetAction(parsed =>
         {
             using var interruption = new Interruption("Stopping.");
@@ -85,7 +95,8 @@ public static class ClassifierCommand
 
     private static Option<string[]> Paths(string name, string description) => new(name)
     {
-        Description = description, HelpName = "path", Required = true, AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+        Description = description, HelpName = "path", Required = true, AllowMultipleArgumentsPerToken = true,
+        Arity = ArgumentArity.OneOrMore,
     };
 
     private static IEnumerable<string> Texts(string[] paths, Streams streams)

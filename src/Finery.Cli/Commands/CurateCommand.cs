@@ -10,8 +10,8 @@ using Finery.Workflow.Steps;
 
 namespace Finery.Cli.Commands;
 
-/// <summary><c>finery curate</c>: the <c>curate</c> step of a recipe that comes with Finery or of one's own, over as many processes as
-/// there are; and what belongs to it.</summary>
+/// <summary><c>finery curate</c>: the <c>curate</c> step of a recipe that comes with Finery or of one's own, over as many
+/// processes as there are; and what belongs to it.</summary>
 public static class CurateCommand
 {
     private const string StepType = "curate", RecipeName = "recipe.yaml";
@@ -26,11 +26,13 @@ public static class CurateCommand
     {
         var recipe = new Argument<string?>("recipe")
         {
-            Description = $"One of {string.Join(", ", Presets)}; or a recipe file with a curate step.", Arity = ArgumentArity.ZeroOrOne,
+            Description = $"One of {string.Join(", ", Presets)}; or a recipe file with a curate step.",
+            Arity = ArgumentArity.ZeroOrOne,
         };
         var input = new Option<string[]>("--input")
         {
-            Description = "Files, folders or globs (WARC, WET, JSON Lines, Parquet, CSV, HTML, text), s3:// or https:// addresses.",
+            Description = "Files, folders or globs (WARC, WET, JSON Lines, Parquet, CSV, HTML, text), "
+                + "s3:// or https:// addresses.",
             HelpName = "path", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
         };
         var folder = FolderOption();
@@ -38,14 +40,17 @@ public static class CurateCommand
             DefaultValueFactory = _ => [] };
         var workers = new Option<int>("--workers") { Description = "Parts at once in this process; never changes a result.",
             DefaultValueFactory = _ => Environment.ProcessorCount };
-        var rank = new Option<int>("--rank") { Description = "Number of this process among --world.", DefaultValueFactory = _ => 0 };
+        var rank = new Option<int>("--rank") { Description = "Number of this process among --world.",
+            DefaultValueFactory = _ => 0 };
         var world = new Option<int>("--world") { Description = "Processes that share the work over a common folder.",
             DefaultValueFactory = _ => 1 };
         var wait = new Option<bool>("--wait") { Description = "Wait for other ranks instead of ending with 75." };
-        var memory = new Option<int?>("--memory-megabytes") { Description = "MiB for stages that look across documents.", HelpName = "MiB" };
+        var memory = new Option<int?>("--memory-megabytes") { Description = "MiB for stages that look across documents.",
+            HelpName = "MiB" };
         var json = new Option<bool>("--json") { Description = "The statistics as JSON on stdout." };
         workers.Validators.Add(result => RequireRange(result, 1, 1024));
-        var command = new Command("curate", "Curate a corpus: extract, filter and deduplicate documents, as FineWeb and others do.")
+        var command = new Command("curate",
+            "Curate a corpus: extract, filter and deduplicate documents, as FineWeb and others do.")
         {
             recipe, input, folder, set, workers, rank, world, wait, memory, json,
             ExplainCommand.Create(), StagesCommand.Create(), ClassifierCommand.Quality(), ClassifierCommand.Language(),
@@ -53,23 +58,30 @@ public static class CurateCommand
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
-            string name = parsed.GetValue(recipe) ?? throw new UsageException($"which recipe? One of {string.Join(", ", Presets)}, or a file.");
-            string root = Path.GetFullPath(parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(name)));
+            string name = parsed.GetValue(recipe)
+                ?? throw new UsageException($"which recipe? One of {string.Join(", ", Presets)}, or a file.");
+            string root = Path.GetFullPath(
+                parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(name)));
             var overrides = parsed.GetValue(set)!.ToList();
             if (parsed.GetValue(input) is { Length: > 0 } paths)
                 overrides.Add($"{StepType}.paths=[{string.Join(", ", paths.Select(path => JsonSerializer.Serialize(path)))}]");
-            if (parsed.GetValue(memory) is { } mebibytes) overrides.Add(RecipeRun.Override($"{StepType}.memory_megabytes", mebibytes));
+            if (parsed.GetValue(memory) is { } mebibytes)
+                overrides.Add(RecipeRun.Override($"{StepType}.memory_megabytes", mebibytes));
             var loaded = Load(name, root, overrides);
             if (loaded.Recipe is null) return RecipeRun.ReportErrors(loaded.Errors, streams);
             return Run(loaded.Recipe, root, new CurationOptions
             {
-                Workers = parsed.GetValue(workers), Rank = parsed.GetValue(rank), World = parsed.GetValue(world), Wait = parsed.GetValue(wait),
+                Workers = parsed.GetValue(workers), Rank = parsed.GetValue(rank), World = parsed.GetValue(world),
+                Wait = parsed.GetValue(wait),
             }, parsed.GetValue(json), streams);
         });
         return command;
     }
 
-    internal static Option<string?> FolderOption() => new("--out") { Description = "Folder of the curation. Default: runs/ and the recipe's name." };
+    internal static Option<string?> FolderOption() => new("--out")
+    {
+        Description = "Folder of the curation. Default: runs/ and the recipe's name.",
+    };
 
     /// <summary>The curation in a folder, as it was started.</summary>
     /// <exception cref="UsageException">There is none.</exception>
@@ -91,7 +103,8 @@ public static class CurateCommand
 
     private static CurateStep StepOf(Recipe recipe) =>
         recipe.Steps.Select(step => step.Step).OfType<CurateStep>().ToList() is [var only] && recipe.Steps.Count == 1 ? only
-        : throw new UsageException("'finery curate' takes a recipe whose one step is of type curate; use 'finery run' for others.");
+        : throw new UsageException(
+            "'finery curate' takes a recipe whose one step is of type curate; use 'finery run' for others.");
 
     private static int Run(Recipe recipe, string root, CurationOptions options, bool json, Streams streams)
     {
@@ -132,7 +145,8 @@ public static class CurateCommand
         var table = new TextTable("stage", "kept", "dropped", "MB kept", "most dropped for");
         foreach (var stage in statistics.Stages)
             table.Add(stage.Name, $"{stage.Kept.Documents:N0}", $"{stage.Dropped.Values.Sum(volume => volume.Documents):N0}",
-                $"{stage.Kept.Bytes / 1e6:N1}", string.Join(", ", stage.Dropped.OrderByDescending(pair => pair.Value.Documents).Take(3)
+                $"{stage.Kept.Bytes / 1e6:N1}",
+                string.Join(", ", stage.Dropped.OrderByDescending(pair => pair.Value.Documents).Take(3)
                     .Select(pair => $"{pair.Key} {pair.Value.Documents:N0}")));
         table.Write(streams);
         foreach (var (reason, items) in statistics.Skipped)

@@ -10,7 +10,8 @@ internal static class CurationInspection
 
     public static JsonObject Of(CurationFolder folder)
     {
-        if (!File.Exists(folder.Statistics)) return new JsonObject { ["state"] = "unfinished; the command that started it continues it" };
+        if (!File.Exists(folder.Statistics))
+            return new JsonObject { ["state"] = "unfinished; the command that started it continues it" };
         var statistics = CurationStatistics.FromJson(File.ReadAllText(folder.Statistics));
         return new JsonObject
         {

@@ -22,7 +22,8 @@ public static class ExplainCommand
         var id = new Argument<string>("id") { Description = "Id or URL of a document of the input." };
         var folder = new Option<string>("--out") { Description = "Folder of the curation.", Required = true };
         var json = new Option<bool>("--json") { Description = "As JSON." };
-        var command = new Command("explain", "Show what every rule measured of a document, beside its threshold.") { id, folder, json };
+        var command = new Command("explain",
+            "Show what every rule measured of a document, beside its threshold.") { id, folder, json };
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
@@ -44,7 +45,8 @@ public static class ExplainCommand
         foreach (var stage in explanation.Stages)
         {
             string changes = string.Join(", ", stage.Changes.Select(pair => $"{pair.Key} = {Short(pair.Value)}"));
-            string verdict = stage.Reason is null ? "passes" : stage.Reached ? $"DROPPED: {stage.Reason}" : $"would drop: {stage.Reason}";
+            string verdict = stage.Reason is null ? "passes"
+                : stage.Reached ? $"DROPPED: {stage.Reason}" : $"would drop: {stage.Reason}";
             if (!stage.Reached && stage.Reason is null) verdict = "would pass";
             table.Add(stage.Name, "", "", "", "", changes.Length > 0 ? $"{verdict}; {changes}" : verdict);
             foreach (var measured in stage.Measurements)

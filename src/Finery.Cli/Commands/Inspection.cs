@@ -36,18 +36,22 @@ public static class Inspection
             return OfWeights(path, () => SafeTensorsFolder.OpenFile(path), settings);
         if (name.EndsWith(".safetensors.index.json", StringComparison.Ordinal))
             return OfWeights(path, () => SafeTensorsFolder.OpenShards(path), settings);
-        if (name.EndsWith(".gguf", StringComparison.Ordinal)) return Described("gguf", path, ModelInspection.OfGguf(path, settings));
+        if (name.EndsWith(".gguf", StringComparison.Ordinal))
+            return Described("gguf", path, ModelInspection.OfGguf(path, settings));
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (name == ModelConfig.FileName) return Described("config", path, ModelInspection.OfConfig(ModelConfig.Load(folder), settings));
+        if (name == ModelConfig.FileName)
+            return Described("config", path, ModelInspection.OfConfig(ModelConfig.Load(folder), settings));
         if (name == GenerationConfig.FileName)
             return Described("generation config", path, ModelInspection.OfGeneration(GenerationConfig.Load(folder)!));
         if (name == TokenizerFile.FileName) return OfTokenizer(path);
-        if (name.EndsWith(".ftz", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal)) return OfFastText(path);
+        if (name.EndsWith(".ftz", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal))
+            return OfFastText(path);
         if (InputFormats.FormatOf(path) is not null) return OfDocuments(path);
         throw new UsageException(
             $"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
             $"or token shards, *.safetensors and their index, *.gguf, {ModelConfig.FileName}, {GenerationConfig.FileName}, " +
-            $"{TokenizerFile.FileName}, fastText *.bin and *.ftz, {string.Join(", ", InputFormats.Extensions.Select(extension => "*" + extension))}.");
+            $"{TokenizerFile.FileName}, fastText *.bin and *.ftz, " +
+            $"{string.Join(", ", InputFormats.Extensions.Select(extension => "*" + extension))}.");
     }
 
     private static JsonObject OfWeights(string path, Func<SafeTensorsFolder> open, InspectSettings settings)

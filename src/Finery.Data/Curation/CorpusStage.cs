@@ -4,15 +4,15 @@ namespace Finery.Data.Curation;
 
 /// <summary>
 /// A stage that looks across documents (deduplication, mixing). It reads the corpus part by part, in phases of tasks that leave
-/// files in its folder; then every part goes through what <see cref="Open"/> returns, which keeps, drops, rewrites or repeats each
-/// document by what was found. Nothing is held in memory but what <see cref="Corpus.MemoryBytes"/> allows.
+/// files in its folder; then every part goes through what <see cref="Open"/> returns, which keeps, drops, rewrites or repeats
+/// each document by what was found. Nothing is held in memory but what <see cref="Corpus.MemoryBytes"/> allows.
 /// </summary>
 public abstract record CorpusStage : CurationStage
 {
     /// <summary>
-    /// The phases, in order. Enumerated lazily: the next one is asked for when all tasks of the one before are finished, so its number
-    /// of tasks may depend on their results. May be enumerated again by another process, which skips finished tasks: what it yields
-    /// may depend on the corpus and on the files of finished phases alone.
+    /// The phases, in order. Enumerated lazily: the next one is asked for when all tasks of the one before are finished, so its
+    /// number of tasks may depend on their results. May be enumerated again by another process, which skips finished tasks: what
+    /// it yields may depend on the corpus and on the files of finished phases alone.
     /// </summary>
     /// <param name="corpus">What to read.</param>
     /// <param name="folder">The stage's own folder, which exists.</param>
@@ -38,8 +38,8 @@ public sealed record Phase(string Name, int Tasks, Action<int, TaskContext> Run)
 /// <param name="Stop">Signalled when the task should end by <see cref="OperationCanceledException"/>.</param>
 public sealed record TaskContext(long MemoryBytes, int Threads, CancellationToken Stop);
 
-/// <summary>The documents a corpus stage sees: parts numbered from 0, each enumerable any number of times, lazily, always in the same
-/// order.</summary>
+/// <summary>The documents a corpus stage sees: parts numbered from 0, each enumerable any number of times, lazily, always in the
+/// same order.</summary>
 public abstract class Corpus
 {
     /// <summary>Number of parts.</summary>

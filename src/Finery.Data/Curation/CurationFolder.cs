@@ -34,7 +34,8 @@ public sealed class CurationFolder(string root)
 
     internal string PartRecord(int segment, int part) => Path.Combine(SegmentRoot(segment), "parts", $"{PartName(part)}.json");
 
-    internal string PartState(int segment, int part) => Path.Combine(SegmentRoot(segment), "parts", $"{PartName(part)}.state.json");
+    internal string PartState(int segment, int part) =>
+        Path.Combine(SegmentRoot(segment), "parts", $"{PartName(part)}.state.json");
 
     internal string Lock(string task) => Path.Combine(root, "locks", $"{task}.lock");
 
@@ -42,5 +43,6 @@ public sealed class CurationFolder(string root)
 
     private string SegmentRoot(int segment) => Path.Combine(root, "stages", Number(segment, 2));
 
-    private static string Number(int value, int digits) => value.ToString("D" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    private static string Number(int value, int digits) =>
+        value.ToString("D" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

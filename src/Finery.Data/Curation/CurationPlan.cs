@@ -17,7 +17,8 @@ internal sealed record CurationPlan(CurationSettings Settings, IReadOnlyList<Inp
     /// <param name="settings">What is asked for.</param>
     /// <param name="description">The settings as JSON, for comparison; null to look at the input alone.</param>
     /// <param name="folder">Where.</param>
-    /// <exception cref="InvalidOperationException">The folder holds a curation of something else; the message says what differs.</exception>
+    /// <exception cref="InvalidOperationException">The folder holds a curation of something else; the message says what
+    /// differs.</exception>
     /// <exception cref="FileNotFoundException">A path matches no file.</exception>
     public static CurationPlan Open(CurationSettings settings, JsonObject? description, CurationFolder folder)
     {
@@ -41,14 +42,16 @@ internal sealed record CurationPlan(CurationSettings Settings, IReadOnlyList<Inp
                 plan["settings"] = existing?["settings"]?.DeepClone();
             if (Difference(existing, plan, "") is { } difference)
                 throw new InvalidOperationException(
-                    $"{folder.Root} holds a curation of something else ({difference}). Choose another folder, or delete this one.");
+                    $"{folder.Root} holds a curation of something else ({difference}). "
+                    + "Choose another folder, or delete this one.");
         }
         else
             AtomicFile.WriteText(folder.Plan, plan.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
         return new(settings, parts, Segment.Of(settings.Stages));
     }
 
-    /// <summary>Length and a hash of both ends: reading a whole crawl only to know that it has not changed would double the work.</summary>
+    /// <summary>Length and a hash of both ends: reading a whole crawl only to know that it has not changed would double the
+    /// work.</summary>
     private static JsonNode Fingerprint(string path)
     {
         var described = new JsonObject { ["path"] = path };
@@ -69,7 +72,8 @@ internal sealed record CurationPlan(CurationSettings Settings, IReadOnlyList<Inp
     {
         if (old is JsonObject a && now is JsonObject b)
             return a.Select(pair => pair.Key).Union(b.Select(pair => pair.Key))
-                .Select(key => Difference(a[key], b[key], at.Length == 0 ? key : $"{at}.{key}")).FirstOrDefault(found => found is not null);
+                .Select(key => Difference(a[key], b[key], at.Length == 0 ? key : $"{at}.{key}"))
+                .FirstOrDefault(found => found is not null);
         if (old is JsonArray x && now is JsonArray y)
             return x.Count != y.Count ? $"{at}: {x.Count} entries there, {y.Count} now"
                 : x.Select((item, i) => Difference(item, y[i], $"{at}[{i}]")).FirstOrDefault(found => found is not null);

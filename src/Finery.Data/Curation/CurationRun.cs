@@ -6,9 +6,9 @@ using Finery.Data.Writers;
 namespace Finery.Data.Curation;
 
 /// <summary>
-/// Executes a curation. All of it is tasks with files of their own: parts through segments of filters, and the phases of stages that look
-/// across documents. A task is done when its record exists; ranks take theirs by number, and nothing of the next phase begins before
-/// every task of this one is done, by whomever.
+/// Executes a curation. All of it is tasks with files of their own: parts through segments of filters, and the phases of stages
+/// that look across documents. A task is done when its record exists; ranks take theirs by number, and nothing of the next phase
+/// begins before every task of this one is done, by whomever.
 /// </summary>
 public sealed class CurationRun
 {
@@ -36,7 +36,8 @@ public sealed class CurationRun
     /// <exception cref="InvalidOperationException">The folder holds a curation of something else.</exception>
     /// <exception cref="InvalidDataException">Nothing was read, or nothing was kept.</exception>
     /// <exception cref="OperationCanceledException">Stopped; the same call continues.</exception>
-    public static CurationResult Run(CurationSettings settings, JsonObject description, CurationFolder folder, CurationOptions options)
+    public static CurationResult Run(
+        CurationSettings settings, JsonObject description, CurationFolder folder, CurationOptions options)
     {
         if (options.World < 1 || options.Rank < 0 || options.Rank >= options.World)
             throw new ArgumentException($"The rank must be from 0 to {options.World - 1}, not {options.Rank}.", nameof(options));
@@ -138,7 +139,8 @@ public sealed class CurationRun
                 }
             }
         }
-        var threads = Enumerable.Range(1, Math.Max(0, Math.Min(_options.Workers, own.Count) - 1)).Select(_ => new Thread(Work)).ToList();
+        var threads = Enumerable.Range(1, Math.Max(0, Math.Min(_options.Workers, own.Count) - 1))
+            .Select(_ => new Thread(Work)).ToList();
         threads.ForEach(thread => thread.Start());
         Work();
         threads.ForEach(thread => thread.Join());
@@ -182,11 +184,13 @@ public sealed class CurationRun
         var statistics = Merge(1);
         if (statistics.Read.Documents == 0)
             throw new InvalidDataException("Nothing was read. " + (statistics.Skipped.Count == 0 ? "The input is empty."
-                : "Left out: " + string.Join("; ", statistics.Skipped.Select(pair => $"{pair.Key} {pair.Value.Count} (first {pair.Value.FirstExample})"))));
+                : "Left out: " + string.Join("; ", statistics.Skipped.Select(
+                    pair => $"{pair.Key} {pair.Value.Count} (first {pair.Value.FirstExample})"))));
     }
 
     private static string Reasons(CurationStatistics statistics) => "Dropped: " + string.Join(", ", statistics.Stages
-        .SelectMany(stage => stage.Dropped).GroupBy(pair => pair.Key).Select(group => (group.Key, Count: group.Sum(pair => pair.Value.Documents)))
+        .SelectMany(stage => stage.Dropped).GroupBy(pair => pair.Key)
+        .Select(group => (group.Key, Count: group.Sum(pair => pair.Value.Documents)))
         .OrderByDescending(reason => reason.Count).Take(6).Select(reason => $"{reason.Key} {reason.Count:N0}"));
 
     private CurationStatistics Merge(int segments)
@@ -222,6 +226,7 @@ internal sealed class KeptCorpus(CurationPlan plan, CurationFolder folder, int s
     public static void RequireIntact(ReadReport report)
     {
         foreach (var (reason, items) in report.Skipped)
-            throw new InvalidDataException($"{items.FirstExample} is damaged ({reason}); delete that file to have it made again.");
+            throw new InvalidDataException(
+                $"{items.FirstExample} is damaged ({reason}); delete that file to have it made again.");
     }
 }

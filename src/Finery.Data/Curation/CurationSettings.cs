@@ -6,8 +6,8 @@ using Finery.Data.Writers;
 namespace Finery.Data.Curation;
 
 /// <summary>
-/// From input files to curated documents through a list of stages, read top to bottom. What comes out depends on the input and these
-/// settings alone: never on workers, ranks, or how often the work was interrupted.
+/// From input files to curated documents through a list of stages, read top to bottom. What comes out depends on the input and
+/// these settings alone: never on workers, ranks, or how often the work was interrupted.
 /// </summary>
 public sealed record CurationSettings
 {
@@ -58,7 +58,8 @@ public sealed record CurationOptions
     /// <summary>Signalled to stop; the same call continues.</summary>
     public CancellationToken Stop { get; init; }
 
-    /// <summary>Called once the folder is known to be this curation's, before anything else is written; null to do without.</summary>
+    /// <summary>Called once the folder is known to be this curation's, before anything else is written; null to do
+    /// without.</summary>
     public Action? Started { get; init; }
 
     /// <summary>Is told lines for the log; null to do without.</summary>
@@ -99,7 +100,8 @@ internal sealed record Segment(int Index, CorpusStage? Head, IReadOnlyList<Docum
             if (i == stages.Count)
                 break;
             head = stages[i] as CorpusStage
-                ?? throw new ArgumentException($"{stages[i].GetType().Name} is neither a filter nor a corpus stage.", nameof(stages));
+                ?? throw new ArgumentException($"{stages[i].GetType().Name} is neither a filter nor a corpus stage.",
+                    nameof(stages));
             filters = [];
             first = i;
         }
@@ -107,5 +109,6 @@ internal sealed record Segment(int Index, CorpusStage? Head, IReadOnlyList<Docum
     }
 
     /// <summary>Recipe names of its stages, in order.</summary>
-    public IEnumerable<string> StageNames => (Head is null ? [] : new CurationStage[] { Head }).Concat(Filters).Select(StageCatalogue.NameOf);
+    public IEnumerable<string> StageNames =>
+        (Head is null ? [] : new CurationStage[] { Head }).Concat(Filters).Select(StageCatalogue.NameOf);
 }

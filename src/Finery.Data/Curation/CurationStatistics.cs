@@ -66,8 +66,8 @@ public sealed class StageStatistics
 }
 
 /// <summary>
-/// What a curation did, of one part or merged over all. Merging is a sum over parts by their number, so counting a part twice or in
-/// another order cannot happen: a rerun part replaces its own record.
+/// What a curation did, of one part or merged over all. Merging is a sum over parts by their number, so counting a part twice or
+/// in another order cannot happen: a rerun part replaces its own record.
 /// </summary>
 public sealed class CurationStatistics
 {
@@ -117,7 +117,8 @@ public sealed class CurationStatistics
     {
         try
         {
-            return JsonSerializer.Deserialize<CurationStatistics>(json, s_options) ?? throw new InvalidDataException("The statistics are empty.");
+            return JsonSerializer.Deserialize<CurationStatistics>(json, s_options)
+                ?? throw new InvalidDataException("The statistics are empty.");
         }
         catch (JsonException e)
         {

@@ -22,8 +22,8 @@ public sealed record ExplainedStage(
 public sealed record Explanation(
     string Id, string Source, string? Reason, IReadOnlyList<ExplainedStage> Stages, Document Document)
 {
-    /// <summary>Reads a document again from the input of a finished curation and goes through its stages, measuring all rules, also
-    /// those behind the one that dropped it.</summary>
+    /// <summary>Reads a document again from the input of a finished curation and goes through its stages, measuring all rules,
+    /// also those behind the one that dropped it.</summary>
     /// <param name="settings">Settings of the curation.</param>
     /// <param name="folder">Its folder.</param>
     /// <param name="id">Id, or URL, of the document.</param>
@@ -45,7 +45,8 @@ public sealed record Explanation(
             {
                 using var applied = head.Open(new KeptCorpus(plan, folder, segment.Index - 1, 256L << 20),
                     folder.Head(segment.Index, StageCatalogue.NameOf(head)), part);
-                var index = new KeptCorpus(plan, folder, segment.Index - 1, 0).Read(part).TakeWhile(kept => kept.Id != document.Id).LongCount();
+                var index = new KeptCorpus(plan, folder, segment.Index - 1, 0).Read(part)
+                    .TakeWhile(kept => kept.Id != document.Id).LongCount();
                 work = Explain(head, work.Document, reason is null, found => applied.Apply(found, index), stages);
                 reason = work.Reason;
             }
@@ -67,7 +68,8 @@ public sealed record Explanation(
         {
             using var cursor = plan.Settings.Input.Open(plan.Parts[part], new ReadReport());
             while (cursor.Read() is { } document)
-                if (document.Id == id || (document.Metadata["url"] is JsonValue url && url.TryGetValue(out string? address) && address == id))
+                if (document.Id == id
+                    || (document.Metadata["url"] is JsonValue url && url.TryGetValue(out string? address) && address == id))
                     return (document, part);
         }
         return null;

@@ -5,7 +5,8 @@ using Finery.Data.Tokenizers;
 
 namespace Finery.Data.Curation;
 
-/// <summary>Takes one document after another through the stages of a segment and counts what becomes of it. Used by one thread.</summary>
+/// <summary>Takes one document after another through the stages of a segment and counts what becomes of it. Used by one
+/// thread.</summary>
 internal sealed class PartMeter
 {
     private readonly Segment _segment;
@@ -82,7 +83,8 @@ internal sealed class PartMeter
         _stage.Kept.Add(_work.Copies, _bytes * _work.Copies, _tokens * _work.Copies);
         StageStatistics.Of(_stage.Examples, "").Add(_ticket, _work.Document);
         if (_head is not null && stage == _segment.FirstStage
-            && _work.Document.Metadata["minhash_cluster_size"] is JsonValue size && size.TryGetValue(out long members) && members > 1)
+            && _work.Document.Metadata["minhash_cluster_size"] is JsonValue size
+                && size.TryGetValue(out long members) && members > 1)
             Statistics.Clusters.Add(_work.Document, _work.Document.Id);
         return true;
     }

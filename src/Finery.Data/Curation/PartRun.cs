@@ -8,8 +8,8 @@ using Finery.Data.Writers;
 namespace Finery.Data.Curation;
 
 /// <summary>
-/// Runs one part through one segment: reads, judges, writes what is kept and what is dropped. Every few megabytes it saves where it is;
-/// killed at any moment and started again it ends with the same bytes and counts.
+/// Runs one part through one segment: reads, judges, writes what is kept and what is dropped. Every few megabytes it saves where
+/// it is; killed at any moment and started again it ends with the same bytes and counts.
 /// </summary>
 internal sealed class PartRun(CurationPlan plan, Segment segment, int part, CurationFolder folder, Tokenizer? tokenizer)
 {
@@ -25,7 +25,8 @@ internal sealed class PartRun(CurationPlan plan, Segment segment, int part, Cura
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="head">The corpus stage's part, disposed by the caller.</param>
-    /// <param name="stop">Ends it by <see cref="OperationCanceledException"/>; the next run goes on from the last checkpoint.</param>
+    /// <param name="stop">Ends it by <see cref="OperationCanceledException"/>; the next run goes on from the last
+    /// checkpoint.</param>
     /// <param name="advanced">Called now and then.</param>
     public void Run(PartStage? head, CancellationToken stop, Action advanced)
     {
@@ -90,7 +91,8 @@ internal sealed class PartRun(CurationPlan plan, Segment segment, int part, Cura
             if (characters < plan.Settings.CheckpointCharacters)
                 continue;
             characters = 0;
-            new PartState(index, cursor.Position, kept.Checkpoint(), dropped?.Checkpoint(), meter.Statistics, report).Save(_statePath);
+            new PartState(index, cursor.Position, kept.Checkpoint(), dropped?.Checkpoint(),
+                meter.Statistics, report).Save(_statePath);
         }
         if (segment.Index > 0)
             KeptCorpus.RequireIntact(report);
@@ -159,7 +161,8 @@ internal sealed record PartState(
                 (long)json["index"]!, (long)json["position"]!, (string?)json["kept"], (string?)json["dropped"],
                 CurationStatistics.FromJson(json["statistics"]!.ToJsonString()), ReadReport.FromJson(json["report"]!.AsObject()));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidDataException or NullReferenceException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or InvalidDataException or NullReferenceException)
         {
             return new();
         }

@@ -5,7 +5,8 @@ namespace Finery.Data.Curation;
 /// <summary>The measured values of one rule over many documents: a histogram around its threshold.</summary>
 public sealed class RuleStatistics
 {
-    /// <summary>Bins of equal width from <see cref="Low"/> to <see cref="High"/>; values beyond fall into the outer ones.</summary>
+    /// <summary>Bins of equal width from <see cref="Low"/> to <see cref="High"/>; values beyond fall into the outer
+    /// ones.</summary>
     public const int BinCount = 40;
 
     /// <summary>How the rule compares.</summary>

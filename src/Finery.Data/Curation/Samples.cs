@@ -17,7 +17,8 @@ public sealed record Example(string Id, string? Url, string Text)
         var length = Math.Min(text.Length, MaxCharacters);
         if (length < text.Length && char.IsHighSurrogate(text[length - 1]))
             length--;
-        var url = document.Metadata["url"] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue(out string? address) ? address : null;
+        var url = document.Metadata["url"] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue(out string? address)
+            ? address : null;
         return new(document.Id, url, length < text.Length ? text[..length] + " ..." : text);
     }
 
@@ -25,7 +26,8 @@ public sealed record Example(string Id, string? Url, string Text)
     internal static ulong Ticket(string id) => XxHash64.Hash(Encoding.UTF8.GetBytes(id), seed: 0x5A3F1E);
 }
 
-/// <summary>A random sample of documents: those with the least hash of their id, so it depends neither on order nor on parts.</summary>
+/// <summary>A random sample of documents: those with the least hash of their id, so it depends neither on order nor on
+/// parts.</summary>
 public sealed class ExampleSample
 {
     private const int Size = 4;
@@ -62,7 +64,8 @@ public sealed class ExampleSample
     }
 }
 
-/// <summary>Clusters of duplicates with some of their members: those with the least hash of the id of the document kept.</summary>
+/// <summary>Clusters of duplicates with some of their members: those with the least hash of the id of the document
+/// kept.</summary>
 public sealed class ClusterSample
 {
     private const int Size = 8, MembersPerCluster = 4;
@@ -122,7 +125,8 @@ public sealed class ValueCounts
         Values[value] = Values.GetValueOrDefault(value) + count;
         if (Values.Count <= MaxValues)
             return;
-        foreach (var (rare, times) in Values.OrderBy(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Take(MaxValues / 2).ToList())
+        foreach (var (rare, times) in Values.OrderBy(pair => pair.Value)
+            .ThenBy(pair => pair.Key, StringComparer.Ordinal).Take(MaxValues / 2).ToList())
         {
             Others += times;
             Values.Remove(rare);

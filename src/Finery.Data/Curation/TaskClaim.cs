@@ -1,8 +1,8 @@
 namespace Finery.Data.Curation;
 
 /// <summary>
-/// The right to work at a task, held while its lock file is open. The system frees it when the process ends, however it ends, so no lock
-/// outlives its owner.
+/// The right to work at a task, held while its lock file is open. The system frees it when the process ends, however it ends, so
+/// no lock outlives its owner.
 /// </summary>
 internal sealed class TaskClaim : IDisposable
 {

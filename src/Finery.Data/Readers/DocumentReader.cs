@@ -22,12 +22,7 @@ public abstract record DocumentReader
         var readers = new List<DocumentReader>();
         foreach (var glob in globs)
         {
-            var files = Directory.Exists(glob)
-                ? [.. FileGlob.Expand(Path.Combine(glob, "**", "*")).Where(f => InputFormats.FormatOf(f) is not null)]
-                : FileGlob.Expand(glob);
-            if (files.Count == 0)
-                throw new FileNotFoundException(
-                    $"The folder '{glob}' has no file that Finery reads ({string.Join(", ", InputFormats.Extensions)}).", glob);
+            var files = Directory.Exists(glob) ? InputFormats.ExpandFolder(glob) : FileGlob.Expand(glob);
             var byFormat = files.ToLookup(f => InputFormats.FormatOf(f) ?? InputFormats.Text);
             readers.AddRange(InputFormats.Names.Where(byFormat.Contains).Select(f => InputFormats.Create(f, [.. byFormat[f]])));
         }

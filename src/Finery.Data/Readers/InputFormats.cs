@@ -59,26 +59,45 @@ public static class InputFormats
     /// <summary>A reader of files of any formats, told by their names, that can be split and resumed.</summary>
     /// <param name="paths">Files, folders, globs or addresses.</param>
     /// <param name="format">One of <see cref="Names"/>, for all files; null to go by their names.</param>
+    /// <param name="textKey">Key or column of the text, in formats that have such.</param>
+    /// <param name="idKey">Key or column of the id.</param>
     /// <exception cref="ArgumentException">The format is unknown, or there is no path.</exception>
     /// <exception cref="FileNotFoundException">A path matches no file.</exception>
-    public static FileReader Open(IReadOnlyList<string> paths, string? format)
+    public static FileReader Open(
+        IReadOnlyList<string> paths, string? format = null, string textKey = "text", string idKey = "id")
     {
         if (paths.Count == 0)
             throw new ArgumentException("No input path was given.", nameof(paths));
         var files = FileGlob.ExpandAll(paths.SelectMany(ExpandFolder));
         var readers = (format is null ? files.GroupBy(file => FormatOf(file) ?? Text) : files.GroupBy(_ => format))
-            .Select(group => ForFiles(group.Key, [.. group])).ToList();
+            .Select(group => WithKeys(ForFiles(group.Key, [.. group]), textKey, idKey)).ToList();
         return readers.Count == 1 ? readers[0] : new MixedReader(readers);
     }
 
-    private static IEnumerable<string> ExpandFolder(string path) => !Directory.Exists(path) ? [path]
-        : FileGlob.Expand(Path.Combine(path, "**", "*")).Where(file => FormatOf(file) is not null) is var found && found.Any() ? found
-        : throw new FileNotFoundException($"The folder '{path}' has no file that Finery reads ({string.Join(", ", Extensions)}).", path);
+    private static FileReader WithKeys(FileReader reader, string textKey, string idKey) => reader switch
+    {
+        JsonLinesReader lines => lines with { TextKey = textKey, IdKey = idKey },
+        ParquetReader parquet => parquet with { TextColumn = textKey, IdColumn = idKey },
+        CsvReader csv => csv with { TextKey = textKey, IdKey = idKey },
+        _ => reader,
+    };
+
+    /// <summary>A folder stands for all files of known extensions below it.</summary>
+    /// <exception cref="FileNotFoundException">It has none.</exception>
+    internal static IReadOnlyList<string> ExpandFolder(string path)
+    {
+        if (!Directory.Exists(path))
+            return [path];
+        string[] found = [.. FileGlob.Expand(Path.Combine(path, "**", "*")).Where(file => FormatOf(file) is not null)];
+        return found.Length > 0 ? found : throw new FileNotFoundException(
+            $"The folder '{path}' has no file that Finery reads ({string.Join(", ", Extensions)}).", path);
+    }
 
     /// <summary>Readers of several formats as one: a part is read by the reader of its file.</summary>
     private sealed record MixedReader(IReadOnlyList<FileReader> Readers) : FileReader
     {
-        public override IReadOnlyList<InputPart> Parts(long partBytes) => [.. Readers.SelectMany(reader => reader.Parts(partBytes))];
+        public override IReadOnlyList<InputPart> Parts(long partBytes) =>
+            [.. Readers.SelectMany(reader => reader.Parts(partBytes))];
 
         public override DocumentCursor Open(InputPart part, ReadReport report, long position = 0) =>
             Readers.First(reader => reader.Paths.Contains(part.Path)).Open(part, report, position);

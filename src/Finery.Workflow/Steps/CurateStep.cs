@@ -10,11 +10,13 @@ using Finery.Workflow.Runs.Report;
 
 namespace Finery.Workflow.Steps;
 
-/// <summary>Curates a corpus of any size: reads, extracts, filters, deduplicates and writes documents through a list of stages.</summary>
+/// <summary>Curates a corpus of any size: reads, extracts, filters, deduplicates and writes documents through a list of
+/// stages.</summary>
 [Description("Read, extract, filter and deduplicate documents through a list of stages")]
 public sealed record CurateStep : Step
 {
-    /// <summary>Files, folders or globs: WARC, WET, JSON Lines, Parquet, CSV, HTML, text; also <c>s3://</c> and <c>https://</c>.</summary>
+    /// <summary>Files, folders or globs: WARC, WET, JSON Lines, Parquet, CSV, HTML, text; also <c>s3://</c> and
+    /// <c>https://</c>.</summary>
     [Description("files, folders, globs, s3:// or https:// addresses")]
     public IReadOnlyList<string> Paths { get; init; } = [];
 
@@ -25,6 +27,14 @@ public sealed record CurateStep : Step
     /// <summary>Format of the files; told by their names if not given.</summary>
     [Description("format of the files, if their names do not tell it")]
     public string? Format { get; init; }
+
+    /// <summary>Key or column of the text, in formats that have such.</summary>
+    [Description("key or column of the text (JSON Lines, Parquet, CSV)")]
+    public string TextKey { get; init; } = "text";
+
+    /// <summary>Key or column of the id.</summary>
+    [Description("key or column of the id")]
+    public string IdKey { get; init; } = "id";
 
     /// <summary>Stages in order.</summary>
     [Description("stages, in order")]
@@ -66,6 +76,8 @@ public sealed record CurateStep : Step
     {
         if (Paths.Count == 0 == Documents is null)
             yield return (nameof(Paths), "give either 'paths' or 'documents', not " + (Documents is null ? "neither" : "both"));
+        if (Format is not null && !InputFormats.Names.Contains(Format))
+            yield return (nameof(Format), $"'format' is one of {string.Join(", ", InputFormats.Names)}, not '{Format}'");
     }
 
     /// <inheritdoc/>
@@ -117,13 +129,15 @@ public sealed record CurateStep : Step
         context.Log(CurationReport.Line(statistics));
     }
 
-    private FileReader Input() => Documents is null ? InputFormats.Open(Paths, Format) : DocumentFolder.Open(Documents);
+    private FileReader Input() =>
+        Documents is null ? InputFormats.Open(Paths, Format, TextKey, IdKey) : DocumentFolder.Open(Documents);
 
     private static void Summarize(JsonObject summary, CurationStatistics statistics)
     {
         static JsonObject Of(Volume volume) => new() { ["documents"] = volume.Documents, ["bytes"] = volume.Bytes };
         static JsonArray Examples(StageStatistics stage, string reason) => new([.. stage.Examples.GetValueOrDefault(reason)?
-            .Documents.Values.Select(example => (JsonNode)new JsonObject { ["id"] = example.Id, ["text"] = example.Text }) ?? []]);
+            .Documents.Values.Select(example => (JsonNode)new JsonObject { ["id"] = example.Id, ["text"] = example.Text })
+            ?? []]);
 
         summary["kept"] = Of(statistics.Written);
         var dropped = new JsonObject();

@@ -6,8 +6,8 @@ using Finery.Data.Writers;
 
 namespace Finery.Workflow.Steps;
 
-/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines, or of what <c>curate</c> writes. From
-/// outside a recipe it may also be what the <c>read</c> step reads: a file, or a folder of text.</summary>
+/// <summary>The <see cref="ArtifactKind.Documents"/> artifact: a folder of gzipped JSON Lines, or of what <c>curate</c> writes.
+/// From outside a recipe it may also be what the <c>read</c> step reads: a file, or a folder of text.</summary>
 internal static class DocumentFolder
 {
     private const string Pattern = "*.jsonl.gz";
@@ -18,7 +18,7 @@ internal static class DocumentFolder
 
     /// <summary>The same as a reader that can be split and resumed.</summary>
     public static FileReader Open(Artifact documents) =>
-        InputFormats.Open([IsOurs(documents.Path) ? Path.Combine(documents.Path, Pattern) : documents.Path], null);
+        InputFormats.Open([IsOurs(documents.Path) ? Path.Combine(documents.Path, Pattern) : documents.Path]);
 
     private static bool IsOurs(string path) => Directory.Exists(path) && Directory.EnumerateFiles(path, Pattern).Any();
 
@@ -27,7 +27,8 @@ internal static class DocumentFolder
     /// <summary>Fails with advice when nothing is left to work on.</summary>
     public static void RequireSome(long documents, string what)
     {
-        if (documents == 0) throw new RecipeException($"{what} left no documents. Check the input, and the filters' thresholds in the recipe.");
+        if (documents == 0)
+            throw new RecipeException($"{what} left no documents. Check the input, and the filters' thresholds in the recipe.");
     }
 }
 
@@ -51,7 +52,8 @@ internal sealed class Funnel
     }
 
     /// <summary>Writes kept and dropped documents to their folders while counting them.</summary>
-    public void Write(IEnumerable<(Document Document, string? Reason)> judged, string keptFolder, string droppedFolder, StepContext context)
+    public void Write(
+        IEnumerable<(Document Document, string? Reason)> judged, string keptFolder, string droppedFolder, StepContext context)
     {
         using var kept = DocumentFolder.Create(keptFolder);
         using var dropped = DocumentFolder.Create(droppedFolder);

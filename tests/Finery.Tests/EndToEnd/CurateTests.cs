@@ -78,7 +78,8 @@ public sealed class CurateTests : IDisposable
         Assert.DoesNotContain(kept, document => Url(document.Metadata) is var url
             && (url.Contains("mirror.") || url.Contains("utm_source") || url.Contains("chunked.example")));
         Assert.Equal(7, statistics.Stages.Single(stage => stage.Name == "minhash").Dropped["near_duplicate"].Documents);
-        Assert.All(kept, document => Assert.Equal(Url(document.Metadata).EndsWith("/truncated"), document.Metadata["truncated"] is not null));
+        Assert.All(kept, document => Assert.Equal(Url(document.Metadata).EndsWith("/truncated"),
+            document.Metadata["truncated"] is not null));
         Assert.All(kept, document => Assert.Equal("en", (string)document.Metadata["language"]!));
         Assert.DoesNotContain(kept, document => document.Text.Contains("</"));
 
@@ -94,9 +95,11 @@ public sealed class CurateTests : IDisposable
         Assert.Contains("Did you mean 'fineweb'?", Fails(2, "curate", "finweb", "--input", "x"));
         Assert.Contains("No file matches", Fails(2, "curate", "extract", "--input", Path.Combine(_folder, "missing.warc.gz")));
         File.WriteAllText(Path.Combine(_folder, "empty.jsonl"), "");
-        Assert.Contains("Nothing was read", Fails(1, "curate", WriteRecipe(), "--input", Path.Combine(_folder, "empty.jsonl"), "--out", Out("empty")));
+        Assert.Contains("Nothing was read",
+            Fails(1, "curate", WriteRecipe(), "--input", Path.Combine(_folder, "empty.jsonl"), "--out", Out("empty")));
         Assert.Contains("is not the folder of a curation", Fails(2, "curate", "explain", "a", "--out", Out("nothing")));
-        Assert.Contains("rank", Fails(1, "curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("rank"), "--rank", "3", "--world", "2"));
+        Assert.Contains("rank",
+            Fails(1, "curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("rank"), "--rank", "3", "--world", "2"));
     }
 
     private string Fails(int code, params string[] arguments)
@@ -113,7 +116,8 @@ public sealed class CurateTests : IDisposable
     private Dictionary<string, string> Results(string name) => new[] { "documents", "dropped" }
         .SelectMany(folder => Directory.GetFiles(Path.Combine(Out(name), folder), "*", SearchOption.AllDirectories))
         .Append(Path.Combine(Out(name), "statistics.json"))
-        .ToDictionary(path => Path.GetRelativePath(Out(name), path), path => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))));
+        .ToDictionary(path => Path.GetRelativePath(Out(name), path),
+            path => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))));
 
     private string WriteCorpus()
     {
@@ -125,8 +129,10 @@ public sealed class CurateTests : IDisposable
         string last = Sentence();
         File.WriteAllLines(path, Enumerable.Range(0, 20_000).Select(i =>
         {
-            last = random.Next(5) == 0 ? last + " again" : string.Join("\n", Enumerable.Range(0, random.Next(2, 9)).Select(_ => Sentence()));
-            return JsonSerializer.Serialize(new { id = $"d{i}", text = last, metadata = new { url = $"https://h{i % 50}.example/{i}" } });
+            last = random.Next(5) == 0 ? last + " again"
+                : string.Join("\n", Enumerable.Range(0, random.Next(2, 9)).Select(_ => Sentence()));
+            return JsonSerializer.Serialize(new { id = $"d{i}", text = last,
+                metadata = new { url = $"https://h{i % 50}.example/{i}" } });
         }));
         return path;
     }

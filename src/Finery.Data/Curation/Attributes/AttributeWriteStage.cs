@@ -3,8 +3,8 @@ using Finery.Data.Filters;
 namespace Finery.Data.Curation.Attributes;
 
 /// <summary>
-/// Measures every document with filters and writes the values beside the text, as attribute files of one name, so that thresholds can be
-/// chosen later, by <c>attribute_join</c> and <c>attribute</c>, without measuring again. Drops and changes nothing itself.
+/// Measures every document with filters and writes the values beside the text, as attribute files of one name, so that thresholds
+/// can be chosen later, by <c>attribute_join</c> and <c>attribute</c>, without measuring again. Drops and changes nothing itself.
 /// </summary>
 public sealed record AttributeWriteStage : CorpusStage
 {

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Finery.Data.Filters.Languages;
 
 /// <summary>
-/// Thresholds of the FineWeb-2 pipeline for one language, under the names of the filters' settings. Four languages come with Finery;
-/// <see cref="Load"/> reads a file of others in the same form. Arabic, French and Thai are as published with FineWeb-2
+/// Thresholds of the FineWeb-2 pipeline for one language, under the names of the filters' settings. Four languages come with
+/// Finery; <see cref="Load"/> reads a file of others in the same form. Arabic, French and Thai are as published with FineWeb-2
 /// (2506.20920), English is FineWeb's.
 /// </summary>
 public sealed record LanguageSettings

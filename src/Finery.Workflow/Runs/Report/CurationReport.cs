@@ -28,15 +28,16 @@ public static class CurationReport
 
     /// <summary>The result in a sentence.</summary>
     public static string Line(CurationStatistics statistics) => string.Create(CultureInfo.InvariantCulture,
-        $"{statistics.Written.Documents:N0} of {statistics.Read.Documents:N0} documents kept, {statistics.Written.Bytes / 1e6:N1} of "
-        + $"{statistics.Read.Bytes / 1e6:N1} MB") + (statistics.Written.Tokens > 0
+        $"{statistics.Written.Documents:N0} of {statistics.Read.Documents:N0} documents kept, "
+        + $"{statistics.Written.Bytes / 1e6:N1} of {statistics.Read.Bytes / 1e6:N1} MB") + (statistics.Written.Tokens > 0
             ? string.Create(CultureInfo.InvariantCulture, $", {statistics.Written.Tokens:N0} tokens") : "");
 
     private static void WriteFunnel(HtmlWriter html, CurationStatistics statistics)
     {
         html.Heading("Funnel");
         bool tokens = statistics.Read.Tokens + statistics.Written.Tokens > 0;
-        html.Raw($"<div class=\"wide\"><table><thead><tr><th>stage</th><th>documents</th><th>of those before</th><th>MB</th>{(tokens ? "<th>tokens</th>" : "")}<th></th></tr></thead><tbody>");
+        html.Raw("<div class=\"wide\"><table><thead><tr><th>stage</th><th>documents</th><th>of those before</th><th>MB</th>"
+            + (tokens ? "<th>tokens</th>" : "") + "<th></th></tr></thead><tbody>");
         double all = Math.Max(1, statistics.Read.Documents);
         long before = statistics.Read.Documents;
         Row("read", statistics.Read);
@@ -50,7 +51,8 @@ public static class CurationReport
                 + $"<td class=\"figure\">{Share(volume.Documents, before)}</td>"
                 + $"<td class=\"figure\">{HtmlWriter.Number(volume.Bytes / 1e6, "N2")}</td>"
                 + (tokens ? $"<td class=\"figure\">{(volume.Tokens > 0 ? HtmlWriter.Number(volume.Tokens) : "")}</td>" : "")
-                + $"<td style=\"width:16rem\"><div class=\"bar\" style=\"width:{HtmlWriter.Number(Math.Min(100, 100 * volume.Documents / all), "F1")}%\"></div></td></tr>");
+                + "<td style=\"width:16rem\"><div class=\"bar\" style=\"width:"
+                + $"{HtmlWriter.Number(Math.Min(100, 100 * volume.Documents / all), "F1")}%\"></div></td></tr>");
             before = volume.Documents;
         }
     }
@@ -60,8 +62,10 @@ public static class CurationReport
         if (statistics.Skipped.Count + statistics.Repaired.Count == 0) return;
         html.Heading("Input left out or repaired");
         html.Table(["what", "reason", "items", "first"],
-            statistics.Skipped.Select(pair => (IReadOnlyList<string>)["left out", pair.Key, HtmlWriter.Number(pair.Value.Count), pair.Value.FirstExample])
-            .Concat(statistics.Repaired.Select(pair => (IReadOnlyList<string>)["repaired", pair.Key, HtmlWriter.Number(pair.Value.Count), pair.Value.FirstExample])));
+            statistics.Skipped.Select(pair => (IReadOnlyList<string>)
+                ["left out", pair.Key, HtmlWriter.Number(pair.Value.Count), pair.Value.FirstExample])
+            .Concat(statistics.Repaired.Select(pair => (IReadOnlyList<string>)
+                ["repaired", pair.Key, HtmlWriter.Number(pair.Value.Count), pair.Value.FirstExample])));
     }
 
     private static void WriteStages(HtmlWriter html, CurationStatistics statistics)
@@ -78,7 +82,8 @@ public static class CurationReport
                         pair.Key, HtmlWriter.Number(pair.Value.Documents), Share(pair.Value.Documents, judged),
                         HtmlWriter.Number(pair.Value.Bytes / 1e6, "N2"),
                     ]));
-            string[] charts = [.. stage.Rules.Select(pair => Histogram.Render(pair.Key, pair.Value)).Where(chart => chart.Length > 0)];
+            string[] charts = [.. stage.Rules.Select(pair => Histogram.Render(pair.Key, pair.Value))
+                .Where(chart => chart.Length > 0)];
             if (charts.Length > 0)
                 html.Details("measured values by rule (a document is measured up to the rule that drops it)",
                     () => html.Raw($"<div class=\"charts small\">{string.Concat(charts)}</div>"));

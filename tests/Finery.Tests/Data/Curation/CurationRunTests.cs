@@ -104,7 +104,8 @@ public sealed class CurationRunTests : IDisposable
             var stages = _small.Settings.Stages.Prepend(new CountdownFilter { Countdown = new(after, stop) }).ToList();
             try
             {
-                finished = _small.Run("stopped", new() { Workers = 1, Stop = stop.Token }, _small.Settings with { Stages = stages }).Finished;
+                finished = _small.Run("stopped", new() { Workers = 1, Stop = stop.Token },
+                    _small.Settings with { Stages = stages }).Finished;
             }
             catch (OperationCanceledException)
             {
@@ -114,7 +115,8 @@ public sealed class CurationRunTests : IDisposable
         Assert.True(stops > 1);
         _small.Run("counted", settings: _small.Settings with { Stages = [new CountdownFilter(), .. _small.Settings.Stages] });
         Assert.Equal(_small.Results("counted"), _small.Results("stopped"));
-        Assert.Equal(_small.Documents("whole").Select(document => document.Id), _small.Documents("stopped").Select(document => document.Id));
+        Assert.Equal(_small.Documents("whole").Select(document => document.Id),
+            _small.Documents("stopped").Select(document => document.Id));
     }
 
     [Theory]
@@ -161,7 +163,8 @@ public sealed class CurationRunTests : IDisposable
         var nothing = _small.Settings with { Input = new JsonLinesReader { Paths = [_small["empty.jsonl"]] } };
         Assert.Contains("bad_json 1", Assert.Throws<InvalidDataException>(() => _small.Run("empty", settings: nothing)).Message);
         var dropped = _small.Settings with { Stages = [new LengthFilter { MinCharacters = 10_000 }] };
-        Assert.Contains("too_short 600", Assert.Throws<InvalidDataException>(() => _small.Run("dropped", settings: dropped)).Message);
+        Assert.Contains("too_short 600",
+            Assert.Throws<InvalidDataException>(() => _small.Run("dropped", settings: dropped)).Message);
         var missing = _small.Settings with { Input = new JsonLinesReader { Paths = [_small["missing.jsonl"]] } };
         Assert.Throws<FileNotFoundException>(() => _small.Run("missing", settings: missing));
     }

@@ -13,7 +13,8 @@ public class CurationStatisticsTests
         var statistics = new CurationStatistics { Parts = 2 };
         statistics.Stages.Add(new() { Name = "length" });
         StageStatistics.Of(statistics.Stages[0].Rules, "too_short").Add(new("too_short", 3, 4, RuleKind.AtLeast, true));
-        StageStatistics.Of(statistics.Stages[0].Examples, "too_short").Add(Example.Ticket("a"), new Document("a", "text \ud83d\ude00"));
+        StageStatistics.Of(statistics.Stages[0].Examples, "too_short")
+            .Add(Example.Ticket("a"), new Document("a", "text \ud83d\ude00"));
         statistics.Clusters.Add(new("b", "copy"), "a");
         string json = statistics.ToJson();
         Assert.Equal(json, CurationStatistics.FromJson(json).ToJson());

@@ -60,16 +60,24 @@ internal sealed class SmallCuration : IDisposable
     {
         var random = new Random(11);
         for (int file = 0; file < files; file++)
-            File.WriteAllLines(Path.Combine(_folder, $"in-{file}.jsonl"), Enumerable.Range(0, documentsPerFile).Select(i => JsonSerializer.Serialize(new
-            {
-                id = $"{file}-{i}",
-                text = $"w{random.Next(200)} {(random.Next(4) == 0 ? "bad" : "good")} " + new string('x', random.Next(300)),
-                metadata = new { url = $"https://host{random.Next(9)}.example/{file}/{i}", language = random.Next(3) == 0 ? "fr" : "en" },
-            })));
+            File.WriteAllLines(Path.Combine(_folder, $"in-{file}.jsonl"),
+                Enumerable.Range(0, documentsPerFile).Select(i => JsonSerializer.Serialize(new
+                {
+                    id = $"{file}-{i}",
+                    text = $"w{random.Next(200)} {(random.Next(4) == 0 ? "bad" : "good")} " + new string('x', random.Next(300)),
+                    metadata = new
+                    {
+                        url = $"https://host{random.Next(9)}.example/{file}/{i}", language = random.Next(3) == 0 ? "fr" : "en",
+                    },
+                })));
         Settings = new()
         {
             Input = new JsonLinesReader { Paths = [Path.Combine(_folder, "in-*.jsonl")] },
-            Stages = [new LengthFilter { MinCharacters = 12 }, new WordFilter(), new FirstWordStage(), new LengthFilter { MaxCharacters = 290 }],
+            Stages =
+            [
+                new LengthFilter { MinCharacters = 12 }, new WordFilter(), new FirstWordStage(),
+                new LengthFilter { MaxCharacters = 290 },
+            ],
             Output = new() { Format = OutputFormat.Jsonl },
             CheckpointCharacters = 6000,
         };
@@ -89,7 +97,8 @@ internal sealed class SmallCuration : IDisposable
         .SelectMany(folder => Directory.Exists(Path.Combine(this[name], folder))
             ? Directory.GetFiles(Path.Combine(this[name], folder), "*", SearchOption.AllDirectories) : [])
         .Append(Folder(name).Statistics)
-        .ToDictionary(path => Path.GetRelativePath(this[name], path), path => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))));
+        .ToDictionary(path => Path.GetRelativePath(this[name], path),
+            path => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))));
 
     public IReadOnlyList<Document> Documents(string name) =>
         [.. new JsonLinesReader { Paths = [Path.Combine(this[name], "documents", "*")] }.Read(new())];

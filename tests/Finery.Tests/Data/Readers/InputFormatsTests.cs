@@ -81,4 +81,28 @@ public sealed class InputFormatsTests : IDisposable
         using var again = reader.Open(parts[1], new(), cursor.Position);
         Assert.Null(again.Read());
     }
+
+    [Fact]
+    public void Files_of_several_formats_are_one_reader_that_can_be_split()
+    {
+        File.WriteAllText(Path.Combine(_folder, "a.jsonl"), string.Concat(Enumerable.Range(0, 50).Select(i => $"{{\"body\":\"line {i}\",\"key\":\"j{i}\"}}\n")));
+        File.WriteAllText(Path.Combine(_folder, "b.csv"), "key,body\nc1,from a table\n");
+        File.WriteAllText(Path.Combine(_folder, "c.txt"), "from a file");
+        string[] paths = [.. new[] { "a.jsonl", "b.csv", "c.txt" }.Select(name => Path.Combine(_folder, name))];
+        var reader = InputFormats.Open(paths, textKey: "body", idKey: "key");
+        var whole = reader.Read(new()).Select(document => (document.Id, document.Text)).ToList();
+        Assert.Equal(52, whole.Count);
+        Assert.Contains(("c1", "from a table"), whole);
+        var parts = reader.Parts(200);
+        Assert.True(parts.Count > 5);
+        var split = new List<(string, string)>();
+        foreach (var part in parts)
+        {
+            using var cursor = reader.Open(part, new());
+            while (cursor.Read() is { } document) split.Add((document.Id, document.Text));
+        }
+        Assert.Equal(whole, split);
+        Assert.Throws<ArgumentException>(() => InputFormats.Open([]));
+        Assert.Throws<FileNotFoundException>(() => InputFormats.Open([Path.Combine(_folder, "missing.jsonl")]));
+    }
 }

@@ -1,5 +1,4 @@
 using Finery.Data.Curation;
-using Finery.Data.Filters;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Steps;
 using Xunit;

@@ -63,7 +63,8 @@ public sealed class LanguageSettingsTests
     {
         var filter = new LanguageQualityFilter();
         string prose = string.Join("\n", s_sentences);
-        Document Of(string language, double score) => new("1", prose) { Metadata = { ["language"] = language, ["language_score"] = score } };
+        Document Of(string language, double score) =>
+            new("1", prose) { Metadata = { ["language"] = language, ["language_score"] = score } };
         Assert.Equal("no_language_settings", filter.Reject(Of("xx", 1)));
         Assert.Equal("no_language_settings", filter.Reject(new("1", prose)));
         Assert.Equal("language_score", filter.Reject(Of("fr", 0.82)));
@@ -72,9 +73,11 @@ public sealed class LanguageSettingsTests
         // Another language's settings know other stop words: a file that gives French no words but Thai ones drops French prose.
         using var folder = new TemporaryFolder();
         var thai = LanguageSettings.Bundled["fra_Latn"] with { StopWords = LanguageSettings.Bundled["tha_Thai"].StopWords };
-        File.WriteAllText(folder["l.json"], JsonSerializer.Serialize(new Dictionary<string, LanguageSettings> { ["fra_Latn"] = thai },
+        File.WriteAllText(folder["l.json"], JsonSerializer.Serialize(
+            new Dictionary<string, LanguageSettings> { ["fra_Latn"] = thai },
             new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }));
-        Assert.Equal("gopher_enough_stop_words", new LanguageQualityFilter { SettingsFile = folder["l.json"] }.Reject(Of("fr", 0.9)));
+        Assert.Equal("gopher_enough_stop_words",
+            new LanguageQualityFilter { SettingsFile = folder["l.json"] }.Reject(Of("fr", 0.9)));
         Assert.Null(filter.Reject(Of("fr", 0.9)));
     }
 
