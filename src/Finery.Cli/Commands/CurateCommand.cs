@@ -125,6 +125,11 @@ public static class CurateCommand
                 Started = () => AtomicFile.WriteText(Path.Combine(root, RecipeName), RecipeWriter.Yaml(recipe.Resolved)),
             });
         }
+        catch (InvalidOperationException exception)
+        {
+            // The folder is another curation's; the message says what differs.
+            throw new UsageException(exception.Message);
+        }
         finally
         {
             progress.Close();

@@ -29,7 +29,10 @@ public static class ExplainCommand
             var streams = CommandLine.StreamsOf(parsed);
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder));
             string wanted = parsed.GetRequiredValue(id);
-            var explanation = Explanation.Of(CurateCommand.Open(root).ToSettings(), new CurationFolder(root), wanted)
+            var step = CurateCommand.Open(root);
+            if (!File.Exists(new CurationFolder(root).Statistics))
+                throw new UsageException($"the curation in {root} is not finished; run it to its end first.");
+            var explanation = Explanation.Of(step.ToSettings(), new CurationFolder(root), wanted)
                 ?? throw new UsageException($"the input of {root} has no document with the id or URL '{wanted}'.");
             if (parsed.GetValue(json)) streams.Data.WriteLine(ToJson(explanation).ToJsonString(s_indented));
             else Write(explanation, streams);

@@ -98,6 +98,10 @@ public sealed class CurateTests : IDisposable
         Assert.Contains("Nothing was read",
             Fails(1, "curate", WriteRecipe(), "--input", Path.Combine(_folder, "empty.jsonl"), "--out", Out("empty")));
         Assert.Contains("is not the folder of a curation", Fails(2, "curate", "explain", "a", "--out", Out("nothing")));
+        Assert.Equal(0, FineryProcess.Run("curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("done")).ExitCode);
+        Assert.Contains("settings.part_megabytes is 2 there, 3 now", Fails(
+            2, "curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("done"), "--set", "curate.part_megabytes=3"));
+        Assert.Contains("has no document with the id", Fails(2, "curate", "explain", "absent", "--out", Out("done")));
         Assert.Contains("rank",
             Fails(1, "curate", WriteRecipe(), "--input", WriteCorpus(), "--out", Out("rank"), "--rank", "3", "--world", "2"));
     }
