@@ -29,16 +29,26 @@ public static class ExplainCommand
             var streams = CommandLine.StreamsOf(parsed);
             string root = Path.GetFullPath(parsed.GetRequiredValue(folder));
             string wanted = parsed.GetRequiredValue(id);
-            var step = CurateCommand.Open(root);
-            if (!File.Exists(new CurationFolder(root).Statistics))
-                throw new UsageException($"the curation in {root} is not finished; run it to its end first.");
-            var explanation = Explanation.Of(step.ToSettings(), new CurationFolder(root), wanted)
+            var explanation = Explain(root, wanted)
                 ?? throw new UsageException($"the input of {root} has no document with the id or URL '{wanted}'.");
             if (parsed.GetValue(json)) streams.Data.WriteLine(ToJson(explanation).ToJsonString(s_indented));
             else Write(explanation, streams);
             return (int)ExitCode.Ok;
         });
         return command;
+    }
+
+    private static Explanation? Explain(string root, string id)
+    {
+        try
+        {
+            return Explanation.Of(CurateCommand.Open(root).ToSettings(), new CurationFolder(root), id);
+        }
+        catch (InvalidOperationException exception)
+        {
+            // Not finished, or of other input by now; the message says which.
+            throw new UsageException(exception.Message);
+        }
     }
 
     private static void Write(Explanation explanation, Streams streams)

@@ -1,8 +1,8 @@
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Finery.Data.Curation;
 using Finery.Data.Readers;
+using Finery.Tests.Data.Readers;
 using Xunit;
 
 namespace Finery.Tests.EndToEnd;
@@ -65,8 +65,7 @@ public sealed class CurateTests : IDisposable
     [Fact]
     public void The_FineWeb_preset_handles_a_crawl_with_planted_faults()
     {
-        string crawl = Path.Combine(Data(), "warc", "articles.warc.gz");
-        Assert.SkipUnless(File.Exists(crawl), "the shared crawl is not here");
+        string crawl = SharedData.Path("warc", "articles.warc.gz");
         var (code, output) = FineryProcess.Run("curate", "fineweb", "--input", crawl, "--out", Out("fineweb"));
         Assert.True(code == 0, output);
         var statistics = CurationStatistics.FromJson(File.ReadAllText(Path.Combine(Out("fineweb"), "statistics.json")));
@@ -161,7 +160,4 @@ public sealed class CurateTests : IDisposable
             """);
         return path;
     }
-
-    private static string Data([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../../shared/data"));
 }

@@ -1,8 +1,8 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Finery.Data;
 using Finery.Data.Classifiers;
 using Finery.Data.Filters;
+using Finery.Tests.Data.Readers;
 using Finery.Tests.Models;
 using Xunit;
 
@@ -106,8 +106,7 @@ public class LanguageFilterTests
     [Fact]
     public void Nine_hundred_eighty_of_a_thousand_unseen_texts_are_named_rightly()
     {
-        string path = Path.Combine(Root(), "..", "shared", "data", "languages", "tldr.jsonl.gz");
-        Assert.SkipUnless(File.Exists(path), "shared/data/languages is not there");
+        string path = SharedData.Path("languages", "tldr.jsonl.gz");
         var report = LanguageModelRecipe.Test(LoadedModels.Language, [path]);
         Assert.Equal(38, report.Languages.Count);
         Assert.True(report.HeldOutCount > 1500);
@@ -134,7 +133,4 @@ public class LanguageFilterTests
         Assert.Equal(0, report.HeldOutCount % 4);
         Assert.Equal(new FileInfo(folder["a.ftz"]).Length, report.Bytes);
     }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
 }

@@ -1,6 +1,6 @@
 using System.Text;
 using Finery.Data.Readers;
-using Xunit;
+using Finery.Tests.Data.Readers;
 
 namespace Finery.Tests.Data.Filters;
 
@@ -55,16 +55,8 @@ internal static class FilterInputs
     /// <summary>Every so manieth of the technical documents among the shared data; skips the test where they are absent.</summary>
     public static IEnumerable<string> RealTexts(int stride)
     {
-        string path = Path.Combine(Root(), "..", "shared", "data", "text", "peps.jsonl.gz");
-        Assert.SkipUnless(File.Exists(path), "The shared data is not on this machine.");
+        string path = SharedData.Path("text", "peps.jsonl.gz");
         return new JsonLinesReader { Paths = [path] }.Read(new())
             .Where((_, i) => i % stride == 0).Select(document => document.Text);
-    }
-
-    private static string Root([System.Runtime.CompilerServices.CallerFilePath] string file = "")
-    {
-        string folder = Path.GetDirectoryName(file)!;
-        while (!File.Exists(Path.Combine(folder, "Finery.slnx"))) folder = Path.GetDirectoryName(folder)!;
-        return folder;
     }
 }
