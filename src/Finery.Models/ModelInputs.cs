@@ -18,4 +18,17 @@ public sealed class ModelInputs(Arena arena, int tokens)
 
     /// <summary>N.</summary>
     public int Tokens => tokens;
+
+    /// <summary>Takes tokens first..first + N - 1 of a longer flat batch.</summary>
+    /// <param name="ids">Token ids.</param>
+    /// <param name="positions">Positions within the document segments.</param>
+    /// <param name="starts">Flat indexes of the first tokens of the segments, none of them before <paramref name="first"/>.</param>
+    /// <param name="first">First token to take.</param>
+    public void Load(ReadOnlySpan<int> ids, ReadOnlySpan<int> positions, ReadOnlySpan<int> starts, int first)
+    {
+        ids.Slice(first, tokens).CopyTo(Ids.Integers);
+        positions.Slice(first, tokens).CopyTo(Positions.Integers);
+        var mine = Starts.Integers;
+        for (int i = 0; i < mine.Length; i++) mine[i] = starts[first + i] - first;
+    }
 }

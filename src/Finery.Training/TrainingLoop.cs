@@ -66,13 +66,8 @@ public sealed class TrainingLoop : IDisposable
     private readonly Optimizer _optimizer;
     private readonly LearningRateSchedule _schedule;
     private readonly TrainingLoopSettings _settings;
-    private readonly Arena _arena = new("training");
     private readonly PackedBatch _batch;
-    private readonly ModelInputs _inputs;
-    private readonly Tensor _targets;
-    private readonly Tensor _weights;
-    private readonly Tensor _losses;
-    private readonly Tape _tape;
+    private readonly TrainingPass _pass;
     private readonly CheckpointFolder? _checkpoints;
     private readonly double _flopsPerToken;
 
@@ -102,14 +97,8 @@ public sealed class TrainingLoop : IDisposable
         if (errors.Length > 0) throw new ArgumentException("Training: " + string.Join(" ", errors));
         loss.Check(source);
 
-        int tokens = source.Rows / settings.MicroBatches * source.Length;
         _batch = source.CreateBatch();
-        _inputs = new ModelInputs(_arena, tokens);
-        _targets = _arena.Integers("targets", tokens);
-        _weights = _arena.Floats("tokenWeights", tokens);
-        _tape = new Tape(kernels, _arena, gradients: true, settings.Recompute, model.WeightType);
-        _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown);
-        _tape.Plan();
+        _pass = loss.CreatePass(kernels, model, source.Rows / settings.MicroBatches * source.Length, settings.Recompute);
         _flopsPerToken = model.Config.TrainingFlopsPerToken(source.Length);
         if (settings.CheckpointFolder is { } folder) _checkpoints = new(folder);
     }
@@ -130,7 +119,7 @@ public sealed class TrainingLoop : IDisposable
     public Action<string>? OnWarning { get; set; }
 
     /// <summary>Bytes of activations, their gradients and inputs.</summary>
-    public long ActivationBytes => _arena.Bytes;
+    public long ActivationBytes => _pass.Bytes;
 
     /// <summary>Steps done.</summary>
     public long Step => _step;
@@ -186,7 +175,7 @@ public sealed class TrainingLoop : IDisposable
     }
 
     /// <summary>Frees activations. Model and optimizer live on.</summary>
-    public void Dispose() => _arena.Dispose();
+    public void Dispose() => _pass.Dispose();
 
     private double SmoothedLoss => _smoothedWeight == 0 ? double.NaN : _smoothedSum / _smoothedWeight;
 
@@ -237,14 +226,7 @@ public sealed class TrainingLoop : IDisposable
     {
         using (_kernels.Measure("batch")) _source.Fill(_step, _batch);
         double loss = 0;
-        for (int first = 0; first < _batch.Count; first += _inputs.Tokens)
-        {
-            Load(first);
-            _loss.Prepare(_batch, first, _weights.Floats);
-            using (_kernels.Measure("forward")) _tape.Forward();
-            loss += _loss.Evaluate(_batch, first, _losses.Floats, _weights.Floats);
-            using (_kernels.Measure("backward")) _tape.Backward();
-        }
+        for (int first = 0; first < _batch.Count; first += _pass.Tokens) loss += _pass.Run(_batch, first);
         return loss;
     }
 
@@ -253,27 +235,9 @@ public sealed class TrainingLoop : IDisposable
     {
         GradientClipping.Clear(_model.Parameters);
         NonFinite? found = null;
-        for (int first = 0; first < _batch.Count && found is null; first += _inputs.Tokens)
-        {
-            Load(first);
-            _loss.Prepare(_batch, first, _weights.Floats);
-            found = _tape.CheckForward();
-            if (found is not null) break;
-            _loss.Evaluate(_batch, first, _losses.Floats, _weights.Floats);
-            found = _tape.CheckBackward();
-        }
+        for (int first = 0; first < _batch.Count && found is null; first += _pass.Tokens) found = _pass.Check(_batch, first);
         GradientClipping.Clear(_model.Parameters);
         return found?.ToString() ?? "every value of the model and its gradients is finite, the loss or the norm made of them is not";
-    }
-
-    private void Load(int first)
-    {
-        int count = _inputs.Tokens;
-        _batch.Ids.AsSpan(first, count).CopyTo(_inputs.Ids.Integers);
-        _batch.Positions.AsSpan(first, count).CopyTo(_inputs.Positions.Integers);
-        _batch.Targets.AsSpan(first, count).CopyTo(_targets.Integers);
-        var starts = _inputs.Starts.Integers;
-        for (int i = 0; i < starts.Length; i++) starts[i] = _batch.Starts[first + i] - first;
     }
 
     private void Count(double loss, bool skipped)

@@ -130,24 +130,29 @@ public sealed class LlamaModel : IDisposable
     /// <returns>[N, D].</returns>
     public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null)
     {
-        var attention = Config.Attention;
         var stream = tape.Embedding(inputs.Ids, _weights.Embedding);
         for (int i = 0; i < _weights.Layers.Length; i++)
         {
-            var layer = _weights.Layers[i];
             tape.Segment();
-            (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
-            var qkv = tape.Linear(a, layer.Qkv);
-            if (Config.UsesRope(i)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
-            var mixed = cache is null
-                ? tape.Attention(qkv, inputs.Starts, attention)
-                : tape.CachedAttention(qkv, cache, i, attention);
-            stream = tape.AddLinear(stream, mixed, layer.Output);
-            (stream, var b) = tape.RmsNorm(stream, null, layer.PostNorm, Config.RmsNormEpsilon);
-            stream = tape.AddLinear(stream, tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
+            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache);
         }
         tape.Segment();
         return tape.RmsNorm(stream, null, _weights.Norm, Config.RmsNormEpsilon).Output;
+    }
+
+    /// <summary>Records one decoder layer; returns the residual stream after it.</summary>
+    private Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
+    {
+        var attention = Config.Attention;
+        (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
+        var qkv = tape.Linear(a, layer.Qkv);
+        if (Config.UsesRope(index)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
+        var mixed = cache is null
+            ? tape.Attention(qkv, inputs.Starts, attention)
+            : tape.CachedAttention(qkv, cache, index, attention);
+        stream = tape.AddLinear(stream, mixed, layer.Output);
+        (stream, var b) = tape.RmsNorm(stream, null, layer.PostNorm, Config.RmsNormEpsilon);
+        return tape.AddLinear(stream, tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
     }
 
     /// <summary>Records the forward pass and the cross-entropy of every token.</summary>

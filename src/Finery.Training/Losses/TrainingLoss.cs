@@ -1,4 +1,7 @@
 using Finery.Data.Batches;
+using Finery.Models;
+using Finery.Models.Llama;
+using Finery.Tensors;
 
 namespace Finery.Training.Losses;
 
@@ -25,6 +28,17 @@ public abstract class TrainingLoss
     public virtual void Check(IBatchSource source)
     {
     }
+
+    /// <summary>Trainable tensors of this loss besides the model's, such as heads that are dropped after training.</summary>
+    public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>Records what a step runs for a micro-batch of <paramref name="tokens"/> tokens.</summary>
+    /// <param name="kernels">Does the work.</param>
+    /// <param name="model">Trained in place.</param>
+    /// <param name="tokens">N.</param>
+    /// <param name="recompute">What the backward pass computes again.</param>
+    public virtual TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute) =>
+        new CrossEntropyPass(kernels, model, this, tokens, recompute);
 
     /// <summary>Before the forward pass of a micro-batch: writes its weights where <see cref="WeightsKnown"/>.</summary>
     /// <param name="batch">The whole step.</param>

@@ -84,6 +84,11 @@ public abstract partial class Kernels
 
 public sealed partial class Tape
 {
+    private readonly List<Tensor> _maxLogits = [];
+
+    /// <summary>[H] of every attention recorded, in order: the largest score of each head in the last <see cref="Forward"/>.</summary>
+    public IReadOnlyList<Tensor> MaxLogits => _maxLogits;
+
     /// <summary>Causal grouped-query attention within documents.</summary>
     /// <param name="qkv">[N, (H + 2 KV) HS].</param>
     /// <param name="starts">I32 [N].</param>
@@ -95,6 +100,7 @@ public sealed partial class Tape
         var output = Activation($"attention of {qkv.Name}", qkv.Rows, shape.OutputColumns);
         var logSumExp = Saved("logSumExp", qkv.Rows, shape.HeadCount);
         var maxLogit = _arena.Floats("maxLogit", shape.HeadCount);
+        _maxLogits.Add(maxLogit);
         Record(new AttentionOperation(qkv, starts, shape, output, logSumExp, maxLogit));
         return output;
     }
