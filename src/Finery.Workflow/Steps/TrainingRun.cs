@@ -45,10 +45,11 @@ internal sealed class TrainingRun(
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
     {
+        var settings = new AdamWOptimizerSettings { Masters = masters };
         RequireMemory(MemoryEstimate.OfTraining(
-            model.Config, source.Rows * source.Length, recompute, model.WeightType, masters, context.Threads, loss.WeightsKnown),
+            model.Config, source.Rows * source.Length, recompute, model.WeightType, settings, context.Threads, loss.WeightsKnown),
             recompute, held: model.Bytes);
-        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings { Masters = masters, Seed = context.Seed });
+        using var optimizer = settings.Create(model.Parameters, context.Seed);
         long warmup = Math.Min(200, budget.Steps / 20);
         var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
         using var loop = new TrainingLoop(kernels, model, source, loss, optimizer, schedule, new TrainingLoopSettings
