@@ -38,7 +38,7 @@ public static class SweepCommand
     private static int Run(Sweep sweep, RecipeRun run, Streams streams)
     {
         SweepRecord? record = null;
-        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.ContainsValue(step.Name)));
+        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.Values.Contains(step.Name)));
         streams.Messages.WriteLine($"{sweep.Trials.Count} trials, {sweep.Recipe.Steps.Count} steps, {shared} of them common to all");
         var result = (run with
         {
