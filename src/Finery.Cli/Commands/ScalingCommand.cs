@@ -47,6 +47,10 @@ public static class ScalingCommand
             Description = "projection: one stable start. grid: the 4,500 starts of the published method.",
         };
         var holdout = new Option<string?>("--holdout") { Description = "Leave this run out and predict it; 'largest' for that of most operations." };
+        var loss = new Option<string>("--loss")
+        {
+            Description = "Figure of the runs' summaries to fit, such as validation_loss.", DefaultValueFactory = _ => "final_loss",
+        };
         var bootstrap = new Option<int>("--bootstrap") { Description = "Resamples for intervals; 0 for none.", DefaultValueFactory = _ => 400 };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the resamples.", DefaultValueFactory = _ => 42 };
         var chance = new Option<double>("--chance") { Description = "Accuracy of a guess, for downstream.", DefaultValueFactory = _ => 0.25 };
@@ -55,12 +59,12 @@ public static class ScalingCommand
         bootstrap.Validators.Add(result => RequireRange(result, 0, 100_000));
         var command = new Command("fit", "Fit a scaling law to finished runs.")
         {
-            runs, points, method, starts, holdout, bootstrap, seed, chance, output, json,
+            runs, points, loss, method, starts, holdout, bootstrap, seed, chance, output, json,
         };
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
-            var all = Load(parsed.GetValue(runs)!, parsed.GetValue(points)!);
+            var all = Load(parsed.GetValue(runs)!, parsed.GetValue(points)!, parsed.GetValue(loss)!);
             string? held = parsed.GetValue(holdout);
             var (page, text, show) = parsed.GetValue(method) switch
             {
@@ -86,12 +90,12 @@ public static class ScalingCommand
         return command;
     }
 
-    private static List<ScalingRun> Load(string[] folders, string[] tables)
+    private static List<ScalingRun> Load(string[] folders, string[] tables, string loss)
     {
         if (folders.Length + tables.Length == 0) throw new UsageException("which runs? Give run folders, or a table with --points.");
         try
         {
-            return [.. folders.SelectMany(ScalingRuns.Load), .. tables.SelectMany(ScalingRuns.ReadTable)];
+            return [.. folders.SelectMany(folder => ScalingRuns.Load(folder, loss)), .. tables.SelectMany(ScalingRuns.ReadTable)];
         }
         catch (RunFolderException exception)
         {

@@ -72,7 +72,7 @@ public sealed record LossStudy
     /// <summary>Runs it was fitted to.</summary>
     public required IReadOnlyList<FittedRun> Runs { get; init; }
 
-    /// <summary>The run held out.</summary>
+    /// <summary>The run held out, with all others of its size and length.</summary>
     public FittedRun? HeldOut { get; init; }
 
     /// <summary>Root of the mean square of the errors of <see cref="Runs"/>.</summary>
@@ -87,7 +87,8 @@ public sealed record LossStudy
     public static LossStudy Make(IReadOnlyList<ScalingRun> runs, string counting, LossStudyOptions options)
     {
         var held = HeldOutOf(runs, options.Holdout);
-        var used = runs.Where(run => run != held).ToArray();
+        // Its repetitions with other seeds would give the answer away.
+        var used = runs.Where(run => held is null || (run.Point.Parameters, run.Point.Tokens) != (held.Point.Parameters, held.Point.Tokens)).ToArray();
         ScalingPoint[] points = [.. used.Select(run => run.Point)];
         bool all = options.Exponents is null;
         var law = all ? ScalingFit.Parametric(points, options.Starts) : ScalingFit.Constants(points, options.Exponents!);

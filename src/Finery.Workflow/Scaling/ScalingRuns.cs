@@ -24,23 +24,25 @@ public static class ScalingRuns
     private static readonly string[] s_columns = ["name", "parameters", "tokens", "loss", "unique_tokens", "flops", "nll", "accuracy"];
 
     /// <summary>The finished pretraining steps of a run folder, of a sweep too.</summary>
+    /// <param name="folder">The run folder.</param>
+    /// <param name="loss">Which figure of their summaries is the loss.</param>
     /// <exception cref="RunFolderException">It is no run folder or cannot be read.</exception>
     /// <exception cref="RecipeException">It has no finished pretraining.</exception>
-    public static IReadOnlyList<ScalingRun> Load(string folder)
+    public static IReadOnlyList<ScalingRun> Load(string folder, string loss = "final_loss")
     {
         var run = RunFolder.Open(folder);
         var runs = run.Steps().Where(step => step is { Type: "pretrain", State: StepState.Finished })
-            .Select(step => Of($"{run.Name}/{step.Name}", step.Summary)).OfType<ScalingRun>().ToArray();
+            .Select(step => Of($"{run.Name}/{step.Name}", step.Summary, loss)).OfType<ScalingRun>().ToArray();
         return runs.Length > 0 ? runs
-            : throw new RecipeException($"{run.Path} has no finished 'pretrain' step with parameters, tokens and final_loss.");
+            : throw new RecipeException($"{run.Path} has no finished 'pretrain' step with parameters, tokens and {loss}.");
     }
 
-    private static ScalingRun? Of(string name, JsonObject summary)
+    private static ScalingRun? Of(string name, JsonObject summary, string loss)
     {
         double Figure(string key) => summary[key] is JsonValue value && value.TryGetValue(out double number) ? number : double.NaN;
         double tokens = Figure("tokens"), epochs = Figure("epochs");
         var point = new ScalingPoint(
-            Figure("parameters"), tokens, epochs > 0 ? tokens / epochs : double.PositiveInfinity, Figure("final_loss"));
+            Figure("parameters"), tokens, epochs > 0 ? tokens / epochs : double.PositiveInfinity, Figure(loss));
         return point is { Parameters: > 0, Tokens: > 0, Loss: > 0 } ? new(name, point, point.Operations) : null;
     }
 

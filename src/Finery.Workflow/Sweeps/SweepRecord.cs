@@ -94,6 +94,9 @@ public sealed record SweepRecord
     /// <summary>Every claim.</summary>
     public required IReadOnlyList<ClaimRecord> Claims { get; init; }
 
+    /// <summary>The text of <c>sweep.json</c>.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RunJson.Indented);
+
     /// <summary>Trials of a group.</summary>
     public IEnumerable<TrialRecord> TrialsOf(GroupRecord group) => Trials.Where(trial =>
         trial.Variant == group.Variant && JsonNode.DeepEquals(trial.Parameters, group.Parameters));

@@ -147,6 +147,19 @@ public sealed class SweepRunTests : IDisposable
     }
 
     [Fact]
+    public void A_curve_that_a_repair_took_back_counts_once()
+    {
+        _folder.Execute(_folder.Expand(Head + "seeds: [1]\n", "pretrain.steps=4"));
+        var run = RunFolder.Open(_folder.Run);
+        string metrics = Path.Combine(_folder.Run, "pretrain-s1", "metrics.jsonl");
+        string[] rows = File.ReadAllLines(metrics);
+        File.AppendAllLines(metrics, [rows[2].Replace("\"loss\":", "\"loss\":7"), rows[3]]);
+        var curve = LossCurve.Of(run, "pretrain-s1", "loss");
+        Assert.Equal([0, 1, 2, 3], curve.Select(row => row.Step));
+        Assert.True(curve[2].Loss > 70);
+    }
+
+    [Fact]
     public void Both_curves_are_smoothed_alike()
     {
         // B ends at 1 after 100 rows; A falls in a line from 2 to 0 over 100 rows: its mean over 5 rows passes 1 two rows later than itself.
