@@ -38,10 +38,12 @@ public static class SweepCommand
     private static int Run(Sweep sweep, RecipeRun run, Streams streams)
     {
         SweepRecord? record = null;
-        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.ContainsValue(step.Name)));
+        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.Values.Contains(step.Name)));
         streams.Messages.WriteLine($"{sweep.Trials.Count} trials, {sweep.Recipe.Steps.Count} steps, {shared} of them common to all");
         var result = (run with
         {
+            // A program wants the results of the sweep, not those of its steps.
+            Json = run.Json && run.DryRun,
             Report = folder =>
             {
                 record = SweepOutcome.Write(sweep, folder);
@@ -50,7 +52,8 @@ public static class SweepCommand
         }).Execute(sweep.Recipe, streams);
         if (result is null) return (int)ExitCode.Ok;
         if (record is null) return (int)result.ExitCode;
-        if (!run.Json) Write(record, run.Folder, streams);
+        if (run.Json) streams.Data.WriteLine(record.ToJson());
+        else Write(record, run.Folder, streams);
         return (int)SweepOutcome.ExitCodeOf(record, result);
     }
 

@@ -121,7 +121,8 @@ public static class ScalingFit
     {
         if (points.Count < least)
             throw new ArgumentException($"{points.Count} runs; at least {least} are needed to fit a scaling law.", nameof(points));
-        if (points.Any(point => !(point.Parameters > 0 && point.Tokens > 0 && point.UniqueTokens > 0 && point.Loss > 0)))
+        if (points.Any(point => !(point.Parameters > 0 && point.Tokens > 0 && point.UniqueTokens > 0 && point.Loss > 0)
+            || !double.IsFinite(point.Parameters + point.Tokens + point.Loss)))
             throw new ArgumentException("Parameters, tokens and loss of every run must be positive.", nameof(points));
         if (!Distinguishable(points))
             throw new ArgumentException("The runs are all of one size or one length: they cannot tell the terms of a scaling law apart.");

@@ -8,9 +8,10 @@ internal static class LossCurve
     // A twentieth of the run: single steps are noisy.
     private const int WindowShare = 20;
 
-    /// <summary>A series of a step's metrics.</summary>
+    /// <summary>A series of a step's metrics; where a repair went back and trained some steps again, their last values.</summary>
     public static IReadOnlyList<(double Step, double Loss)> Of(RunFolder run, string step, string key) => [.. run.Metrics(step).Rows
-        .Where(row => row.Values.ContainsKey(key)).Select(row => ((double)row.Step, row.Values[key]))];
+        .Where(row => row.Values.ContainsKey(key)).GroupBy(row => row.Step).OrderBy(rows => rows.Key)
+        .Select(rows => ((double)rows.Key, rows.Last().Values[key]))];
 
     /// <summary>Mean of each row and those before it, as many as a window holds; NaN while there are fewer.</summary>
     public static double[] Smooth(IReadOnlyList<(double Step, double Loss)> curve, int window)

@@ -121,10 +121,11 @@ internal sealed class SweepExpansion(
     private SweepMetric? Curve(Recipe first, SweepMetric? metric)
     {
         if (settings.Curve is { } text) return Metric(text, "curve", first);
+        if (metric is null) return null;
         // The metric's own step, or the training before it.
-        var before = first.Steps.TakeWhile(step => step.Name != metric?.Step).LastOrDefault(step => step.Step is ITrainingStep);
-        bool own = before is null || first.Steps.First(step => step.Name == metric!.Step).Step is ITrainingStep;
-        return metric is null ? null : new(own ? metric.Step : before!.Name, "loss");
+        int at = first.Steps.ToList().FindIndex(step => step.Name == metric.Step);
+        var training = first.Steps.Take(at + 1).LastOrDefault(step => step.Step is ITrainingStep);
+        return new(training?.Name ?? metric.Step, "loss");
     }
 
     private void CheckClaims(List<(string Name, List<SweepChange> Changes)> variants)

@@ -36,8 +36,8 @@ public static class SweepOutcome
             double[] values = [.. group.Select(trial => trial.Value).OfType<double>()];
             var (mean, deviation, error) = Statistics.Of(values);
             groups.Add(new(group.Key.Variant, (JsonObject)group.First().Parameters.DeepClone(), values.Length,
-                group.Count(trial => trial.State is TrialState.Diverged or TrialState.Failed), Finite(mean), Finite(deviation),
-                Finite(error), Best: false));
+                group.Count(trial => trial.State is TrialState.Diverged or TrialState.Failed), Best: false,
+                Finite(mean), Finite(deviation), Finite(error)));
         }
         var best = SweepRecord.Ranked(groups, sweep.Goal).FirstOrDefault();
         var record = new SweepRecord
@@ -115,12 +115,12 @@ public static class SweepOutcome
         if (figures.Any(double.IsNaN)) return Verdict(ClaimRecord.Undecided, $"{at}; {record.Curve} has no curve");
         if (figures.Any(double.IsInfinity)) at += $"; {figures.Count(double.IsInfinity)} never got there";
         var (reproduced, mean, error, criterion) = claim.Judge(figures, record.Goal);
-        return new(claim.Statement, reproduced ? ClaimRecord.Reproduced : ClaimRecord.NotReproduced, Finite(mean), Finite(error),
-            figures.Length, criterion, at);
+        return new(claim.Statement, reproduced ? ClaimRecord.Reproduced : ClaimRecord.NotReproduced, figures.Length, criterion, at,
+            Finite(mean), Finite(error));
 
         IReadOnlyList<(double Step, double Loss)> Losses(TrialRecord trial) => LossCurve.Of(run, trial.Steps[record.Curve.Step], record.Curve.Key);
 
-        ClaimRecord Verdict(string verdict, string detail) => new(claim.Statement, verdict, null, null, 0, claim.Judge([], record.Goal).Criterion, detail);
+        ClaimRecord Verdict(string verdict, string detail) => new(claim.Statement, verdict, 0, claim.Judge([], record.Goal).Criterion, detail);
     }
 
     private static string At(GroupRecord group) =>
