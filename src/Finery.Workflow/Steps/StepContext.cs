@@ -42,6 +42,22 @@ public abstract class StepContext
     /// <summary>The values of all rows of <c>metrics.jsonl</c>, in order.</summary>
     public abstract IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows();
 
+    /// <summary>A row of <c>events.jsonl</c>, for what happens seldom. It stays when <see cref="TruncateMetrics"/> takes the curve behind it
+    /// back: a step resumed from a checkpoint cuts with <see cref="TruncateEvents"/>, one that rolls back does not.</summary>
+    public void Event(EventRow row)
+    {
+        using var events = new JsonLines(Path.Combine(Folder, RunFolder.EventsFile));
+        events.Append(row);
+    }
+
+    /// <summary>Removes the rows of <c>events.jsonl</c> behind the first <paramref name="count"/>.</summary>
+    public void TruncateEvents(long count)
+    {
+        using var events = new JsonLines(Path.Combine(Folder, RunFolder.EventsFile));
+        long kept = 0;
+        events.Keep<EventRow>(_ => kept++ < count);
+    }
+
     /// <summary>Seconds that the finished steps of this run took when they ran, cached ones included.</summary>
     public abstract double SecondsSoFar { get; }
 

@@ -22,6 +22,7 @@ public static class RunReport
             OverviewSection.Write(html, records);
             EvaluationSection.Write(html, records);
             TrainingSection.Write(html, records);
+            MonitoringSection.Write(html, records);
             FunnelSection.Write(html, records);
             ModelCardSection.Write(html, records);
             OverviewSection.WriteSteps(html, records);
@@ -33,7 +34,8 @@ public static class RunReport
 /// <summary>One step as its records tell it.</summary>
 /// <param name="Status">Its <c>step.json</c>.</param>
 /// <param name="Metrics">Rows of its <c>metrics.jsonl</c>.</param>
-internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Metrics)
+/// <param name="Events">Rows of its <c>events.jsonl</c>.</param>
+internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Metrics, IReadOnlyList<EventRow> Events)
 {
     public string Name => Status.Name;
 
@@ -55,7 +57,7 @@ internal sealed record RunRecords(RunFolder Run, RunStatus Status, IReadOnlyList
     public double Seconds => Steps.Sum(step => step.Seconds);
 
     public static RunRecords Load(RunFolder run) =>
-        new(run, run.Status(), [.. run.Steps().Select(step => new StepRecord(step, run.Metrics(step.Name).Rows))]);
+        new(run, run.Status(), [.. run.Steps().Select(step => new StepRecord(step, run.Metrics(step.Name).Rows, run.Events(step.Name)))]);
 
     public IEnumerable<StepRecord> OfType(string type) => Steps.Where(step => step.Type == type);
 

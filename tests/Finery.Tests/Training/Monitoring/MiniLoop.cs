@@ -59,7 +59,6 @@ internal sealed class MiniLoop : IDisposable
         _tiny = new(threads);
         Optimizer = new(_tiny.Model.Parameters);
         _batch = _source.CreateBatch();
-        _source.Fill(0, _batch);
         _pass = new NextTokenLoss().CreatePass(_tiny.Kernels, _tiny.Model, 32, Recompute.None);
         Ladder = new(repair, steps, 10) { OnEvent = Events.Add };
         if (monitoring is null) return;
@@ -128,9 +127,12 @@ internal sealed class MiniLoop : IDisposable
         return default;
     }
 
-    /// <summary>A monitor of this run's model.</summary>
-    public TrainingMonitor Watch(MonitoringSettings settings) =>
-        new(_tiny.Kernels, _tiny.Model, _tiny.Model.Parameters, _batch, settings, ["all"]);
+    /// <summary>A monitor of this run's model, on the run's first batch whenever it is made.</summary>
+    public TrainingMonitor Watch(MonitoringSettings settings)
+    {
+        _source.Fill(0, _batch);
+        return new(_tiny.Kernels, _tiny.Model, _tiny.Model.Parameters, _batch, settings, ["all"]);
+    }
 
     public byte[] Weights() => _tiny.Weights();
 
