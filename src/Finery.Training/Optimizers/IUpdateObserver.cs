@@ -2,12 +2,12 @@ using Finery.Models;
 
 namespace Finery.Training.Optimizers;
 
-/// <summary>Sees each parameter right before and right after its update.</summary>
+/// <summary>Sees every parameter before and after its update: norms, sizes of updates.</summary>
 public interface IUpdateObserver
 {
-    /// <summary>The gradient is complete, the weight not yet changed.</summary>
+    /// <summary>Called with weight and gradient as they are before the update; the gradient is not yet clipped.</summary>
     void BeforeUpdate(Parameter p);
 
-    /// <summary>The weight is updated; its gradient may be cleared.</summary>
+    /// <summary>Called with the new weight; the gradient is zero.</summary>
     void AfterUpdate(Parameter p);
 }

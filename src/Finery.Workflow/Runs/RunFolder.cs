@@ -122,7 +122,7 @@ public sealed class RunFolder
     public (IReadOnlyList<MetricRow> Rows, long Next) Metrics(string step, long offset = 0) =>
         JsonLines.Read<MetricRow>(System.IO.Path.Combine(StepFolder(step), MetricsFile), offset);
 
-    /// <summary>Rows of a step's <c>events.jsonl</c>, in order.</summary>
+    /// <summary>What happened to a training step, in order; empty for most.</summary>
     public IReadOnlyList<EventRow> Events(string step) =>
         JsonLines.Read<EventRow>(System.IO.Path.Combine(StepFolder(step), EventsFile), 0).Values;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Finery.Workflow.Recipes;
 using Finery.Workflow.Steps;
 
 namespace Finery.Workflow.Runs;
@@ -14,6 +15,7 @@ internal sealed class StepRecorder(
     private readonly Lock _gate = new();
     private readonly JsonLines _log = new(Path.Combine(folder, RunFolder.LogFile));
     private readonly JsonLines _metrics = new(Path.Combine(folder, RunFolder.MetricsFile));
+    private JsonLines? _events;
 
     public override string Folder => folder;
 
@@ -28,6 +30,9 @@ internal sealed class StepRecorder(
     public override double SecondsSoFar => secondsSoFar;
 
     public override JsonObject Summary { get; } = [];
+
+    /// <summary>Seed of a step: its own, or derived.</summary>
+    public static ulong SeedOf(ulong recipeSeed, RecipeStep step) => step.Seed ?? SeedOf(recipeSeed, step.Name);
 
     /// <summary>Seed of a step: independent of the order and number of the other steps.</summary>
     public static ulong SeedOf(ulong recipeSeed, string step) => BinaryPrimitives.ReadUInt64LittleEndian(
@@ -54,9 +59,21 @@ internal sealed class StepRecorder(
         }
     }
 
-    public override void TruncateMetrics(long step)
+    public override void Event(long step, int attempt, string kind, string message, params ReadOnlySpan<(string Name, double Value)> values)
     {
-        lock (_gate) _metrics.Keep<MetricRow>(row => row.Step < step);
+        var row = new Dictionary<string, double>(values.Length);
+        foreach (var (key, value) in values) row[key] = value;
+        lock (_gate) Events().Append(new EventRow(step, attempt, DateTimeOffset.UtcNow, kind, message, row));
+    }
+
+    public override void TruncateMetrics(long step, int attempt = 0)
+    {
+        bool IsBefore(int rowAttempt, long rowStep) => rowAttempt < attempt || (rowAttempt == attempt && rowStep < step);
+        lock (_gate)
+        {
+            _metrics.Keep<MetricRow>(row => IsBefore((int)row.Values.GetValueOrDefault(AttemptMetric), row.Step));
+            if (File.Exists(EventsPath)) Events().Keep<EventRow>(row => IsBefore(row.Attempt, row.Step));
+        }
     }
 
     public override IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows()
@@ -73,7 +90,12 @@ internal sealed class StepRecorder(
     {
         _log.Dispose();
         _metrics.Dispose();
+        _events?.Dispose();
     }
+
+    private string EventsPath => Path.Combine(folder, RunFolder.EventsFile);
+
+    private JsonLines Events() => _events ??= new(EventsPath);
 
     private void Log(string level, string message)
     {

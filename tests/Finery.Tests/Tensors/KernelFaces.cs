@@ -23,6 +23,12 @@ public abstract class KernelFaces : OpTest
     {
         (_, "ids" or "positions" or "starts" or "targets") => Integers(new int[N]),
         (_, "epsilon") => 1e-5f,
+        (nameof(Kernels.Scale), "factor") => 2f,
+        (nameof(Kernels.Softcap), "softcap") => 3f,
+        (_, "curve") => SoftcapCurve.Tanh,
+        ("QkNormForward" or "QkNormBackward", "scale") => Zeros(N, Shape.HeadCount + Shape.KvHeadCount),
+        (_, "before") => Zeros(N, Shape.ValueOffset),
+        (_, "queryGain" or "keyGain" or "dQueryGain" or "dKeyGain") => Zeros(Shape.HeadSize),
         (_, "inverse" or "accumulate") => false,
         (_, "shape") => Shape,
         (_, "length") => 0,

@@ -45,16 +45,16 @@ internal static class MonitoringSection
 
     /// <summary>Events of a step as marks of its charts.</summary>
     public static IReadOnlyList<Mark> Marks(StepRecord step) =>
-        [.. step.Events.Select(row => new Mark(row.Step, FormattableString.Invariant($"step {row.Step}, {row.Kind}: {row.Text}")))];
+        [.. step.Events.Select(row => new Mark(row.Step, FormattableString.Invariant($"step {row.Step}, {row.Kind}: {row.Message}")))];
 
     private static void WriteEvents(HtmlWriter html, StepRecord step)
     {
         if (step.Events.Count == 0) return;
         html.Paragraph(FormattableString.Invariant($"{step.Name}: {step.Events.Count:N0} events, marked on the chart of its loss."));
-        html.Table(["step", "event", "why", "changed"], step.Events.Take(ListedEvents).Select(row => new[]
+        html.Table(["step", "event", "why", "figures"], step.Events.Take(ListedEvents).Select(row => new[]
         {
-            HtmlWriter.Number(row.Step), row.Kind.Replace('_', ' '), row.Text,
-            string.Join(", ", row.Changes.Select(change => FormattableString.Invariant($"{change.Name} {change.Before:g4} → {change.After:g4}"))),
+            HtmlWriter.Number(row.Step), row.Kind.Replace('_', ' '), row.Message,
+            string.Join(", ", row.Values.Select(value => FormattableString.Invariant($"{value.Key} {value.Value:g4}"))),
         }));
         if (step.Events.Count > ListedEvents) html.Note(FormattableString.Invariant($"The first {ListedEvents} are shown."));
     }

@@ -1,4 +1,3 @@
-using Finery.Tests.Workflow.Steps;
 using Finery.Workflow.Runs;
 using Finery.Workflow.Runs.Report;
 using Xunit;
@@ -14,6 +13,9 @@ public class MonitoringSectionTests
             Started = DateTimeOffset.UnixEpoch, Attempt = 1,
         },
         [.. Enumerable.Range(0, 5).Select(i => new MetricRow(i * 10, DateTimeOffset.UnixEpoch, names.ToDictionary(name => name, name => (double)i)))], events);
+
+    private static EventRow Event(long step, string kind, string message, params (string Name, double Value)[] values) =>
+        new(step, 0, DateTimeOffset.UnixEpoch, kind, message, values.ToDictionary(value => value.Name, value => value.Value));
 
     private static string Html(StepRecord step)
     {
@@ -37,24 +39,28 @@ public class MonitoringSectionTests
     [Fact]
     public void Events_are_listed_and_marked_and_escaped()
     {
-        var step = Step([new(20, "spike", "loss <9> & more", [new("steps skipped", 0, 1)]), new(400, "stop", "beyond the chart", [])], "monitor/max_logit");
+        var step = Step([Event(20, "spike", "loss <9> & more", ("skipped after", 1)), Event(400, "stop", "beyond the chart")], "monitor/max_logit");
         string html = Html(step);
         Assert.Contains("loss &lt;9&gt; &amp; more", html);
-        Assert.Contains("steps skipped 0 → 1", html);
+        Assert.Contains("skipped after 1", html);
         string chart = LineChart.Render("loss", "step", MonitoringSection.Marks(step), step.Series("monitor/max_logit"));
         Assert.Equal(1, chart.Split("class=\"mark\"").Length - 1);
         Assert.Contains("<title>step 20, spike: loss &lt;9&gt; &amp; more</title>", chart);
     }
 
     [Fact]
-    public void Events_are_kept_in_their_file_and_cut_by_count()
+    public void A_branch_that_was_rolled_back_is_drawn_faintly_beside_the_one_that_was_kept()
     {
-        using var context = new RecordingContext();
-        for (int i = 0; i < 4; i++) context.Event(new(100 - i, "alert", $"{i}", [new("x", double.NaN, double.PositiveInfinity)]));
-        context.TruncateEvents(2);
-        context.Event(new(7, "rollback", "back", []));
-        var rows = JsonLines.Read<EventRow>(Path.Combine(context.Folder, "events.jsonl"), 0).Values;
-        Assert.Equal([100L, 99L, 7L], rows.Select(row => row.Step));
-        Assert.Equal(double.PositiveInfinity, rows[0].Changes[0].After);
+        MetricRow Row(long step, int attempt, double loss) => new(step, DateTimeOffset.UnixEpoch, new Dictionary<string, double>
+        {
+            ["loss"] = loss, ["attempt"] = attempt,
+        });
+        var step = Step([], "loss") with
+        {
+            Metrics = [Row(0, 0, 5), Row(1, 0, 4), Row(2, 0, 9), Row(2, 1, 8), Row(3, 1, 7), Row(1, 2, 3), Row(2, 2, 2)],
+        };
+        Assert.Equal([(0, 5), (1, 3), (2, 2)], step.Series("loss").Points);
+        Assert.Equal([[(1, 4), (2, 9)], [(2.0, 8.0), (3.0, 7.0)]], step.LeftBranches("loss").Select(branch => branch.Points));
+        Assert.All(step.LeftBranches("loss"), branch => Assert.Equal(SeriesStyle.Faint, branch.Style));
     }
 }
