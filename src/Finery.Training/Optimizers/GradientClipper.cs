@@ -47,16 +47,14 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
 
     private readonly double[] _first = new double[settings.Warmup];
     private int _seen;
-
-    public double Mean { get; private set; }
-
-    public double Variance { get; private set; }
+    private double _mean;
+    private double _variance;
 
     public override IReadOnlyDictionary<string, double> State
     {
         get
         {
-            var state = new Dictionary<string, double> { ["zclip.seen"] = _seen, ["zclip.mean"] = Mean, ["zclip.variance"] = Variance };
+            var state = new Dictionary<string, double> { ["zclip.seen"] = _seen, ["zclip.mean"] = _mean, ["zclip.variance"] = _variance };
             for (int i = 0; i < _seen && _seen < _first.Length; i++) state[First(i)] = _first[i];
             return state;
         }
@@ -66,11 +64,8 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
     {
         int seen = (int)state["zclip.seen"];
         for (int i = 0; i < seen && seen < _first.Length; i++) _first[i] = state[First(i)];
-        (_seen, Mean, Variance) = (seen, state["zclip.mean"], state["zclip.variance"]);
+        (_seen, _mean, _variance) = (seen, state["zclip.mean"], state["zclip.variance"]);
     }
-
-    /// <summary>Continues as if mean and variance had become these.</summary>
-    internal void Restore(double mean, double variance) => (_seen, Mean, Variance) = (_first.Length, mean, variance);
 
     private protected override GradientScales Scales(GradientNorms norms)
     {
@@ -85,18 +80,18 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
         if (_seen < _first.Length) return norm;
         double sum = 0, squares = 0;
         foreach (double seen in _first) sum += seen;
-        Mean = sum / _first.Length;
-        foreach (double seen in _first) squares += (seen - Mean) * (seen - Mean);
-        Variance = squares / _first.Length;
+        _mean = sum / _first.Length;
+        foreach (double seen in _first) squares += (seen - _mean) * (seen - _mean);
+        _variance = squares / _first.Length;
         return norm;
     }
 
     private double Follow(double norm)
     {
-        double deviation = Math.Sqrt(Variance), z = (norm - Mean) / (deviation + Epsilon);
-        double target = z > settings.ZThreshold ? Mean + settings.ZThreshold * deviation / (z / settings.ZThreshold) : norm;
-        Mean = settings.Decay * Mean + (1 - settings.Decay) * target;
-        Variance = settings.Decay * Variance + (1 - settings.Decay) * (target - Mean) * (target - Mean);
+        double deviation = Math.Sqrt(_variance), z = (norm - _mean) / (deviation + Epsilon);
+        double target = z > settings.ZThreshold ? _mean + settings.ZThreshold * deviation / (z / settings.ZThreshold) : norm;
+        _mean = settings.Decay * _mean + (1 - settings.Decay) * target;
+        _variance = settings.Decay * _variance + (1 - settings.Decay) * (target - _mean) * (target - _mean);
         return target;
     }
 

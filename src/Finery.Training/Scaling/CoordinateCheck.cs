@@ -87,7 +87,7 @@ public sealed record CoordinateCheck(IReadOnlyList<CoordinateCurve> Layers, Coor
             head.Forward();
             means[step] = [.. activations.Select(MeanSize)];
             tape.Backward();
-            updates.Step(kernels, learningRate, gradientScale: 1);
+            updates.Step(kernels, learningRate, 1);
         }
         return means;
     }

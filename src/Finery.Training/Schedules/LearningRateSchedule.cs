@@ -41,16 +41,11 @@ public abstract record LearningRateSchedule
     /// <summary>Everything wrong with these settings for a run of <paramref name="totalSteps"/>; empty where nothing is.</summary>
     public IEnumerable<string> Validate(long totalSteps)
     {
-        bool valid = true;
-        foreach (var (_, message) in Validate())
-        {
-            valid = false;
-            yield return $"Schedule: {message}.";
-        }
-        if (valid && Misfit(totalSteps) is { } misfit) yield return misfit;
+        foreach (var (_, message) in Validate()) yield return $"Schedule: {message}.";
+        if (Misfit(totalSteps) is { } misfit) yield return misfit;
     }
 
-    /// <summary>Why valid settings do not fit a run of <paramref name="totalSteps"/>; null where they do.</summary>
+    /// <summary>Why the settings do not fit a run of <paramref name="totalSteps"/>; null where they do.</summary>
     private protected virtual string? Misfit(long totalSteps) => Warmup(totalSteps) > totalSteps
         ? Text($"Warm-up takes {WarmupSteps} of {totalSteps} steps; expected 0 to {totalSteps}.") : null;
 

@@ -111,7 +111,7 @@ public sealed record PretrainStep : Step, ITrainingStep
         using var kernels = new CpuKernels(context.Threads);
         var type = Precision == Precision.BF16 ? DType.BF16 : DType.F32;
         TrainingRun.RequireMemory(MemoryEstimate.OfTraining(
-            config, source.Rows * source.Length, Recompute, type, Masters, context.Threads), Recompute);
+            config, source.Rows * source.Length, Recompute, type, new AdamWOptimizerSettings { Masters = Masters }, context.Threads), Recompute);
         using var model = new LlamaModel(config, context.Seed, trainable: true, type);
         context.Log($"{shape}: {config.ParameterCount:N0} parameters");
         using var heldOut = Validation is null ? null : TokenShards.Open(Validation.Path, tokenizer.Fingerprint);

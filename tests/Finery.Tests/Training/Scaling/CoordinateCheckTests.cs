@@ -34,7 +34,7 @@ public class CoordinateCheckTests
         using var kernels = new CpuKernels();
         return CoordinateCheck.Run(
             kernels, [.. widths.Select(width => Config(width, update))], Source(), steps,
-            model => new GroupedAdamW(model.Config, model.Parameters, new() { WeightDecay = 0 }), learningRate: 1e-2, seed: 1);
+            model => new AdamW(model.Parameters, new() { WeightDecay = 0, Groups = model.Config.ParameterGroups(0) }), learningRate: 1e-2, seed: 1);
     }
 
     [Fact]
