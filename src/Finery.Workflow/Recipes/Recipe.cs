@@ -1,3 +1,5 @@
+using System.Collections;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Finery.Workflow.Steps;
 
@@ -29,18 +31,25 @@ public sealed record Recipe
 /// <param name="Line">Line of the recipe it starts on, from 1.</param>
 public sealed record RecipeStep(string Name, string Type, Step Step, int Line)
 {
-    /// <summary>The artifacts it reads with the settings that name them, in order.</summary>
-    public IEnumerable<(string Setting, Artifact Artifact)> Inputs()
+    /// <summary>The artifacts it reads with the settings that name them, in order; also those of settings records inside it.</summary>
+    public IEnumerable<(string Setting, Artifact Artifact)> Inputs() => InputsOf(Step, "");
+
+    private static IEnumerable<(string Setting, Artifact Artifact)> InputsOf(object settings, string prefix)
     {
-        foreach (var property in StepSetting.Properties(Step.GetType()))
+        if (ScalarText.IsScalar(settings.GetType())) yield break;
+        foreach (var property in StepSetting.Properties(settings.GetType()))
         {
-            IEnumerable<Artifact> artifacts = property.GetValue(Step) switch
+            string setting = prefix + StepSetting.SnakeCase(property.Name);
+            IEnumerable<(string, Artifact)> found = property.GetValue(settings) switch
             {
-                Artifact one => [one],
-                IEnumerable<Artifact> several => several,
-                _ => [],
+                Artifact one => [(setting, one)],
+                IEnumerable<Artifact> several => several.Select(artifact => (setting, artifact)),
+                null or string => [],
+                IEnumerable items => items.Cast<object>()
+                    .SelectMany((item, i) => InputsOf(item, string.Create(CultureInfo.InvariantCulture, $"{setting}[{i}]."))),
+                var nested => InputsOf(nested, setting + "."),
             };
-            foreach (var artifact in artifacts) yield return (StepSetting.SnakeCase(property.Name), artifact);
+            foreach (var input in found) yield return input;
         }
     }
 }
