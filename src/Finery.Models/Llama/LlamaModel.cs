@@ -8,7 +8,7 @@ namespace Finery.Models.Llama;
 /// A Llama-family decoder (pretraining reference 1.2). The forward pass is written once, recorded on a <see cref="Tape"/>, and
 /// serves training, scoring and cached generation alike.
 /// </summary>
-public sealed class LlamaModel : IDisposable
+public sealed partial class LlamaModel : IDisposable
 {
     private readonly Arena _arena;
     private readonly LlamaWeights _weights;
@@ -130,18 +130,13 @@ public sealed class LlamaModel : IDisposable
     /// <returns>[N, D].</returns>
     public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null)
     {
-        var stream = tape.Embedding(inputs.Ids, _weights.Embedding);
-        for (int i = 0; i < _weights.Layers.Length; i++)
-        {
-            tape.Segment();
-            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache);
-        }
+        var stream = Stream(tape, inputs, _weights.Layers.Length, cache: cache);
         tape.Segment();
-        return tape.RmsNorm(stream, null, _weights.Norm, Config.RmsNormEpsilon).Output;
+        return FinalNorm(tape, stream);
     }
 
     /// <summary>Records one decoder layer; returns the residual stream after it.</summary>
-    private Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
+    internal Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
     {
         var attention = Config.Attention;
         (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
@@ -164,7 +159,17 @@ public sealed class LlamaModel : IDisposable
     /// <see cref="Tape.LinearCrossEntropy"/>).</param>
     /// <returns>[N] losses in nats.</returns>
     public Tensor Losses(Tape tape, ModelInputs inputs, Tensor targets, Tensor tokenWeights, bool weightsKnown) =>
-        tape.LinearCrossEntropy(Hidden(tape, inputs), _weights.Head, targets, tokenWeights, weightsKnown);
+        Losses(tape, Hidden(tape, inputs), targets, tokenWeights, weightsKnown);
+
+    /// <summary>Records the cross-entropy of every token from what <see cref="Hidden"/> gave.</summary>
+    /// <param name="tape">Records it.</param>
+    /// <param name="hidden">[N, D].</param>
+    /// <param name="targets">I32 [N]; -1 for a token without loss.</param>
+    /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
+    /// <param name="weightsKnown">Whether <paramref name="tokenWeights"/> is filled before the forward pass.</param>
+    /// <returns>[N] losses in nats.</returns>
+    public Tensor Losses(Tape tape, Tensor hidden, Tensor targets, Tensor tokenWeights, bool weightsKnown) =>
+        tape.LinearCrossEntropy(hidden, _weights.Head, targets, tokenWeights, weightsKnown);
 
     /// <summary>Records the output head.</summary>
     /// <param name="tape">Records it.</param>

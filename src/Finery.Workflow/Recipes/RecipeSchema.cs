@@ -1,5 +1,6 @@
 using Finery.Data.Curation;
 using Finery.Data.Filters;
+using Finery.Training.Losses;
 using Finery.Workflow.Steps;
 
 namespace Finery.Workflow.Recipes;
@@ -15,6 +16,7 @@ public sealed record RecipeSchema(IReadOnlyDictionary<string, Type> Steps, IRead
         [
             new(typeof(DocumentFilter), "filter", FilterCatalogue.Filters),
             new(typeof(CurationStage), "stage", StageCatalogue.Stages),
+            new(typeof(TrainingObjective), "objective", ObjectiveCatalogue.Objectives),
         ]);
 
     internal SettingsFamily? FamilyOf(Type type) => Families.FirstOrDefault(family => family.Root == type);
