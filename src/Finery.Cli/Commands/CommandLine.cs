@@ -53,6 +53,8 @@ public static class CommandLine
         {
             QuickstartCommand.Create(),
             RunCommand.Create(),
+            SweepCommand.Create(),
+            ScalingCommand.Create(),
             RunsCommand.Create(),
             InspectCommand.Create(),
             DoctorCommand.Create(),

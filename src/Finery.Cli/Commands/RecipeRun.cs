@@ -38,6 +38,9 @@ public sealed record RecipeRun
     /// <summary>Steps to run even if finished.</summary>
     public IReadOnlyCollection<string> Force { get; init; } = [];
 
+    /// <summary>Writes the report at the end of a run.</summary>
+    public Action<RunFolder> Report { get; init; } = RunReport.Write;
+
     /// <summary>Stack traces of failed steps.</summary>
     public bool Debug { get; init; }
 
@@ -58,7 +61,7 @@ public sealed record RecipeRun
     public RunResult? Execute(Recipe recipe, Streams streams)
     {
         var options = new RunOptions { Threads = Threads, ProfiledSteps = Profile, DryRun = DryRun, Until = Until, Force = Force,
-            Report = RunReport.Write };
+            Report = Report };
         foreach (string name in Force.Where(name => name != "*").Append(Until).OfType<string>())
         {
             if (recipe.Steps.Any(step => step.Name == name)) continue;

@@ -33,18 +33,7 @@ public sealed class RecipeRunFlags(bool trains = true)
     {
         var streams = CommandLine.StreamsOf(parsed);
         if (recipe.Recipe is null) return RecipeRun.ReportErrors(recipe.Errors, streams);
-        var run = new RecipeRun
-        {
-            Folder = folder,
-            Threads = parsed.GetValue(_threads),
-            Profile = !trains || parsed.GetResult(_profile) is not { } profile ? 0
-                : profile.Tokens.Count == 0 ? ProfiledSteps : parsed.GetValue(_profile)!.Value,
-            DryRun = parsed.GetValue(_dryRun),
-            Json = parsed.GetValue(_json),
-            Until = until,
-            Force = force ?? [],
-            Debug = parsed.GetValue(CommandLine.Debug),
-        };
+        var run = RunOf(parsed, folder) with { Until = until, Force = force ?? [] };
         var result = run.Execute(recipe.Recipe, streams);
         if (result is null) return (int)ExitCode.Ok;
         if (result.ExitCode == ExitCode.Ok && !run.Json)
@@ -54,6 +43,18 @@ public sealed class RecipeRunFlags(bool trains = true)
         }
         return (int)result.ExitCode;
     }
+
+    /// <summary>How the flags ask a recipe to be run.</summary>
+    public RecipeRun RunOf(ParseResult parsed, string folder) => new()
+    {
+        Folder = folder,
+        Threads = parsed.GetValue(_threads),
+        Profile = !trains || parsed.GetResult(_profile) is not { } profile ? 0
+            : profile.Tokens.Count == 0 ? ProfiledSteps : parsed.GetValue(_profile)!.Value,
+        DryRun = parsed.GetValue(_dryRun),
+        Json = parsed.GetValue(_json),
+        Debug = parsed.GetValue(CommandLine.Debug),
+    };
 
     private static Option<int?> ProfileOption()
     {

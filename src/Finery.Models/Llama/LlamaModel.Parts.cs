@@ -9,8 +9,8 @@ public sealed partial class LlamaModel
     /// <param name="tape">Records it.</param>
     /// <param name="inputs">N tokens.</param>
     /// <param name="layers">How many layers.</param>
-    /// <param name="tap">Called with the number of layers done and the residual stream after them, before the next is recorded: what it
-    /// forks off, it must fork here.</param>
+    /// <param name="tap">Called with the number of layers done, from 0 on, and the residual stream after them, before the next is recorded:
+    /// what is forked off is forked here.</param>
     /// <param name="cache">As in <see cref="Hidden"/>.</param>
     /// <returns>[N, D]: the residual stream.</returns>
     public Tensor Stream(Tape tape, ModelInputs inputs, int layers, Action<int, Tensor>? tap = null, KeyValueCache? cache = null)
@@ -18,6 +18,7 @@ public sealed partial class LlamaModel
         ArgumentOutOfRangeException.ThrowIfNegative(layers);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.LayerCount);
         var stream = Embed(tape, inputs.Ids);
+        tap?.Invoke(0, stream);
         for (int i = 0; i < layers; i++)
         {
             tape.Segment();
@@ -47,7 +48,8 @@ public sealed partial class LlamaModel
     /// <param name="tape">Records it.</param>
     /// <param name="ids">I32 [N].</param>
     /// <returns>[N, D].</returns>
-    public Tensor Embed(Tape tape, Tensor ids) => tape.Embedding(ids, _weights.Embedding);
+    public Tensor Embed(Tape tape, Tensor ids) =>
+        Scaled(tape, tape.Embedding(ids, _weights.Embedding), MaximalUpdate.EmbeddingFactor(Config));
 
     /// <summary>Records the norm between the last layer and the output head.</summary>
     /// <param name="tape">Records it.</param>
@@ -60,7 +62,8 @@ public sealed partial class LlamaModel
     /// <param name="stream">[N, D].</param>
     /// <param name="gain">F32 [D].</param>
     /// <returns>[N, D]: what the head reads.</returns>
-    public Tensor FinalNorm(Tape tape, Tensor stream, Tensor gain) => tape.RmsNorm(stream, null, gain, Config.RmsNormEpsilon).Output;
+    public Tensor FinalNorm(Tape tape, Tensor stream, Tensor gain) =>
+        Scaled(tape, tape.RmsNorm(stream, null, gain, Config.RmsNormEpsilon).Output, MaximalUpdate.LogitsFactor(Config));
 
     /// <summary>Records the output head compared with a hard and K weighted targets of every row, from the same logits (see
     /// <see cref="Kernels.LinearSparseTargets"/>).</summary>
@@ -71,13 +74,14 @@ public sealed partial class LlamaModel
     /// <param name="softIds">I32 [N, K]; -1 for none.</param>
     /// <param name="probabilities">F32 [N, K].</param>
     /// <param name="softWeights">[N].</param>
-    /// <param name="options">Temperature and bucket; the head's own options are the model's.</param>
+    /// <param name="options">Temperature and bucket; the softcap is the model's.</param>
     public SparseTargetLosses SparseLosses(
         Tape tape, Tensor hidden, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
         SparseTargetOptions options) =>
-        tape.LinearSparseTargets(hidden, _weights.Head, targets, tokenWeights, softIds, probabilities, softWeights, options);
+        tape.LinearSparseTargets(
+            hidden, _weights.Head, targets, tokenWeights, softIds, probabilities, softWeights, options with { Head = HeadOptions() });
 
-    /// <summary>Records the divergence of the output head from that of a teacher of the same vocabulary.</summary>
+    /// <summary>Records the divergence of the output head from that of a teacher of the same vocabulary. Neither may have a softcap.</summary>
     /// <param name="tape">Records it.</param>
     /// <param name="hidden">[N, D] from <see cref="Hidden"/>.</param>
     /// <param name="teacher">Has the other head.</param>

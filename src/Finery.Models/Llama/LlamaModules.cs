@@ -1,3 +1,4 @@
+using Finery.Models.Layers;
 using Finery.Models.Weights;
 using Finery.Tensors;
 
@@ -26,7 +27,7 @@ public sealed class LlamaModules(LlamaModel model) : IDisposable
     private Weights All => _weights ??= new(_arena, model.WeightType);
 
     /// <summary>Adds a decoder layer.</summary>
-    /// <param name="prefix">Of the names of its weights, such as <c>mtp.0.</c></param>
+    /// <param name="prefix">Of the names of its weights, such as <c>model.layers.30.</c></param>
     /// <returns>Its number, for <see cref="Layer"/>.</returns>
     public int AddLayer(string prefix)
     {
@@ -43,7 +44,10 @@ public sealed class LlamaModules(LlamaModel model) : IDisposable
     public Tensor AddProjection(string name, int rows, int columns) => All.AddProjection(name, rows, columns);
 
     /// <summary>Gives all weights initial values, a pure function of their names, shapes and <paramref name="seed"/>.</summary>
-    public void Initialize(ulong seed) => All.Initialize(seed, model.Config.LayerCount);
+    /// <param name="seed">Of the values.</param>
+    /// <param name="initialization">How they are drawn; null for the default of a model.</param>
+    public void Initialize(ulong seed, Initialization? initialization = null) =>
+        All.Initialize(seed, model.Config, initialization ?? new());
 
     /// <summary>Records a decoder layer.</summary>
     /// <param name="tape">Records it.</param>

@@ -8,10 +8,13 @@ namespace Finery.Models.Llama;
 /// <param name="InputNorm">[D].</param>
 /// <param name="Qkv">[(H + 2 KV) HS, D]: queries, then keys, then values.</param>
 /// <param name="Output">[D, H HS].</param>
+/// <param name="QueryNorm">[HS]; null without QK-norm.</param>
+/// <param name="KeyNorm">[HS]; null without QK-norm.</param>
 /// <param name="PostNorm">[D].</param>
 /// <param name="GateUp">[2 F, D]: gate, then up.</param>
 /// <param name="Down">[D, F].</param>
-internal sealed record LlamaLayer(Tensor InputNorm, Tensor Qkv, Tensor Output, Tensor PostNorm, Tensor GateUp, Tensor Down);
+internal sealed record LlamaLayer(
+    Tensor InputNorm, Tensor Qkv, Tensor Output, Tensor? QueryNorm, Tensor? KeyNorm, Tensor PostNorm, Tensor GateUp, Tensor Down);
 
 /// <summary>All weights of a Llama model and their names in a Hugging Face checkpoint, where fused tensors are
 /// row slices.</summary>
@@ -62,15 +65,9 @@ internal abstract class LlamaTensors
     /// <summary>Every checkpoint tensor by its Hugging Face name, in model order.</summary>
     public IReadOnlyList<NamedTensor> Named => _named;
 
-    public void Initialize(ulong seed, int layerCount)
+    public void Initialize(ulong seed, ModelConfig config, Initialization initialization)
     {
-        foreach (var (name, tensor) in _named)
-        {
-            if (tensor.Shape.Length == 1) Initialization.Ones(tensor);
-            else Initialization.Normal(tensor, seed, name, name.EndsWith("o_proj.weight", StringComparison.Ordinal)
-                || name.EndsWith("down_proj.weight", StringComparison.Ordinal)
-                    ? Initialization.ResidualDeviation(layerCount) : Initialization.Deviation);
-        }
+        foreach (var (name, tensor) in _named) initialization.Of(name, config).Fill(tensor, seed, name);
     }
 
     protected LlamaLayer Layer(ModelConfig config, string layer)
@@ -80,10 +77,12 @@ internal abstract class LlamaTensors
         var inputNorm = Whole(layer + "input_layernorm.weight", decays: false, D);
         var qkv = Fused(layer + "self_attn.", "qkv_proj", D, ("q_proj", q), ("k_proj", kv), ("v_proj", kv));
         var output = Projection(layer + "self_attn.o_proj.weight", D, q);
+        var queryNorm = config.QkNorm ? Whole(layer + "self_attn.q_norm.weight", decays: false, config.HeadSize) : null;
+        var keyNorm = config.QkNorm ? Whole(layer + "self_attn.k_norm.weight", decays: false, config.HeadSize) : null;
         var postNorm = Whole(layer + "post_attention_layernorm.weight", decays: false, D);
         var gateUp = Fused(layer + "mlp.", "gate_up_proj", D, ("gate_proj", F), ("up_proj", F));
         var down = Projection(layer + "mlp.down_proj.weight", D, F);
-        return new LlamaLayer(inputNorm, qkv, output, postNorm, gateUp, down);
+        return new LlamaLayer(inputNorm, qkv, output, queryNorm, keyNorm, postNorm, gateUp, down);
     }
 
     protected Tensor Whole(string name, bool decays, params ReadOnlySpan<int> shape)

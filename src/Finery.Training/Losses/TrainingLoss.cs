@@ -1,3 +1,4 @@
+using System.Globalization;
 using Finery.Data.Batches;
 using Finery.Models;
 using Finery.Models.Llama;
@@ -26,6 +27,17 @@ public abstract class TrainingLoss : IDisposable
     /// <summary>Fails unless this loss can be had from the batches of <paramref name="source"/>.</summary>
     /// <exception cref="ArgumentException">It cannot; the message says what is missing.</exception>
     public virtual void Check(IBatchSource source)
+    {
+    }
+
+    /// <summary>lambda of the z-loss <c>lambda logsumexp(z)^2</c> that is added to every token's cross-entropy (pretraining reference
+    /// 1.4); 0 for none. What <see cref="Evaluate"/> is given is without it.</summary>
+    public virtual float ZLoss => 0;
+
+    /// <summary>Told the z-loss of a micro-batch, where there is one, before <see cref="Evaluate"/>.</summary>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="sum">Of its tokens, weighted.</param>
+    protected internal virtual void NoteZLoss(int first, double sum)
     {
     }
 
@@ -71,14 +83,33 @@ public abstract class TrainingLoss : IDisposable
 }
 
 /// <summary>Mean cross-entropy of all targets of the step, whatever its micro-batches: pretraining, and finetuning where prompts have
-/// no targets (post-training reference 2.1).</summary>
-public sealed class NextTokenLoss : TrainingLoss
+/// no targets (post-training reference 2.1). A z-loss is trained on but not part of the loss reported: that stays the cross-entropy.</summary>
+/// <param name="zLoss">lambda, usually 1e-4; 0 for none.</param>
+public sealed class NextTokenLoss(float zLoss = 0) : TrainingLoss
 {
+    private static readonly string[] Names = ["z_loss"];
+
+    private readonly double[] _zLoss = new double[zLoss > 0 ? 1 : 0];
+
     /// <inheritdoc/>
-    public override string Description => "next token";
+    public override string Description =>
+        zLoss > 0 ? string.Create(CultureInfo.InvariantCulture, $"next token z-loss={zLoss}") : "next token";
 
     /// <inheritdoc/>
     public override bool WeightsKnown => true;
+
+    /// <inheritdoc/>
+    public override float ZLoss { get; } = zLoss >= 0 && float.IsFinite(zLoss)
+        ? zLoss : throw new ArgumentOutOfRangeException(nameof(zLoss), zLoss, "The z-loss needs a finite factor from 0.");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> MetricNames => ZLoss > 0 ? Names : [];
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<double> Metrics => _zLoss;
+
+    /// <inheritdoc/>
+    protected internal override void NoteZLoss(int first, double sum) => _zLoss[0] = first == 0 ? sum : _zLoss[0] + sum;
 
     /// <inheritdoc/>
     public override void Prepare(PackedBatch batch, int first, Span<float> weights) =>

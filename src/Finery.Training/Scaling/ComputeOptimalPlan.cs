@@ -67,10 +67,10 @@ public sealed record ComputeOptimalPlan(
 
     /// <summary>Peak learning rate for a budget of C operations, <c>0.3118 C^-0.125</c> (DeepSeek LLM, arXiv 2401.02954), at most 0.008.</summary>
     public static double LearningRateFor(double operations) =>
-        Math.Min(HighestLearningRate, 0.3118 * Math.Pow(operations, -0.1250));
+        Math.Min(HighestLearningRate, BudgetLaw.DeepSeekRate.At(operations));
 
     /// <summary>Tokens of a batch for a budget of C operations, <c>0.2920 C^0.3271</c> (DeepSeek LLM).</summary>
-    public static double BatchTokensFor(double operations) => 0.2920 * Math.Pow(operations, 0.3271);
+    public static double BatchTokensFor(double operations) => BudgetLaw.DeepSeekBatch.At(operations);
 
     /// <summary>Rows of a batch: a quarter of <see cref="BatchTokensFor"/>, fewer if the run would have too few steps.</summary>
     /// <param name="operations">C, FLOPs of the run.</param>

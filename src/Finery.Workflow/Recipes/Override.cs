@@ -8,7 +8,11 @@ namespace Finery.Workflow.Recipes;
 /// <param name="Shown">How errors call it.</param>
 internal sealed record Override(string[] Path, string? Value, string Shown)
 {
-    private Place At => new(Shown, 0, 0);
+    /// <summary>The value where it comes from a file rather than the command line.</summary>
+    public YamlNode? Node { get; init; }
+
+    /// <summary>What errors point at.</summary>
+    public Place At { get; init; } = new(Shown, 0, 0);
 
     public static (string Key, string? Value) Split(string text)
     {
@@ -25,14 +29,7 @@ internal sealed record Override(string[] Path, string? Value, string Shown)
 
     public void Apply(YamlMap recipe, RecipeErrors errors, bool repeatsMakeLists)
     {
-        if (Value is null || Path.Contains(""))
-        {
-            errors.Add(At, "expected step.key=value, such as pretrain.learning_rate=3e-4");
-            return;
-        }
-        var value = Value is ['[' or '{' or '"' or '\'', ..] ? YamlTree.Read(Value, Shown, errors)
-            : new YamlScalar(At, Value, plain: true);
-        if (value is null) return;
+        if (Read(errors) is not { } value) return;
         if (Path is ["name" or "seed"])
         {
             recipe.Set(new YamlScalar(At, Path[0], plain: true), value);
@@ -51,6 +48,19 @@ internal sealed record Override(string[] Path, string? Value, string Shown)
         if (steps[Path[0]] is YamlScalar { IsNull: true } empty)
             steps.Set(new YamlScalar(empty.At, Path[0], plain: true), new YamlMap(empty.At));
         Replace(steps[Path[0]]!, 1, value, errors, repeatsMakeLists);
+    }
+
+    /// <returns>The value as a tree of its own, or null if it was reported.</returns>
+    public YamlNode? Read(RecipeErrors errors)
+    {
+        if (Node is not null) return Node.Clone();
+        if (Value is null || Path.Contains(""))
+        {
+            errors.Add(At, "expected step.key=value, such as pretrain.learning_rate=3e-4");
+            return null;
+        }
+        return Value is ['[' or '{' or '"' or '\'', ..] ? YamlTree.Read(Value, Shown, errors)
+            : new YamlScalar(At, Value, plain: true);
     }
 
     private void Replace(YamlNode node, int depth, YamlNode value, RecipeErrors errors, bool repeatsMakeLists)

@@ -29,6 +29,9 @@ public sealed record Recipe
 /// <param name="Line">Line of the recipe it starts on, from 1.</param>
 public sealed record RecipeStep(string Name, string Type, Step Step, int Line)
 {
+    /// <summary>Seed of the step itself; null to derive it from the recipe's seed and the step's name.</summary>
+    public ulong? Seed { get; init; }
+
     /// <summary>The artifacts it reads with the settings that name them, in order.</summary>
     public IEnumerable<(string Setting, Artifact Artifact)> Inputs()
     {

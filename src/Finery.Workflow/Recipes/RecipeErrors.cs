@@ -13,13 +13,16 @@ internal sealed class RecipeErrors(string file, string text)
     private const int SnippetLength = 100;
 
     private readonly List<RecipeError> _errors = [];
-    private readonly Lazy<string[]> _lines = new(() => text.ReplaceLineEndings("\n").Split('\n'));
+    private readonly List<(string File, Lazy<string[]> Lines)> _files = [(file, Lines(text))];
 
     public int Count => _errors.Count;
 
-    /// <summary>All of them by position; those of overrides last, in the order they were found.</summary>
-    public IReadOnlyList<RecipeError> Sorted() =>
-        [.. _errors.OrderBy(error => error.File == file ? 0 : 1).ThenBy(error => error.Line).ThenBy(error => error.Column)];
+    /// <summary>Another file that errors may point into.</summary>
+    public void AddFile(string file, string text) => _files.Add((file, Lines(text)));
+
+    /// <summary>All of them once, by file and position; those of overrides last, in the order they were found.</summary>
+    public IReadOnlyList<RecipeError> Sorted() => [.. _errors.Distinct()
+        .OrderBy(error => (uint)_files.FindIndex(file => file.File == error.File)).ThenBy(error => error.Line).ThenBy(error => error.Column)];
 
     public void Add(Place at, string message, string? suggestion = null)
     {
@@ -28,14 +31,17 @@ internal sealed class RecipeErrors(string file, string text)
 
     private string? Snippet(Place at)
     {
-        if (at.File != file || at.Line < 1 || at.Line > _lines.Value.Length) return null;
-        string line = _lines.Value[at.Line - 1];
+        var lines = _files.Find(file => file.File == at.File).Lines;
+        if (lines is null || at.Line < 1 || at.Line > lines.Value.Length) return null;
+        string line = lines.Value[at.Line - 1];
         int column = Math.Clamp(at.Column - 1, 0, line.Length);
         int from = column < SnippetLength - 20 ? 0 : column - SnippetLength / 2;
         string shown = Printable(line.Substring(from, Math.Min(SnippetLength, line.Length - from)));
         string number = at.Line.ToString(CultureInfo.InvariantCulture).PadLeft(5);
         return $"{number} | {shown}\n      | {new string(' ', column - from)}^";
     }
+
+    private static Lazy<string[]> Lines(string text) => new(() => text.ReplaceLineEndings("\n").Split('\n'));
 
     /// <summary>A recipe must not be able to steer the terminal.</summary>
     private static string Printable(string text) => string.Create(text.Length, text, (into, from) =>

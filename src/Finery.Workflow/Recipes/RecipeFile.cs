@@ -13,13 +13,21 @@ public static class RecipeFile
     /// <param name="schema">Step types and kinds of settings; null for all that Finery has.</param>
     public static RecipeResult Load(string path, string runFolder, IEnumerable<string> overrides, RecipeSchema? schema = null)
     {
-        string text;
+        var (text, problem) = ReadText(path);
+        if (text is null) return new(null, [problem!]);
+        var result = Parse(text, path, runFolder, overrides, schema);
+        return result.Recipe is null ? result : result with { Recipe = result.Recipe with { Source = Path.GetFullPath(path) } };
+    }
+
+    /// <summary>Text of a recipe, or of another file of its kind.</summary>
+    internal static (string? Text, RecipeError? Problem) ReadText(string path)
+    {
         try
         {
             var file = new FileInfo(path);
             // A character takes at most four bytes, and what is longer as bytes alone is refused by its length in characters.
             if (file.Exists && file.Length > 4 * YamlTree.MaxLength) return Unreadable(path, "is too long for a recipe");
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+            return (new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF'), null);
         }
         catch (DecoderFallbackException e)
         {
@@ -33,8 +41,6 @@ public static class RecipeFile
         {
             return Unreadable(path, $"cannot be read: {e.Message}");
         }
-        var result = Parse(text, path, runFolder, overrides, schema);
-        return result.Recipe is null ? result : result with { Recipe = result.Recipe with { Source = Path.GetFullPath(path) } };
     }
 
     /// <summary>As <see cref="Load"/>, from a string.</summary>
@@ -80,7 +86,8 @@ public static class RecipeFile
 
     private static string Dashes(string key) => key.Replace('_', '-');
 
-    private static RecipeResult Unreadable(string path, string message) => new(null, [new(path, 0, 0, message, null, null)]);
+    private static (string? Text, RecipeError? Problem) Unreadable(string path, string message) =>
+        (null, new(path, 0, 0, message, null, null));
 
     private static RecipeResult Read(
         string yaml, string fileName, string runFolder, IEnumerable<Override> overrides, RecipeSchema? schema,

@@ -8,7 +8,9 @@ namespace Finery.Workflow.Recipes;
 /// <param name="errors">Where errors go.</param>
 /// <param name="schema">What recipes can name.</param>
 /// <param name="runFolder">Full path of the run folder.</param>
-internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema schema, string runFolder)
+/// <param name="names">Other names the steps shall have in the run folder; null for their own.</param>
+internal sealed partial class RecipeReader(
+    RecipeErrors errors, RecipeSchema schema, string runFolder, IReadOnlyDictionary<string, string>? names = null)
 {
     private static readonly string[] Keys = ["name", "seed", "steps"];
 
@@ -47,7 +49,7 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         {
             errors.Add(root["steps"]?.At ?? root.At, "a recipe needs 'steps': a map from step names to settings");
         }
-        return new Recipe { Name = name, Seed = seed, Steps = steps, Resolved = Resolved(name, seed, steps) };
+        return new Recipe { Name = name, Seed = seed, Steps = steps, Resolved = Resolved(name, seed, steps, schema) };
     }
 
     private string Name(YamlMap root)
@@ -64,12 +66,19 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
     private ulong Seed(YamlMap root)
     {
         const ulong Default = 42;
-        if (root["seed"] is null or YamlRefused) return Default;
-        if (root["seed"] is YamlScalar scalar && ScalarText.Read(typeof(ulong), scalar.Text, out _, out _) is ulong seed)
-            return seed;
-        errors.Add(root["seed"]!.At, $"'seed' must be a whole number from 0 to {ulong.MaxValue}");
-        return Default;
+        return SeedIn(root) ?? Default;
     }
+
+    private ulong? SeedIn(YamlMap map)
+    {
+        if (map["seed"] is null or YamlRefused) return null;
+        if (map["seed"] is YamlScalar scalar && ScalarText.Read(typeof(ulong), scalar.Text, out _, out _) is ulong seed)
+            return seed;
+        errors.Add(map["seed"]!.At, $"'seed' must be a whole number from 0 to {ulong.MaxValue}");
+        return null;
+    }
+
+    private string NameInRun(string step) => names?.GetValueOrDefault(step) ?? step;
 
     private const string NameRule = "use letters, digits, - and _, at most 64, beginning with a letter or digit";
 
@@ -106,11 +115,12 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         var settings = new YamlMap(key.At);
         settings.Entries.AddRange(map.Entries);
         string what = type == key.Text ? $"step '{key.Text}'" : $"step '{key.Text}' ({type})";
-        var step = (Step)new RecordBinder(errors, schema, Resolve).Record(record, settings, what, "type");
+        var step = (Step)new RecordBinder(errors, schema, Resolve).Record(record, settings, what, "type", "seed");
+        ulong? seed = map["seed"] is YamlScalar { IsNull: true } ? null : SeedIn(map);
         bool whole = errors.Count == before;
         _outputs[key.Text] = Outputs(step, whole);
         if (whole) CheckFiles(step, key);
-        return new RecipeStep(key.Text, type, step, key.At.Line);
+        return new RecipeStep(NameInRun(key.Text), type, step, key.At.Line) { Seed = seed };
     }
 
     /// <summary>What a step with errors would write is only a guess, but a good one: it lets the steps after it be
@@ -174,7 +184,7 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
             ? outputs.FirstOrDefault(output => output.Kind == kind)
             : outputs.FirstOrDefault(output => output.Name == text[(dot + 1)..]);
         if (output is not null && output.Kind == kind)
-            return new Artifact(kind, Path.Combine(runFolder, name, output.Name), name);
+            return new Artifact(kind, Path.Combine(runFolder, NameInRun(name), output.Name), NameInRun(name));
         string has = string.Join(", ",
             outputs.Select(output => $"{output.Name} ({StepSetting.SnakeCase(output.Kind.ToString())})"));
         string found = output is not null ? $"'{text}' is {StepSetting.SnakeCase(output.Kind.ToString())}, expected {wanted}"
@@ -218,12 +228,14 @@ internal sealed partial class RecipeReader(RecipeErrors errors, RecipeSchema sch
         return null;
     }
 
-    private JsonObject Resolved(string name, ulong seed, List<RecipeStep> steps)
+    /// <summary>The whole recipe with every default written out.</summary>
+    public static JsonObject Resolved(string name, ulong seed, IEnumerable<RecipeStep> steps, RecipeSchema schema)
     {
         var resolved = new JsonObject();
         foreach (var step in steps)
         {
             var settings = new JsonObject { ["type"] = step.Type };
+            if (step.Seed is { } own) settings["seed"] = own;
             foreach (var (key, value) in RecipeWriter.Settings(step.Step, schema)) settings[key] = value?.DeepClone();
             resolved[step.Name] = settings;
         }

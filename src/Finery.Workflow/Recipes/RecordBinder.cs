@@ -114,6 +114,7 @@ internal sealed class RecordBinder(RecipeErrors errors, RecipeSchema schema, Fun
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (node is YamlRefused) return null;
+        if (type == typeof(YamlNode)) return node;
         if (ListItem(type) is { } item) return List(type, item, node, key, input);
         if (MapValue(type) is { } mapped) return Map(mapped, node, key);
         if (schema.FamilyOf(type) is { } family) return Member(family, node, key);

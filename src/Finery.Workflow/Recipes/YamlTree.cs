@@ -13,6 +13,9 @@ internal readonly record struct Place(string File, int Line, int Column);
 internal abstract class YamlNode(Place at)
 {
     public Place At => at;
+
+    /// <summary>A tree of its own.</summary>
+    public virtual YamlNode Clone() => this;
 }
 
 /// <summary>Text that is not interpreted yet: the setting's type decides what <c>no</c> or <c>012</c> means.</summary>
@@ -26,12 +29,26 @@ internal sealed class YamlScalar(Place at, string text, bool plain) : YamlNode(a
 internal sealed class YamlList(Place at) : YamlNode(at)
 {
     public List<YamlNode> Items { get; } = [];
+
+    public override YamlNode Clone()
+    {
+        var clone = new YamlList(At);
+        clone.Items.AddRange(Items.Select(item => item.Clone()));
+        return clone;
+    }
 }
 
 internal sealed class YamlMap(Place at) : YamlNode(at)
 {
     /// <summary>In the order of the file; keys are unique.</summary>
     public List<(YamlScalar Key, YamlNode Value)> Entries { get; } = [];
+
+    public override YamlMap Clone()
+    {
+        var clone = new YamlMap(At);
+        clone.Entries.AddRange(Entries.Select(entry => (entry.Key, entry.Value.Clone())));
+        return clone;
+    }
 
     public YamlNode? this[string key] => Entries.Find(entry => entry.Key.Text == key).Value;
 

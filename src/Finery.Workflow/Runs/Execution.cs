@@ -85,7 +85,7 @@ internal sealed class Execution(
         try
         {
             string folder = writer.Folder.StepFolder(step.Name);
-            ulong seed = StepRecorder.SeedOf(recipe.Seed, step.Name);
+            ulong seed = StepRecorder.SeedOf(recipe.Seed, step);
             using var recorder = new StepRecorder(step.Name, folder, seed, options, SecondsSoFar(), observer, stop);
             status = status with { Summary = recorder.Summary };
             try
@@ -108,7 +108,8 @@ internal sealed class Execution(
         {
             _failures[step.Name] = e is StepFailedException known ? known.Code : e is RecipeException ? ExitCode.Usage
                 : ExitCode.Failure;
-            return Close(step, status with { State = StepState.Failed, Error = OneLine(e) }, clock, OneLine(e), e);
+            var failed = status with { State = StepState.Failed, Error = OneLine(e), ExitCode = (int)_failures[step.Name] };
+            return Close(step, failed, clock, OneLine(e), e);
         }
         return Close(step, status with { State = StepState.Finished }, clock, decision.Plan.Reason);
     }

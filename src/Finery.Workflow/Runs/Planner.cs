@@ -119,7 +119,7 @@ internal sealed class Planner(Recipe recipe, RunFolder folder, RunOptions option
         {
             ["type"] = step.Type,
             ["version"] = step.Step.Version,
-            ["seed"] = StepRecorder.SeedOf(recipe.Seed, step.Name),
+            ["seed"] = StepRecorder.SeedOf(recipe.Seed, step),
             ["settings"] = RecipeWriter.Settings(step.Step, schema, forKey: true),
             ["inputs"] = new JsonArray([.. inputs.Select(input =>
                 new JsonObject { ["setting"] = input.Setting, ["sha256"] = input.Record?.Fingerprint })]),

@@ -170,6 +170,9 @@ public sealed record StepStatus
     /// <summary>Error of a failed step, one line.</summary>
     public string? Error { get; init; }
 
+    /// <summary>Exit code a failed step stands for.</summary>
+    public int? ExitCode { get; init; }
+
     /// <summary>Artifacts read.</summary>
     public IReadOnlyList<InputRecord> Inputs { get; init; } = [];
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Finery.Workflow.Recipes;
 using Finery.Workflow.Steps;
 
 namespace Finery.Workflow.Runs;
@@ -29,6 +30,9 @@ internal sealed class StepRecorder(
     public override double SecondsSoFar => secondsSoFar;
 
     public override JsonObject Summary { get; } = [];
+
+    /// <summary>Seed of a step: its own, or derived.</summary>
+    public static ulong SeedOf(ulong recipeSeed, RecipeStep step) => step.Seed ?? SeedOf(recipeSeed, step.Name);
 
     /// <summary>Seed of a step: independent of the order and number of the other steps.</summary>
     public static ulong SeedOf(ulong recipeSeed, string step) => BinaryPrimitives.ReadUInt64LittleEndian(

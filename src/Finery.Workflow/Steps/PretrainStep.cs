@@ -32,6 +32,18 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Input(ArtifactKind.Tokenizer), Description("tokenizer of the shards")]
     public required Artifact Tokenizer { get; init; }
 
+    /// <summary>Text to measure the loss on, not to learn from.</summary>
+    [Input(ArtifactKind.Tokens), Description("token shards of held-out text, whose loss is measured")]
+    public Artifact? Validation { get; init; }
+
+    /// <summary>Steps between measurements of the validation loss.</summary>
+    [Description("steps between measurements of the validation loss; 0 for the end alone"), Range(0, long.MaxValue)]
+    public long ValidationEvery { get; init; }
+
+    /// <summary>Tokens of the validation text read each time.</summary>
+    [Description("tokens of the validation text read each time"), Range(1, long.MaxValue)]
+    public long ValidationTokens { get; init; } = 200_000;
+
     /// <summary>Gives shape, length and learning rate; settings given here win.</summary>
     [Input(ArtifactKind.Plan), Description("plan with shape, length and learning rate; settings given here win")]
     public Artifact? Plan { get; init; }
@@ -99,12 +111,17 @@ public sealed record PretrainStep : Step, ITrainingStep
         using var kernels = new CpuKernels(context.Threads);
         var type = Precision == Precision.BF16 ? DType.BF16 : DType.F32;
         TrainingRun.RequireMemory(MemoryEstimate.OfTraining(
-            config, source.Rows * source.Length, Recompute, type, Masters, context.Threads), Recompute);
+            config, source.Rows * source.Length, Recompute, type, new AdamWOptimizerSettings { Masters = Masters }, context.Threads), Recompute);
         using var model = new LlamaModel(config, context.Seed, trainable: true, type);
         context.Log($"{shape}: {config.ParameterCount:N0} parameters");
+        using var heldOut = Validation is null ? null : TokenShards.Open(Validation.Path, tokenizer.Fingerprint);
         var budget = new TrainingRun.Budget(
             Steps ?? plan!.PretrainSteps, LearningRate ?? plan?.LearningRate ?? 3e-3, plan?.PeakFlops ?? 0);
         new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute, Masters)
+        {
+            Validation = heldOut is null ? null : new ValidationLoss(heldOut, ValidationTokens),
+            ValidationEvery = ValidationEvery,
+        }
             .Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
     }
 }

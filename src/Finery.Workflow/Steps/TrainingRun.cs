@@ -22,6 +22,14 @@ internal sealed class TrainingRun(
     // A tenth of the run: long enough to average the noise of single steps, short enough to be the end.
     private const int TailShare = 10;
 
+    private double _validationLoss = double.NaN;
+
+    /// <summary>Measures the loss on held-out text; null for none.</summary>
+    public ValidationLoss? Validation { get; init; }
+
+    /// <summary>Steps between measurements; 0 for the end alone.</summary>
+    public long ValidationEvery { get; init; }
+
     /// <summary>Length, learning rate and machine peak of a run.</summary>
     /// <param name="Steps">Optimizer steps.</param>
     /// <param name="LearningRate">Peak; warmed up over a twentieth of the steps (at most 200), then decayed linearly to zero.</param>
@@ -45,10 +53,11 @@ internal sealed class TrainingRun(
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
     {
+        var settings = new AdamWOptimizerSettings { Masters = masters };
         RequireMemory(MemoryEstimate.OfTraining(
-            model.Config, source.Rows * source.Length, recompute, model.WeightType, masters, context.Threads, loss.WeightsKnown),
+            model.Config, source.Rows * source.Length, recompute, model.WeightType, settings, context.Threads, loss.WeightsKnown),
             recompute, held: model.Bytes);
-        using var optimizer = new AdamW(model.Parameters, new AdamWOptimizerSettings { Masters = masters, Seed = context.Seed });
+        using var optimizer = settings.Create(model.Parameters, context.Seed);
         long warmup = Math.Min(200, budget.Steps / 20);
         var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
         using var loop = new TrainingLoop(kernels, model, source, loss, optimizer, schedule, new TrainingLoopSettings
@@ -58,6 +67,7 @@ internal sealed class TrainingRun(
             Recompute = recompute,
             CheckpointFolder = context.StateFolder,
             CheckpointEverySeconds = checkpointSeconds,
+            EvaluateEverySteps = Validation is null ? 0 : ValidationEvery > 0 ? ValidationEvery : budget.Steps,
             Identity = new Dictionary<string, string> { ["stage"] = stage, ["seed"] = context.Seed.ToString(CultureInfo.InvariantCulture) },
         });
         loop.OnWarning = context.Warn;
@@ -82,6 +92,12 @@ internal sealed class TrainingRun(
             profile?.AfterStep(metrics.Step);
         };
 
+        loop.OnEvaluation = step =>
+        {
+            _validationLoss = Validation!.Of(kernels, model, source.Length);
+            context.Metrics(step - 1, ("validation_loss", _validationLoss));
+        };
+
         TrainingResult result;
         try
         {
@@ -100,13 +116,15 @@ internal sealed class TrainingRun(
             context.Log($"checkpoint written at step {result.Steps:N0}");
             throw new OperationCanceledException(context.Stop);
         }
+        // A run killed after its last step resumes with nothing left to do.
+        if (Validation is not null && double.IsNaN(_validationLoss)) _validationLoss = Validation.Of(kernels, model, source.Length);
         ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
         Summarize(source, budget, result, stage);
     }
 
     private void Summarize(IBatchSource source, Budget budget, TrainingResult result, string stage)
     {
-        var rows = context.MetricRows();
+        var rows = context.MetricRows().Where(row => row.ContainsKey("loss")).ToList();
         var summary = context.Summary;
         summary["parameters"] = model.Config.ParameterCount;
         summary["steps"] = result.Steps;
@@ -114,6 +132,7 @@ internal sealed class TrainingRun(
         summary["tokens"] = result.TokensSeen;
         summary["epochs"] = source.EpochAt(result.Steps);
         summary["final_loss"] = Mean(rows.TakeLast(Math.Max(1, rows.Count / TailShare)), "loss");
+        if (Validation is not null) summary["validation_loss"] = _validationLoss;
         // The median, so that pauses of a busy machine and of interrupted attempts do not count.
         double[] rates = [.. rows.Select(row => row["tokens_per_second"]).Order()];
         double median = rates[rates.Length / 2];

@@ -30,7 +30,7 @@ internal sealed class DistillationLoss : BranchedLoss
         [
             .. (objective.Features is { } matching ? matching.Layers ?? [layers] : []).Select(layer => (
                 layer, Math.Max(1, (int)Math.Round((double)layer * teacher.Config.LayerCount / layers)),
-                projects ? _modules.AddProjection($"distillation.features.{layer}.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
+                projects ? _modules.AddProjection($"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
         ];
         _modules.Initialize(seed);
         BeginStep(0, 1);
@@ -95,6 +95,8 @@ internal sealed class DistillationLoss : BranchedLoss
             yield return $"The teacher has {teacher.VocabSize} tokens, the model {model.VocabSize}: both need one vocabulary.";
         if (teacher.SequenceLength < model.SequenceLength)
             yield return $"The teacher reads {teacher.SequenceLength} tokens, the model {model.SequenceLength}.";
+        if (teacher.LogitSoftcap > 0 || model.LogitSoftcap > 0)
+            yield return "One of the models bounds its logits: write a cache of the teacher and give that.";
         foreach (int layer in objective.Features?.Layers ?? [])
             if (layer > model.LayerCount) yield return $"There is no layer {layer} to match: the model has {model.LayerCount}.";
     }

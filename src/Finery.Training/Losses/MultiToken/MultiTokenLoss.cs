@@ -23,8 +23,10 @@ internal sealed class MultiTokenLoss : BranchedLoss
         (_objective, _modules, _weights) = (objective, new LlamaModules(model), new double[objective.Ahead]);
         var numbers = Enumerable.Range(0, objective.Form == MultiTokenForm.Shared ? 0 : objective.Ahead);
         bool sequential = objective.Form == MultiTokenForm.Sequential;
-        _chain = [.. numbers.Where(_ => sequential).Select(i => new SequentialModule(_modules, model.Config.EmbeddingSize, $"mtp.{i}."))];
-        foreach (int i in numbers.Where(_ => !sequential)) _modules.AddLayer($"mtp.{i}.");
+        // As published checkpoints number them: on from the model's last layer.
+        string Prefix(int i) => $"model.layers.{model.Config.LayerCount + i}.";
+        _chain = [.. numbers.Where(_ => sequential).Select(i => new SequentialModule(_modules, model.Config.EmbeddingSize, Prefix(i)))];
+        foreach (int i in numbers.Where(_ => !sequential)) _modules.AddLayer(Prefix(i));
         _modules.Initialize(seed);
         BeginStep(0, 1);
     }

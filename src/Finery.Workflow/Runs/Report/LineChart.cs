@@ -6,7 +6,27 @@ namespace Finery.Workflow.Runs.Report;
 /// <summary>One curve of a chart.</summary>
 /// <param name="Name">Legend.</param>
 /// <param name="Points">(x, y) by ascending x; a non-finite y leaves a gap.</param>
-internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points);
+internal sealed record Series(string Name, IReadOnlyList<(double X, double Y)> Points)
+{
+    /// <summary>How it is drawn.</summary>
+    public SeriesStyle Style { get; init; }
+
+    /// <summary>Which of the colours; null for the next.</summary>
+    public int? Colour { get; init; }
+}
+
+/// <summary>How a curve is drawn.</summary>
+internal enum SeriesStyle
+{
+    /// <summary>A line with a place in the legend.</summary>
+    Line,
+
+    /// <summary>A thin line behind others, without name.</summary>
+    Faint,
+
+    /// <summary>A dot for every point.</summary>
+    Dots,
+}
 
 /// <summary>A line chart as inline SVG: needs no script and no network.</summary>
 internal static class LineChart
@@ -17,7 +37,7 @@ internal static class LineChart
     private const int Buckets = 280;
 
     // Colour-blind-safe (Okabe and Ito).
-    private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
+    private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999"];
 
     public static string Render(string title, string xLabel, params IReadOnlyList<Series> curves)
     {
@@ -42,12 +62,22 @@ internal static class LineChart
             svg.Append(Invariant($"<text x=\"{X(tick):F1}\" y=\"{Height - Bottom + 16}\" text-anchor=\"middle\">{Label(tick)}</text>"));
         svg.Append(Invariant($"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 4}\" text-anchor=\"middle\">{HtmlWriter.Escape(xLabel)}</text>"));
 
+        int named = 0;
         for (int i = 0; i < curves.Count; i++)
         {
-            string colour = Colours[i % Colours.Length];
-            svg.Append(Invariant($"<path d=\"{Path(curves[i].Points, X, Y)}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>"));
-            if (curves.Count > 1)
-                svg.Append(Invariant($"<text x=\"{Width - Right}\" y=\"{16 + 14 * i}\" text-anchor=\"end\" style=\"fill:{colour}\">{HtmlWriter.Escape(curves[i].Name)}</text>"));
+            string colour = Colours[(curves[i].Colour ?? i) % Colours.Length];
+            if (curves[i].Style == SeriesStyle.Dots)
+            {
+                foreach (var (px, py) in curves[i].Points.Where(point => double.IsFinite(point.Y)))
+                    svg.Append(Invariant($"<circle cx=\"{X(px):F1}\" cy=\"{Y(py):F1}\" r=\"3\" fill=\"{colour}\"/>"));
+            }
+            else
+            {
+                string stroke = curves[i].Style == SeriesStyle.Faint ? "stroke-width=\"1\" stroke-opacity=\"0.35\"" : "stroke-width=\"1.5\"";
+                svg.Append(Invariant($"<path d=\"{Path(curves[i].Points, X, Y)}\" fill=\"none\" stroke=\"{colour}\" {stroke}/>"));
+            }
+            if (curves.Count > 1 && curves[i].Name.Length > 0)
+                svg.Append(Invariant($"<text x=\"{Width - Right}\" y=\"{16 + 14 * named++}\" text-anchor=\"end\" style=\"fill:{colour}\">{HtmlWriter.Escape(curves[i].Name)}</text>"));
         }
         return svg.Append("</svg></figure>").ToString();
     }

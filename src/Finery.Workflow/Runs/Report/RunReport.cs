@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Finery.Workflow.Sweeps;
 
 namespace Finery.Workflow.Runs.Report;
 
@@ -20,10 +21,20 @@ public static class RunReport
         html.Page(records.Status.Name, () =>
         {
             OverviewSection.Write(html, records);
-            EvaluationSection.Write(html, records);
-            TrainingSection.Write(html, records);
-            FunnelSection.Write(html, records);
-            ModelCardSection.Write(html, records);
+            if (SweepRecord.Load(run) is { } sweep)
+            {
+                SweepSection.Write(html, sweep, run);
+                html.Details("Training of every trial", () => TrainingSection.Write(html, records));
+                html.Details("Evaluation of every trial", () => EvaluationSection.Write(html, records));
+                FunnelSection.Write(html, records);
+            }
+            else
+            {
+                EvaluationSection.Write(html, records);
+                TrainingSection.Write(html, records);
+                FunnelSection.Write(html, records);
+                ModelCardSection.Write(html, records);
+            }
             OverviewSection.WriteSteps(html, records);
         });
         AtomicFile.Write(Path.Combine(run.Path, FileName), Encoding.UTF8.GetBytes(html.ToString()));

@@ -120,6 +120,16 @@ public class NotANumberTests : OpTest
             kernels.Muon(x[0], x[1], x[2], new MuonSettings(.1f, .95f, .1f));
             return [x[0], x[2]];
         }),
+        ["Muon with normalisation and cautious decay"] = new([[5, 19], [5, 19], [5, 19], [1, 19]], (_, kernels, x) =>
+        {
+            kernels.Muon(x[0], null, x[1], x[2], x[3], new MuonSettings(.1f, .95f, .1f, Cautious: true));
+            return [x[0], x[2], x[3]];
+        }),
+        ["Sgd"] = new([[3, 19], [3, 19], [3, 19]], (_, kernels, x) =>
+        {
+            kernels.Sgd(x[0], null, x[1], x[2], new SgdSettings(.1f, .9f, .1f, 1, Nesterov: true));
+            return [x[0], x[2]];
+        }),
         ["SumOfSquares"] = new([[3, 19]], (test, kernels, x) =>
         {
             var sum = test.Zeros(1);

@@ -138,6 +138,20 @@ internal static class ObjectiveAssert
         }
     }
 
+    /// <summary>Fails if a step allocates on this thread; the runtime now and then makes a small object for itself.</summary>
+    public static void AllocatesNothing(Action step)
+    {
+        for (int i = 0; i < 3; i++) step();
+        var allocated = new long[4];
+        for (int i = 0; i < allocated.Length; i++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            step();
+            allocated[i] = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+        Xunit.Assert.True(allocated.Contains(0) && allocated.Max() < 240, string.Join(", ", allocated));
+    }
+
     /// <summary>Fails where two lists differ by more than a part of the largest value.</summary>
     public static void Close(float[] expected, float[] actual, double tolerance, string what)
     {

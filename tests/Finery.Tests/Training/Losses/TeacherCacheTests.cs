@@ -201,10 +201,7 @@ public class TeacherCacheTests
         using var teacher = Teacher();
         Write(folder.Path, new(), teacher);
         using var run = new ObjectiveRun(new DistillationObjective { Cache = folder.Path });
-        for (int i = 0; i < 3; i++) run.Gradients(0, Steps);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        run.Gradients(0, Steps);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        ObjectiveAssert.AllocatesNothing(() => run.Gradients(0, Steps));
     }
 
     [Fact]
