@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Finery.Data.Batches;
 
 /// <summary>
@@ -59,13 +61,20 @@ public class PackedBatch(int rows, int length)
     /// <summary>Counts targets and sets the weights, once all else is filled.</summary>
     internal void SetWeights()
     {
-        ReadOnlySpan<int> targets = Targets;
-        int count = 0;
-        foreach (int target in targets) count += target >= 0 ? 1 : 0;
+        // Vectors, as this goes over all tokens of every step.
+        int count = 0, i = 0;
+        for (; i <= Targets.Length - Vector<int>.Count; i += Vector<int>.Count)
+            count -= Vector.Sum(Vector.GreaterThanOrEqual(new Vector<int>(Targets, i), Vector<int>.Zero));
+        for (; i < Targets.Length; i++) count += Targets[i] >= 0 ? 1 : 0;
         TargetCount = count;
         float weight = count == 0 ? 0 : 1f / count;
-        Span<float> weights = Weights.AsSpan(0, targets.Length);
-        for (int i = 0; i < weights.Length; i++) weights[i] = targets[i] >= 0 ? weight : 0;
+        var weights = new Vector<float>(weight);
+        for (i = 0; i <= Targets.Length - Vector<int>.Count; i += Vector<int>.Count)
+        {
+            Vector<int> learned = Vector.GreaterThanOrEqual(new Vector<int>(Targets, i), Vector<int>.Zero);
+            Vector.ConditionalSelect(learned, weights, Vector<float>.Zero).CopyTo(Weights, i);
+        }
+        for (; i < Targets.Length; i++) Weights[i] = Targets[i] >= 0 ? weight : 0;
     }
 
     private static int Positive(int value, string name) =>

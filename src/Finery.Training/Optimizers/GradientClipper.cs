@@ -20,23 +20,24 @@ public abstract class GradientClipper
 
     /// <summary>Factors on the gradients of a step that is to be done; a step that is skipped must not come here.</summary>
     /// <param name="norms">Of the step's gradients. What is returned may be used until the next call.</param>
+    /// <param name="limitScale">Factor on the limit: below 1 clips more, as repair does after a divergence.</param>
     /// <exception cref="ArithmeticException">The norm is not finite; nothing has changed.</exception>
-    public GradientScales Clip(GradientNorms norms)
+    public GradientScales Clip(GradientNorms norms, double limitScale = 1)
     {
         if (!double.IsFinite(norms.Global)) throw new ArithmeticException($"Clipping: the gradient norm is {norms.Global}; such a step is skipped.");
-        var scales = Scales(norms);
+        var scales = Scales(norms, limitScale);
         double squares = 0;
         for (int i = 0; i < norms.Squares.Count; i++) squares += norms.Squares[i] * scales.Of(i) * scales.Of(i);
         ClippedNorm = Math.Sqrt(squares);
         return scales;
     }
 
-    private protected abstract GradientScales Scales(GradientNorms norms);
+    private protected abstract GradientScales Scales(GradientNorms norms, double limitScale);
 }
 
 internal sealed class GlobalNormClipper(double limit) : GradientClipper
 {
-    private protected override GradientScales Scales(GradientNorms norms) => (float)GradientClipping.Factor(norms.Global, limit);
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale) => (float)GradientClipping.Factor(norms.Global, limit * limitScale);
 }
 
 /// <summary>ZClip (arXiv 2504.02507): mean and variance follow the clipped norm, not what <see cref="ZClip.Norm"/> makes of it.</summary>
@@ -47,16 +48,14 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
 
     private readonly double[] _first = new double[settings.Warmup];
     private int _seen;
-
-    public double Mean { get; private set; }
-
-    public double Variance { get; private set; }
+    private double _mean;
+    private double _variance;
 
     public override IReadOnlyDictionary<string, double> State
     {
         get
         {
-            var state = new Dictionary<string, double> { ["zclip.seen"] = _seen, ["zclip.mean"] = Mean, ["zclip.variance"] = Variance };
+            var state = new Dictionary<string, double> { ["zclip.seen"] = _seen, ["zclip.mean"] = _mean, ["zclip.variance"] = _variance };
             for (int i = 0; i < _seen && _seen < _first.Length; i++) state[First(i)] = _first[i];
             return state;
         }
@@ -66,16 +65,13 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
     {
         int seen = (int)state["zclip.seen"];
         for (int i = 0; i < seen && seen < _first.Length; i++) _first[i] = state[First(i)];
-        (_seen, Mean, Variance) = (seen, state["zclip.mean"], state["zclip.variance"]);
+        (_seen, _mean, _variance) = (seen, state["zclip.mean"], state["zclip.variance"]);
     }
 
-    /// <summary>Continues as if mean and variance had become these.</summary>
-    internal void Restore(double mean, double variance) => (_seen, Mean, Variance) = (_first.Length, mean, variance);
-
-    private protected override GradientScales Scales(GradientNorms norms)
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale)
     {
         double norm = norms.Global, target = _seen < _first.Length ? Collect(norm) : Follow(norm);
-        double limit = Math.Min(target, settings.Norm);
+        double limit = Math.Min(target, settings.Norm * limitScale);
         return limit < norm ? (float)GradientClipping.Factor(norm, limit) : 1;
     }
 
@@ -85,18 +81,18 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
         if (_seen < _first.Length) return norm;
         double sum = 0, squares = 0;
         foreach (double seen in _first) sum += seen;
-        Mean = sum / _first.Length;
-        foreach (double seen in _first) squares += (seen - Mean) * (seen - Mean);
-        Variance = squares / _first.Length;
+        _mean = sum / _first.Length;
+        foreach (double seen in _first) squares += (seen - _mean) * (seen - _mean);
+        _variance = squares / _first.Length;
         return norm;
     }
 
     private double Follow(double norm)
     {
-        double deviation = Math.Sqrt(Variance), z = (norm - Mean) / (deviation + Epsilon);
-        double target = z > settings.ZThreshold ? Mean + settings.ZThreshold * deviation / (z / settings.ZThreshold) : norm;
-        Mean = settings.Decay * Mean + (1 - settings.Decay) * target;
-        Variance = settings.Decay * Variance + (1 - settings.Decay) * (target - Mean) * (target - Mean);
+        double deviation = Math.Sqrt(_variance), z = (norm - _mean) / (deviation + Epsilon);
+        double target = z > settings.ZThreshold ? _mean + settings.ZThreshold * deviation / (z / settings.ZThreshold) : norm;
+        _mean = settings.Decay * _mean + (1 - settings.Decay) * target;
+        _variance = settings.Decay * _variance + (1 - settings.Decay) * (target - _mean) * (target - _mean);
         return target;
     }
 
@@ -117,7 +113,7 @@ internal sealed class AdaptiveClipper(AdaptiveClip settings, IReadOnlyList<Param
         for (int i = 0; i < _means.Length; i++) _means[i] = state[Key(parameters[i])];
     }
 
-    private protected override GradientScales Scales(GradientNorms norms)
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale)
     {
         for (int i = 0; i < _means.Length; i++)
         {

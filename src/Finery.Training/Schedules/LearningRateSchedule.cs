@@ -41,23 +41,19 @@ public abstract record LearningRateSchedule
     /// <summary>Everything wrong with these settings for a run of <paramref name="totalSteps"/>; empty where nothing is.</summary>
     public IEnumerable<string> Validate(long totalSteps)
     {
-        bool valid = true;
-        foreach (var (_, message) in Validate())
-        {
-            valid = false;
-            yield return $"Schedule: {message}.";
-        }
-        if (valid && Misfit(totalSteps) is { } misfit) yield return misfit;
+        foreach (var (_, message) in Validate()) yield return $"Schedule: {message}.";
+        if (Misfit(totalSteps) is { } misfit) yield return misfit;
     }
 
-    /// <summary>Why valid settings do not fit a run of <paramref name="totalSteps"/>; null where they do.</summary>
+    /// <summary>Why the settings do not fit a run of <paramref name="totalSteps"/>; null where they do.</summary>
     private protected virtual string? Misfit(long totalSteps) => Warmup(totalSteps) > totalSteps
         ? Text($"Warm-up takes {WarmupSteps} of {totalSteps} steps; expected 0 to {totalSteps}.") : null;
 
     /// <summary>Learning rate after warm-up.</summary>
     private protected abstract double AfterWarmup(long step, long warmup, long totalSteps);
 
-    private protected long Warmup(long totalSteps) => Steps(WarmupSteps, WarmupShare, totalSteps);
+    /// <summary>Steps of warm-up of a run of <paramref name="totalSteps"/>.</summary>
+    public long Warmup(long totalSteps) => Steps(WarmupSteps, WarmupShare, totalSteps);
 
     private protected static long Steps(long steps, double? share, long totalSteps) =>
         share is { } part ? (long)Math.Round(part * totalSteps, MidpointRounding.AwayFromZero) : steps;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Finery.Data.Writers;
-using Finery.Models;
 
 namespace Finery.Workflow.Steps;
 
