@@ -28,7 +28,7 @@ public sealed record FeatureMatching
 /// </summary>
 public sealed record DistillationObjective : TrainingObjective
 {
-    /// <summary>Folder of the teacher; this or <see cref="Cache"/>.</summary>
+    /// <summary>Folder of the teacher; this or <see cref="Cache"/>, or one that the caller has loaded.</summary>
     public string? Teacher { get; init; }
 
     /// <summary>Folder of the teacher's likeliest tokens of every batch, in order of steps.</summary>
@@ -54,7 +54,7 @@ public sealed record DistillationObjective : TrainingObjective
     public FeatureMatching? Features { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is null == Cache is null
+    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is not null && Cache is not null
         ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
         : Faults();
 
@@ -78,7 +78,8 @@ public sealed record DistillationObjective : TrainingObjective
     private protected override TrainingLoss Create(LlamaModel model, ulong seed)
     {
         if (Cache is not null) return new CachedDistillationLoss(this, model, TeacherCache.Open(Cache));
-        var teacher = LlamaModel.Load(Teacher!, trainable: false, model.WeightType);
+        if (Teacher is null) throw new ArgumentException("Objective: distillation needs a 'teacher' or a 'cache'.");
+        var teacher = LlamaModel.Load(Teacher, trainable: false, model.WeightType);
         try
         {
             return new DistillationLoss(this, model, teacher, owned: true, seed);
