@@ -21,13 +21,17 @@ public static class SweepCommand
         };
         var folder = new Option<string?>("--out") { Description = "Run folder. Default: runs/ and the sweep's name." };
         var flags = new RecipeRunFlags();
-        var command = new Command("sweep", "Run a recipe with many settings and seeds; finished trials are skipped.") { file, set, folder };
+        var command = new Command("sweep", "Run a recipe with many settings and seeds; finished trials are skipped.")
+        {
+            file, set, folder,
+        };
         foreach (var option in flags.Options) command.Add(option);
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
             string path = parsed.GetRequiredValue(file);
-            string runFolder = Path.GetFullPath(parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(path)));
+            string runFolder = Path.GetFullPath(
+                parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(path)));
             var loaded = SweepFile.Load(path, runFolder, parsed.GetValue(set)!);
             return loaded.Sweep is { } sweep ? Run(sweep, flags.RunOf(parsed, runFolder), streams)
                 : RecipeRun.ReportErrors(loaded.Errors, streams);
@@ -38,10 +42,12 @@ public static class SweepCommand
     private static int Run(Sweep sweep, RecipeRun run, Streams streams)
     {
         SweepRecord? record = null;
-        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.ContainsValue(step.Name)));
+        int shared = sweep.Recipe.Steps.Count(step => sweep.Trials.All(trial => trial.Steps.Values.Contains(step.Name)));
         streams.Messages.WriteLine($"{sweep.Trials.Count} trials, {sweep.Recipe.Steps.Count} steps, {shared} of them common to all");
         var result = (run with
         {
+            // A program wants the results of the sweep, not those of its steps.
+            Json = run.Json && run.DryRun,
             Report = folder =>
             {
                 record = SweepOutcome.Write(sweep, folder);
@@ -50,7 +56,8 @@ public static class SweepCommand
         }).Execute(sweep.Recipe, streams);
         if (result is null) return (int)ExitCode.Ok;
         if (record is null) return (int)result.ExitCode;
-        if (!run.Json) Write(record, run.Folder, streams);
+        if (run.Json) streams.Data.WriteLine(record.ToJson());
+        else Write(record, run.Folder, streams);
         return (int)SweepOutcome.ExitCodeOf(record, result);
     }
 
@@ -58,7 +65,8 @@ public static class SweepCommand
     {
         var table = new TextTable("variant", "parameters", record.Metric, "deviation", "n", "lost", "");
         foreach (var group in record.Groups)
-            table.Add(group.Variant, string.Join(" ", group.Parameters.Select(pair => $"{pair.Key}={pair.Value}")), Figure(group.Mean, group.StandardError),
+            table.Add(group.Variant, string.Join(" ", group.Parameters.Select(pair => $"{pair.Key}={pair.Value}")),
+                Figure(group.Mean, group.StandardError),
                 Number(group.StandardDeviation), Number(group.Count), Number(group.Lost), group.Best ? "best" : "");
         table.Write(streams);
         foreach (var claim in record.Claims)

@@ -142,7 +142,7 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
     private void LookAtAttention(int layer, Tensor qkv)
     {
         var shape = _model.Config.Attention;
-        double scale = 1 / Math.Sqrt(shape.HeadSize), total = 0, least = double.PositiveInfinity;
+        double scale = shape.Scale > 0 ? shape.Scale : 1 / Math.Sqrt(shape.HeadSize), total = 0, least = double.PositiveInfinity;
         for (int head = 0; head < shape.HeadCount; head++)
         {
             int keys = (shape.HeadCount + head / (shape.HeadCount / shape.KvHeadCount)) * shape.HeadSize;
@@ -156,7 +156,8 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
                     WideFloats.Read(qkv, t, keys, _key);
                     float dot = 0;
                     for (int c = 0; c < _key.Length; c++) dot += _query[c] * _key[c];
-                    _scores[t - start] = dot * scale;
+                    double score = dot * scale;
+                    _scores[t - start] = shape.Softcap > 0 ? shape.Softcap * Math.Tanh(score / shape.Softcap) : score;
                 }
                 entropy += Entropy(_scores.AsSpan(0, row - start + 1));
             }

@@ -12,7 +12,7 @@ public sealed record MonitoringSettings
 
     /// <summary>K: steps between measurements.</summary>
     [Description("steps between measurements"), Range(1, 1 << 20)]
-    public int EverySteps { get; init; } = 50;
+    public int EverySteps { get; init; } = 25;
 
     /// <summary>Rows of the run's first batch on which activations are looked at.</summary>
     [Description("rows of the fixed batch on which activations are measured"), Range(1, 64)]

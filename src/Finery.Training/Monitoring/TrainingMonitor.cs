@@ -24,7 +24,7 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
     private readonly ActivationProbe _probe;
     private readonly int _layers, _heads;
     private readonly (string Name, double Value)[] _cheap, _all;
-    private readonly int _headsAt, _parametersAt, _probeAt;
+    private readonly int _headsAt, _layersAt, _parametersAt, _probeAt;
     private readonly double[] _sourceSums, _sourceCounts;
     private readonly List<(int Series, Alarm Alarm)> _alarms = [];
     private readonly List<(int Series, Alarm Alarm)> _rateAlarms = [];
@@ -52,8 +52,11 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
         string[] cheap = ["monitor/max_logit", "monitor/clipped_norm", .. sources.Select(source => "monitor/loss/" + source)];
         string[] heads = [.. Enumerable.Range(0, _layers).SelectMany(layer =>
             Enumerable.Range(0, _heads).Select(head => $"monitor/layer{layer}/head{head}/max_logit"))];
-        (_headsAt, _parametersAt, _probeAt) = (cheap.Length, cheap.Length + heads.Length, cheap.Length + heads.Length + _parameters.Names.Count);
-        _all = [.. cheap.Concat(heads).Concat(_parameters.Names).Concat(_probe.Names).Select(name => (name, double.NaN))];
+        string[] layers = [.. Enumerable.Range(0, _layers).Select(layer => $"monitor/layer{layer}/max_logit")];
+        (_headsAt, _layersAt) = (cheap.Length, cheap.Length + heads.Length);
+        _parametersAt = _layersAt + layers.Length;
+        _probeAt = _parametersAt + _parameters.Names.Count;
+        _all = [.. cheap.Concat(heads).Concat(layers).Concat(_parameters.Names).Concat(_probe.Names).Select(name => (name, double.NaN))];
         _cheap = _all[..cheap.Length];
         ClearHeads();
         AddAlarms();
@@ -93,6 +96,8 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
             {
                 ref double known = ref _all[_headsAt + layer * _heads + head].Value;
                 known = Math.Max(known, heads[head]);
+                ref double largest = ref _all[_layersAt + layer].Value;
+                largest = Math.Max(largest, heads[head]);
                 _cheap[0].Value = Math.Max(_cheap[0].Value, heads[head]);
             }
         }
@@ -166,7 +171,7 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
 
     private void ClearHeads()
     {
-        for (int i = 0; i < _layers * _heads; i++) _all[_headsAt + i].Value = double.NegativeInfinity;
+        for (int i = _headsAt; i < _parametersAt; i++) _all[i].Value = double.NegativeInfinity;
     }
 
     private void AddAlarms()

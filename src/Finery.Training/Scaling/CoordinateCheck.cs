@@ -1,5 +1,6 @@
 using Finery.Data.Batches;
 using Finery.Models;
+using Finery.Models.Layers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training.Optimizers;
@@ -34,20 +35,23 @@ public sealed record CoordinateCheck(IReadOnlyList<CoordinateCurve> Layers, Coor
     /// <param name="steps">How many updates are looked at, the state before the first included; about 10.</param>
     /// <param name="optimizer">Made for each model; disposed here.</param>
     /// <param name="learningRate">Of all steps.</param>
-    /// <param name="seed">Of the initial weights.</param>
+    /// <param name="seeds">Of the initial weights: activations are averaged over them, since those of narrow models vary.</param>
+    /// <param name="initialization">How they are drawn.</param>
     /// <exception cref="ArgumentException">There are fewer than two widths, or depths differ.</exception>
     public static CoordinateCheck Run(
         Kernels kernels, IReadOnlyList<ModelConfig> configs, IBatchSource source, int steps, Func<LlamaModel, Optimizer> optimizer,
-        double learningRate, ulong seed)
+        double learningRate, IReadOnlyList<ulong> seeds, Initialization? initialization = null)
     {
         if (configs.Select(config => config.EmbeddingSize).Distinct().Count() < 2)
             throw new ArgumentException("A coordinate check needs models of at least two widths.", nameof(configs));
         int layers = configs[0].LayerCount;
         if (configs.Any(config => config.LayerCount != layers))
             throw new ArgumentException("A coordinate check compares models of the same depth.", nameof(configs));
+        if (seeds.Count == 0) throw new ArgumentException("A coordinate check needs a seed.", nameof(seeds));
 
         // [model][step][activation], the logits last.
-        double[][][] means = [.. configs.Select(config => Means(kernels, config, source, steps, optimizer, learningRate, seed))];
+        double[][][] means = [.. configs.Select(config => Average([.. seeds.Select(
+            seed => Means(kernels, config, source, steps, optimizer, learningRate, seed, initialization))]))];
         double[] widths = [.. configs.Select(config => Math.Log(config.EmbeddingSize))];
         CoordinateCurve Curve(string name, int activation)
         {
@@ -60,9 +64,9 @@ public sealed record CoordinateCheck(IReadOnlyList<CoordinateCurve> Layers, Coor
 
     private static double[][] Means(
         Kernels kernels, ModelConfig config, IBatchSource source, int steps, Func<LlamaModel, Optimizer> optimizer, double learningRate,
-        ulong seed)
+        ulong seed, Initialization? initialization)
     {
-        using var model = new LlamaModel(config, seed, trainable: true);
+        using var model = new LlamaModel(config, seed, trainable: true, initialization: initialization);
         using var updates = optimizer(model);
         using var arena = new Arena("coordinate check");
         var batch = source.CreateBatch();
@@ -91,6 +95,9 @@ public sealed record CoordinateCheck(IReadOnlyList<CoordinateCurve> Layers, Coor
         }
         return means;
     }
+
+    private static double[][] Average(double[][][] runs) =>
+        [.. runs[0].Select((row, step) => row.Select((_, i) => runs.Average(run => run[step][i])).ToArray())];
 
     private static double MeanSize(Tensor tensor)
     {

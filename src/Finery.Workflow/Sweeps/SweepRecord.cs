@@ -31,30 +31,32 @@ public enum TrialState
 /// <param name="Error">Why there is none.</param>
 public sealed record TrialRecord(
     string Name, string Variant, JsonObject Parameters, ulong Seed, IReadOnlyDictionary<string, string> Steps, TrialState State,
-    double? Value, string? Error);
+    double? Value = null, string? Error = null);
 
 /// <summary>Trials that differ by nothing but their seed.</summary>
 /// <param name="Variant">Name of the variant.</param>
 /// <param name="Parameters">Values by path.</param>
 /// <param name="Count">Finished trials.</param>
 /// <param name="Lost">Failed or diverged ones.</param>
+/// <param name="Best">Whether none is better. Groups that lost a trial rank behind those that did not.</param>
 /// <param name="Mean">Of the finished.</param>
 /// <param name="StandardDeviation">Of the finished; null below two.</param>
 /// <param name="StandardError">Of the mean; null below two.</param>
-/// <param name="Best">Whether none is better. Groups that lost a trial rank behind those that did not.</param>
 public sealed record GroupRecord(
-    string Variant, JsonObject Parameters, int Count, int Lost, double? Mean, double? StandardDeviation, double? StandardError, bool Best);
+    string Variant, JsonObject Parameters, int Count, int Lost, bool Best, double? Mean = null, double? StandardDeviation = null,
+    double? StandardError = null);
 
 /// <summary>What became of a claim.</summary>
 /// <param name="Statement">The finding in words.</param>
 /// <param name="Verdict"><c>reproduced</c>, <c>not reproduced at this scale</c>, or <c>undecided</c>.</param>
-/// <param name="Measured">Mean over seed pairs; null if there is none, or the end was never reached.</param>
-/// <param name="StandardError">Of the mean; null below two pairs.</param>
 /// <param name="Pairs">Seed pairs.</param>
 /// <param name="Criterion">What had to be reached.</param>
 /// <param name="Detail">What was compared.</param>
+/// <param name="Measured">Mean over seed pairs; null if there is none, or the end was never reached.</param>
+/// <param name="StandardError">Of the mean; null below two pairs.</param>
 public sealed record ClaimRecord(
-    string Statement, string Verdict, double? Measured, double? StandardError, int Pairs, string Criterion, string Detail)
+    string Statement, string Verdict, int Pairs, string Criterion, string Detail, double? Measured = null,
+        double? StandardError = null)
 {
     /// <summary>The verdict of a claim that holds here.</summary>
     public const string Reproduced = "reproduced";
@@ -92,6 +94,9 @@ public sealed record SweepRecord
 
     /// <summary>Every claim.</summary>
     public required IReadOnlyList<ClaimRecord> Claims { get; init; }
+
+    /// <summary>The text of <c>sweep.json</c>.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RunJson.Indented);
 
     /// <summary>Trials of a group.</summary>
     public IEnumerable<TrialRecord> TrialsOf(GroupRecord group) => Trials.Where(trial =>

@@ -58,7 +58,7 @@ public class ModelPresetsTests
             Assert.Equal((double)large.FeedForwardSize / large.EmbeddingSize, (double)small.FeedForwardSize / small.EmbeddingSize, 0.13);
             Assert.True(small.NoRopeInterval == 0 || small.LayerCount % small.NoRopeInterval == 0);
             Assert.True(small.HeadSize == large.HeadSize || small.EmbeddingSize < 2 * small.HeadCount / small.KvHeadCount * large.HeadSize);
-            Assert.True(small.ParameterCount > before, $"{dial}: {small.ParameterCount} after {before}");
+            Assert.True(small.ParameterCount >= before, $"{dial}: {small.ParameterCount} after {before}");
             before = small.ParameterCount;
         }
         Assert.Throws<ArgumentOutOfRangeException>(() => large.Scaled(0));

@@ -5,6 +5,9 @@ namespace Finery.Workflow.Runs.Report;
 /// <summary>The plan against what happened, and the curves of every training step.</summary>
 internal static class TrainingSection
 {
+    // More would make a page that no browser likes.
+    private const int MostWithCharts = 40;
+
     public static void Write(HtmlWriter html, RunRecords records)
     {
         var training = records.Steps.Where(step => step.HasMetric("loss")).ToList();
@@ -18,10 +21,10 @@ internal static class TrainingSection
         }));
         html.Note("Final loss: mean of the last tenth of the steps, nats per trained token (preference steps: the DPO loss). MFU: model FLOP/s, "
             + "6 per matmul weight and token plus 12 L H HS S for attention, over the GEMM peak measured by the plan on this machine; attention within short documents costs less than it counts.");
-        foreach (var step in training)
+        foreach (var step in training.Take(MostWithCharts))
         {
             html.Raw("<div class=\"charts\">");
-            html.Raw(LineChart.Render($"{step.Name}: loss", "step", step.Series("loss")));
+            html.Raw(LineChart.Render($"{step.Name}: loss", "step", MonitoringSection.Marks(step), [step.Series("loss"), .. step.LeftBranches("loss")]));
             html.Raw(LineChart.Render($"{step.Name}: learning rate", "step", step.Series("learning_rate")));
             html.Raw(LineChart.Render($"{step.Name}: tokens per second", "step", step.Series("tokens_per_second")));
             if (step.Type == "align") html.Raw(LineChart.Render($"{step.Name}: chosen preferred (share)", "step", step.Series("accuracy")));

@@ -221,7 +221,7 @@ public class LlamaModelTests
             tape.Poison(0xFF);
             tape.Forward();
             tape.Backward();
-            Assert.True(!shares || tape.PlannedBytes <= 1.02 * tape.Planned.LowerBound, $"{tape.PlannedBytes}, {tape.Planned.LowerBound} needed");
+            Assert.True(!shares || tape.PlannedBytes <= 1.05 * tape.Planned.LowerBound, $"{tape.PlannedBytes}, {tape.Planned.LowerBound} needed");
             return [.. losses.Floats, .. model.Parameters.SelectMany(parameter => parameter.Weight.Gradient!.Floats.ToArray())];
         }
         float[] expected = Gradients(Recompute.None, shares: false, weightsKnown: true);

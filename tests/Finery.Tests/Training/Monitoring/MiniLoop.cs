@@ -1,7 +1,5 @@
 using Finery.Data.Batches;
-using Finery.Models;
 using Finery.Models.Llama;
-using Finery.Models.Weights;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
@@ -10,45 +8,10 @@ using Finery.Training.Optimizers;
 
 namespace Finery.Tests.Training.Monitoring;
 
-/// <summary>Momentum and weight as plain loops, with an observer called around every parameter.</summary>
-internal sealed class PlainMomentum(IReadOnlyList<Parameter> parameters) : Optimizer
-{
-    private readonly float[][] _momenta = [.. parameters.Select(parameter => new float[parameter.Weight.Length])];
-
-    public IUpdateObserver? Watcher { get; set; }
-
-    public override IReadOnlyList<NamedTensor> State => [];
-
-    public override string Description => "plain";
-
-    public float[][] Momenta => _momenta;
-
-    public override void Step(Kernels kernels, double learningRate, float gradientScale)
-    {
-        for (int i = 0; i < parameters.Count; i++)
-        {
-            Watcher?.BeforeUpdate(parameters[i]);
-            Span<float> weight = parameters[i].Weight.Floats, gradient = parameters[i].Weight.Gradient!.Floats;
-            for (int j = 0; j < weight.Length; j++)
-            {
-                _momenta[i][j] = 0.9f * _momenta[i][j] + gradient[j] * gradientScale;
-                weight[j] -= (float)learningRate * _momenta[i][j];
-            }
-            gradient.Clear();
-            Watcher?.AfterUpdate(parameters[i]);
-        }
-        Updates++;
-    }
-
-    public override void Dispose()
-    {
-    }
-}
-
 /// <summary>What the training loop does with ladder and monitor, on a tiny model, with faults on demand.</summary>
 internal sealed class MiniLoop : IDisposable
 {
-    private readonly Dictionary<long, (byte[][] Weights, float[][] Momenta, long Updates)> _healthy = [];
+    private readonly Dictionary<long, (byte[][] Weights, byte[][] State, long Updates)> _healthy = [];
     private readonly TinyModel _tiny;
     private readonly PackedExamples _source = new(TinyModel.Examples(24), 16, 4, seed: 3);
     private readonly PackedBatch _batch;
@@ -57,21 +20,20 @@ internal sealed class MiniLoop : IDisposable
     public MiniLoop(RepairSettings repair, MonitoringSettings? monitoring, long steps, int threads = 1)
     {
         _tiny = new(threads);
-        Optimizer = new(_tiny.Model.Parameters);
+        Optimizer = new(_tiny.Model.Parameters, new() { WeightDecay = 0 });
         _batch = _source.CreateBatch();
-        _source.Fill(0, _batch);
         _pass = new NextTokenLoss().CreatePass(_tiny.Kernels, _tiny.Model, 32, Recompute.None);
         Ladder = new(repair, steps, 10) { OnEvent = Events.Add };
         if (monitoring is null) return;
         Monitor = Watch(monitoring);
-        Optimizer.Watcher = Monitor;
+        Optimizer.Observer = Monitor;
     }
 
     public RepairLadder Ladder { get; }
 
     public TrainingMonitor? Monitor { get; }
 
-    public PlainMomentum Optimizer { get; }
+    public Sgd Optimizer { get; }
 
     public LlamaModel Model => _tiny.Model;
 
@@ -128,9 +90,12 @@ internal sealed class MiniLoop : IDisposable
         return default;
     }
 
-    /// <summary>A monitor of this run's model.</summary>
-    public TrainingMonitor Watch(MonitoringSettings settings) =>
-        new(_tiny.Kernels, _tiny.Model, _tiny.Model.Parameters, _batch, settings, ["all"]);
+    /// <summary>A monitor of this run's model, on the run's first batch whenever it is made.</summary>
+    public TrainingMonitor Watch(MonitoringSettings settings)
+    {
+        _source.Fill(0, _batch);
+        return new(_tiny.Kernels, _tiny.Model, _tiny.Model.Parameters, _batch, settings, ["all"]);
+    }
 
     public byte[] Weights() => _tiny.Weights();
 
@@ -138,21 +103,19 @@ internal sealed class MiniLoop : IDisposable
     {
         Monitor?.Dispose();
         _pass.Dispose();
+        Optimizer.Dispose();
         _tiny.Dispose();
     }
 
     private void Save(long step) => _healthy[step] = (
         [.. Model.Parameters.Select(parameter => parameter.Weight.Bytes.ToArray())],
-        [.. Optimizer.Momenta.Select(momentum => (float[])momentum.Clone())], Optimizer.Updates);
+        [.. Optimizer.State.Select(state => state.Tensor.Bytes.ToArray())], Optimizer.Updates);
 
     private void Restore(long step)
     {
-        var (weights, momenta, updates) = _healthy[step];
-        for (int i = 0; i < weights.Length; i++)
-        {
-            weights[i].CopyTo(Model.Parameters[i].Weight.Bytes);
-            momenta[i].CopyTo(Optimizer.Momenta[i], 0);
-        }
+        var (weights, states, updates) = _healthy[step];
+        for (int i = 0; i < weights.Length; i++) weights[i].CopyTo(Model.Parameters[i].Weight.Bytes);
+        for (int i = 0; i < states.Length; i++) states[i].CopyTo(Optimizer.State[i].Tensor.Bytes);
         Optimizer.Updates = updates;
     }
 }

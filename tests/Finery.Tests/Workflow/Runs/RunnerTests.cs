@@ -1,3 +1,4 @@
+using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
 using Xunit;
 
@@ -94,6 +95,20 @@ public sealed class RunnerTests : IDisposable
             "settings changed: filters.0.min_words 4 -> 5",
             Run(overrides: ["clean.learning_rate=1e-4", "clean.filters=[{filter: length, min_words: 5}]"]).Steps[1].Detail);
         Assert.Equal("seed changed", Run(overrides: "seed=1").Steps[0].Detail);
+    }
+
+    [Fact]
+    public void A_step_may_have_a_seed_of_its_own()
+    {
+        Run();
+        string plan = File.ReadAllText(_folder["run/clean/plan.json"]);
+        Assert.Equal([Unchanged, "seed changed", Unchanged], Reasons(Run(overrides: "clean.seed=7")));
+        Assert.Equal("0.5 7 00:10:00 ", File.ReadAllText(_folder["run/clean/plan.json"]));
+        Assert.Contains("seed: 7", File.ReadAllText(_folder["run/recipe.yaml"]));
+        Assert.Equal(Unchanged, Run(overrides: ["seed=1", "clean.seed=7"]).Steps[1].Detail);
+        Run(overrides: "clean.seed=null");
+        Assert.Equal(plan, File.ReadAllText(_folder["run/clean/plan.json"]));
+        Assert.Contains("'seed' must be a whole number", Assert.Single(RecipeFile.Parse(Yaml, "test.yaml", _folder["run"], ["clean.seed=some"], Fake.Schema).Errors).Message);
     }
 
     [Fact]
