@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Finery.Models.Weights;
+using Finery.Tensors;
 using static Finery.Models.JsonFields;
 
 namespace Finery.Models;
@@ -16,6 +17,16 @@ public sealed partial record ModelConfig
 
     // Constants that Finery writes into a new file but neither reads nor adds to one that does without.
     private static readonly string[] Unread = ["attention_dropout", "initializer_range", "use_cache"];
+
+    // What no class of Hugging Face computes: a loader that does not know it must stop, not leave something out.
+    private const string Own = "finery";
+
+    private static readonly string[] CurveNames = ["tanh", "inverse_square_root"];
+
+    private static readonly Dictionary<string, string> Families = new()
+    {
+        ["llama"] = "LlamaForCausalLM", ["smollm3"] = "SmolLM3ForCausalLM", ["qwen3"] = "Qwen3ForCausalLM", [Own] = "FineryForCausalLM",
+    };
 
     // What a file said, to be kept when it is saved again.
     private JsonText? _source;
@@ -53,12 +64,12 @@ public sealed partial record ModelConfig
         // A fixed newline: the same configuration gives the same bytes on every system.
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
         {
-            bool smol = NoRopeInterval > 0;
+            string family = Family;
             json.WriteStartObject();
             json.WriteStartArray("architectures");
-            json.WriteStringValue(smol ? "SmolLM3ForCausalLM" : "LlamaForCausalLM");
+            json.WriteStringValue(Families[family]);
             json.WriteEndArray();
-            json.WriteString("model_type", smol ? "smollm3" : "llama");
+            json.WriteString("model_type", family);
             json.WriteNumber("vocab_size", VocabSize);
             json.WriteNumber("hidden_size", EmbeddingSize);
             json.WriteNumber("intermediate_size", FeedForwardSize);
@@ -71,7 +82,9 @@ public sealed partial record ModelConfig
             json.WriteNumber("rms_norm_eps", RmsNormEpsilon);
             json.WriteNumber("rope_theta", RopeTheta);
             WriteScaling(json, "rope_scaling", withTheta: false);
-            if (smol) WriteNoRopeLayers(json);
+            if (NoRopeInterval > 0) WriteNoRopeLayers(json);
+            if (family == "qwen3") WriteWindow(json);
+            if (family == Own) WriteOwn(json);
             json.WriteBoolean("attention_bias", false);
             json.WriteBoolean("mlp_bias", false);
             json.WriteNumber("attention_dropout", 0.0);
@@ -186,15 +199,45 @@ public sealed partial record ModelConfig
         json.WriteEndArray();
     }
 
+    private string Family =>
+        AttentionSoftcap > 0 || LogitSoftcap > 0 || MaximalUpdate is not null || (QkNorm && NoRopeInterval > 0) ? Own
+        : NoRopeInterval > 0 ? "smollm3"
+        : QkNorm ? "qwen3" : "llama";
+
+    private void WriteWindow(Utf8JsonWriter json)
+    {
+        json.WriteBoolean("use_sliding_window", false);
+        json.WriteNull("sliding_window");
+        json.WriteNumber("max_window_layers", LayerCount);
+    }
+
+    private void WriteOwn(Utf8JsonWriter json)
+    {
+        json.WriteBoolean("qk_norm", QkNorm);
+        json.WriteNumber("attn_logit_softcapping", AttentionSoftcap);
+        json.WriteNumber("final_logit_softcapping", LogitSoftcap);
+        json.WriteString("final_logit_softcapping_curve", CurveNames[(int)LogitSoftcapCurve]);
+        if (MaximalUpdate is { } update) update.Write(json, "maximal_update");
+        else json.WriteNull("maximal_update");
+    }
+
+    private static SoftcapCurve ReadCurve(JsonElement json)
+    {
+        if (Find(json, "final_logit_softcapping_curve") is not { } name) return SoftcapCurve.Tanh;
+        int curve = Array.IndexOf(CurveNames, name.ToString());
+        return curve >= 0 ? (SoftcapCurve)curve : throw new InvalidDataException(
+            $"final_logit_softcapping_curve is {Shown(name)}; expected {string.Join(" or ", CurveNames)}.");
+    }
+
     private static ModelConfig Read(JsonElement json)
     {
         string type = Find(json, "model_type") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "";
-        if (type is not ("llama" or "smollm3"))
+        if (!Families.ContainsKey(type))
         {
             throw new InvalidDataException(
-                $"model_type '{SafeTensorsHeader.Shown(type)}' is not supported; expected 'llama' or 'smollm3'.");
+                $"model_type '{SafeTensorsHeader.Shown(type)}' is not supported; expected '{string.Join("', '", Families.Keys)}'.");
         }
-        bool smol = type == "smollm3";
+        bool smol = type == "smollm3", qwen = type == "qwen3", own = type == Own;
         foreach (var (key, only) in OnlySupported)
         {
             if (Find(json, key) is { } value && !string.Equals(value.ToString(), only, StringComparison.OrdinalIgnoreCase))
@@ -217,13 +260,18 @@ public sealed partial record ModelConfig
             LayerCount = layers,
             HeadCount = heads,
             KvHeadCount = Integer(json, "num_key_value_heads", heads),
-            HeadSize = IntegerOrNull(json, "head_dim") ?? DefaultHeadSize(width, heads),
+            HeadSize = IntegerOrNull(json, "head_dim") ?? (qwen ? 128 : DefaultHeadSize(width, heads)),
             FeedForwardSize = Integer(json, "intermediate_size"),
-            SequenceLength = Integer(json, "max_position_embeddings", smol ? 32768 : 2048),
+            SequenceLength = Integer(json, "max_position_embeddings", smol || qwen ? 32768 : 2048),
             RmsNormEpsilon = (float)Number(json, "rms_norm_eps", 1e-6),
             RopeTheta = theta,
             RopeScaling = scaling,
-            NoRopeInterval = smol ? ReadNoRopeInterval(json, layers) : 0,
+            NoRopeInterval = smol || (own && Find(json, "no_rope_layers") is not null) ? ReadNoRopeInterval(json, layers) : 0,
+            QkNorm = qwen || (own && Flag(json, "qk_norm", false)),
+            AttentionSoftcap = own ? (float)Number(json, "attn_logit_softcapping", 0) : 0,
+            LogitSoftcap = own ? (float)Number(json, "final_logit_softcapping", 0) : 0,
+            LogitSoftcapCurve = own ? ReadCurve(json) : SoftcapCurve.Tanh,
+            MaximalUpdate = own && Find(json, "maximal_update") is { } update ? MaximalUpdate.Read(update) : null,
             TieEmbeddings = Flag(json, "tie_word_embeddings", smol),
             BosId = IntegerOrNull(json, "bos_token_id"),
             EosIds = Integers(json, "eos_token_id"),

@@ -5,8 +5,9 @@ using static Finery.Models.JsonFields;
 namespace Finery.Models;
 
 /// <summary>
-/// Shape of a Llama-family decoder. Reads and writes Hugging Face <c>config.json</c> (<c>LlamaForCausalLM</c>, and
-/// <c>SmolLM3ForCausalLM</c> for models with layers without rotary embedding).
+/// Shape of a Llama-family decoder. Reads and writes Hugging Face <c>config.json</c> (<c>LlamaForCausalLM</c>,
+/// <c>SmolLM3ForCausalLM</c> for models with layers without rotary embedding, <c>Qwen3ForCausalLM</c> for those with QK-norm). What none
+/// of these classes computes has <c>model_type</c> "finery", which other loaders refuse by name instead of computing something else.
 /// </summary>
 public sealed partial record ModelConfig
 {
@@ -60,6 +61,23 @@ public sealed partial record ModelConfig
     /// <summary>Every how many layers one has no rotary embedding (SmolLM3: 4); 0 for none.</summary>
     public int NoRopeInterval { get; init; }
 
+    /// <summary>Whether queries and keys are normalised head by head, before RoPE (pretraining reference 1.4): plain Llama with it is
+    /// Qwen3.</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>c: attention scores are bounded by <c>c tanh(s / c)</c>; 0 for none. <c>attn_logit_softcapping</c>.</summary>
+    public float AttentionSoftcap { get; init; }
+
+    /// <summary>c: logits are bounded to (-c, c); 0 for none. <c>final_logit_softcapping</c>.</summary>
+    public float LogitSoftcap { get; init; }
+
+    /// <summary>How logits are bounded.</summary>
+    public SoftcapCurve LogitSoftcapCurve { get; init; }
+
+    /// <summary>Multipliers and scales that keep the best learning rate the same for all widths (muP) and depths (CompleteP); null for
+    /// the standard parametrisation.</summary>
+    public MaximalUpdate? MaximalUpdate { get; init; }
+
     /// <summary><c>tie_word_embeddings</c>: the output head is the embedding table.</summary>
     public bool TieEmbeddings { get; init; } = true;
 
@@ -84,12 +102,16 @@ public sealed partial record ModelConfig
     public SafeTensorType? StoredType { get; init; }
 
     /// <summary>Layout of a fused query/key/value row.</summary>
-    public AttentionShape Attention => new(HeadCount, KvHeadCount, HeadSize);
+    public AttentionShape Attention => new(HeadCount, KvHeadCount, HeadSize)
+    {
+        Softcap = AttentionSoftcap, Scale = MaximalUpdate is null ? 0 : 1f / HeadSize,
+    };
 
-    /// <summary>All parameters: <c>P = V d (tied ? 1 : 2) + L (2 d H hd + 2 d KV hd + 3 d ff + 2 d) + d</c>.</summary>
+    /// <summary>All parameters: <c>P = V d (tied ? 1 : 2) + L (2 d H hd + 2 d KV hd + 3 d ff + 2 d) + d</c>, and
+    /// <c>2 L hd</c> with QK-norm.</summary>
     public long ParameterCount => checked(
         ((long)VocabSize * EmbeddingSize * (TieEmbeddings ? 1 : 2))
-        + (LayerCount * (LayerMatmulWeights + (2L * EmbeddingSize))) + EmbeddingSize);
+        + (LayerCount * (LayerMatmulWeights + LayerGains)) + EmbeddingSize);
 
     /// <summary>Weights that multiply activations, <c>N_mm</c>: the head always counted, the embedding look-up not.</summary>
     public long MatmulWeights => checked(LayerCount * LayerMatmulWeights + (long)VocabSize * EmbeddingSize);
@@ -97,6 +119,8 @@ public sealed partial record ModelConfig
     private long LayerMatmulWeights => checked(
         (2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize)
         + (3L * EmbeddingSize * FeedForwardSize));
+
+    private long LayerGains => (2L * EmbeddingSize) + (QkNorm ? 2L * HeadSize : 0);
 
     /// <summary>Floating-point operations of training one token, full convention: <c>6 N_mm + 12 L H hd S</c> (pretraining
     /// reference 1.7; causal attention counted as if full, recomputation not counted).</summary>
@@ -109,7 +133,7 @@ public sealed partial record ModelConfig
         (long)VocabSize * EmbeddingSize,
         LayerCount * ((2L * EmbeddingSize * HeadCount * HeadSize) + (2L * EmbeddingSize * KvHeadCount * HeadSize)),
         LayerCount * 3L * EmbeddingSize * FeedForwardSize,
-        (2L * LayerCount + 1) * EmbeddingSize,
+        LayerCount * LayerGains + EmbeddingSize,
         TieEmbeddings ? 0 : (long)VocabSize * EmbeddingSize));
 
     /// <summary>Floating-point operations of training one token, causal convention: <c>6 N_mm + 6 L H hd S</c>, the mean over the row
@@ -149,6 +173,11 @@ public sealed partial record ModelConfig
             errors.Add($"rms_norm_eps {RmsNormEpsilon} must be positive and finite.");
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta))) errors.Add($"rope_theta {RopeTheta} must be positive and finite.");
         if (NoRopeInterval < 0) errors.Add($"no_rope_layer_interval {NoRopeInterval} must not be negative.");
+        foreach (var (name, cap) in new[] { ("attn_logit_softcapping", AttentionSoftcap), ("final_logit_softcapping", LogitSoftcap) })
+        {
+            if (!(cap >= 0 && float.IsFinite(cap))) errors.Add($"{name} {cap} must be finite and not negative (0: none).");
+        }
+        if (MaximalUpdate?.Fault is { } wrong) errors.Add("maximal_update: " + wrong);
         if (RopeScaling?.Fault is { } fault) errors.Add($"{RopeScaling}: {fault}");
         foreach (int id in EosIds.Concat(new[] { BosId, PadId }.OfType<int>()))
         {

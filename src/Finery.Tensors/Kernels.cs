@@ -56,6 +56,15 @@ public abstract partial class Kernels : IDisposable
             throw new ArgumentException($"{op}: {argument} is {tensor}; expected {Expected(type)} [{length}].", argument);
     }
 
+    /// <summary>Fails unless <paramref name="master"/> is what a BF16 weight may keep beside it: its exact F32, its low halves in U16, or
+    /// nothing.</summary>
+    private protected void CheckMaster(Tensor weight, Tensor? master, [CallerMemberName] string op = "")
+    {
+        if (master is null) return;
+        if (weight.Type != DType.BF16) throw new ArgumentException($"{op}: {weight} has a master; only BF16 takes one.", nameof(master));
+        Check(master, weight.Rows, weight.Columns, master.Type == DType.U16 ? DType.U16 : DType.F32, op);
+    }
+
     // F32 asked for by name is what is kept wide beside narrower activations; the reference widens that to F64.
     private bool IsOf(DType actual, DType? type) =>
         actual == type || (type is null && Takes(actual)) || (type == DType.F32 && actual == DType.F64 && Takes(actual));

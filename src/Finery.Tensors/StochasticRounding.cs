@@ -22,6 +22,9 @@ public readonly record struct StochasticRounding
     /// <summary>Elements that share key words: the counter of an element is its index within the block.</summary>
     internal const int Block = 1 << 14;
 
+    /// <summary>Blocks of a tensor of <paramref name="length"/> elements.</summary>
+    internal static int Blocks(long length) => (int)((length + Block - 1) / Block);
+
     /// <summary>The rounding of block <paramref name="block"/>, with key words of its own.</summary>
     internal StochasticRounding OfBlock(long block) => new(CounterRandom.Bits(((ulong)Second << 32) | First, (ulong)block));
 

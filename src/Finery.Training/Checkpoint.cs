@@ -10,7 +10,25 @@ namespace Finery.Training;
 /// <param name="Identity">What the run is (model, data, seed, schedule, ...): a checkpoint continues only the run it is of.</param>
 /// <param name="Numbers">Counters and accumulators, kept to the last bit.</param>
 public sealed record CheckpointState(
-    long Step, IReadOnlyDictionary<string, string> Identity, IReadOnlyDictionary<string, double> Numbers);
+    long Step, IReadOnlyDictionary<string, string> Identity, IReadOnlyDictionary<string, double> Numbers)
+{
+    /// <summary>Whether the run was known to be sound when this was written, so that it may go back here. Written at fixed steps only:
+    /// where a run goes back to must not depend on the clock.</summary>
+    public bool Healthy { get; init; }
+}
+
+/// <summary>Which checkpoints stay on disk.</summary>
+public sealed record CheckpointRetention
+{
+    /// <summary>How many of the newest.</summary>
+    public int Newest { get; init; } = 2;
+
+    /// <summary>How many of the newest healthy ones, for a run to go back to.</summary>
+    public int Healthy { get; init; } = 2;
+
+    /// <summary>Of the healthy ones, those at multiples of so many steps stay for good; 0 for none.</summary>
+    public long MilestoneEvery { get; init; }
+}
 
 /// <summary>A checkpoint belongs to another run.</summary>
 public sealed class CheckpointMismatchException(string message) : InvalidOperationException(message);
@@ -20,11 +38,15 @@ public sealed class CheckpointMismatchException(string message) : InvalidOperati
 /// as metadata, all under one SHA-256 which is verified before anything is restored. A file appears under its name only when whole.
 /// </summary>
 /// <param name="folder">Where they lie; created on the first save.</param>
-/// <param name="keep">How many of the newest are kept.</param>
-public sealed class CheckpointFolder(string folder, int keep = 2)
+/// <param name="retention">Which are kept; null for the default.</param>
+public sealed class CheckpointFolder(string folder, CheckpointRetention? retention = null)
 {
     private const string Prefix = "checkpoint-";
     private const string Extension = ".safetensors";
+    private const string HealthyMark = "-healthy";
+    private const int StepDigits = 12;
+
+    private readonly CheckpointRetention _retention = retention ?? new();
     private const string ChecksumKey = "sha256";
     private const string StepKey = "step";
     private const string IdentityKey = "identity.";
@@ -59,11 +81,20 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
         }
         metadata[ChecksumKey] = Convert.ToHexStringLower(hash.GetHashAndReset());
 
-        string path = Path.Combine(folder, $"{Prefix}{state.Step:D12}{Extension}");
+        string path = Path.Combine(folder, $"{Prefix}{state.Step:D12}{(state.Healthy ? HealthyMark : "")}{Extension}");
         SafeTensorsWriter.Write(path, tensors, type: null, metadata);
-        foreach (string old in Files.Skip(keep)) File.Delete(old);
+        var healthy = Files.Where(IsHealthy).ToList();
+        var kept = Files.Take(_retention.Newest).Union(healthy.Take(_retention.Healthy)).Union(healthy.Where(IsMilestone)).ToHashSet();
+        foreach (string old in Files.Where(file => !kept.Contains(file))) File.Delete(old);
         foreach (string left in Directory.GetFiles(folder, Prefix + "*.tmp")) File.Delete(left);
         return path;
+    }
+
+    /// <summary>Deletes the checkpoints of steps after <paramref name="step"/>, the newest first: after a kill in between, a run
+    /// continues on the branch that led to this.</summary>
+    public void DeleteAfter(long step)
+    {
+        foreach (string file in Files.Where(file => StepOf(file) > step)) File.Delete(file);
     }
 
     /// <summary>Restores the newest checkpoint that is whole.</summary>
@@ -73,9 +104,34 @@ public sealed class CheckpointFolder(string folder, int keep = 2)
     /// <returns>The state, or null where there is no checkpoint to continue from.</returns>
     /// <exception cref="CheckpointMismatchException">The newest whole checkpoint is of another run; the message names what differs.</exception>
     public CheckpointState? Restore(
-        IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors, Action<string>? warn = null)
+        IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors, Action<string>? warn = null) =>
+        Restore(Files, identity, tensors, warn);
+
+    /// <summary>Restores the newest healthy checkpoint of a step up to <paramref name="lastStep"/> that is whole.</summary>
+    /// <param name="lastStep">Steps done at most.</param>
+    /// <param name="identity">As for <see cref="Restore(IReadOnlyDictionary{string, string}, IReadOnlyList{NamedTensor}, Action{string}?)"/>.</param>
+    /// <param name="tensors">Overwritten, all of them or none.</param>
+    /// <param name="warn">Told of each damaged checkpoint passed over.</param>
+    /// <returns>The state, or null where there is none to go back to.</returns>
+    public CheckpointState? RestoreHealthy(
+        long lastStep, IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors, Action<string>? warn = null) =>
+        Restore(Files.Where(file => IsHealthy(file) && StepOf(file) <= lastStep), identity, tensors, warn);
+
+    private static bool IsHealthy(string file) => file.EndsWith(HealthyMark + Extension, StringComparison.Ordinal);
+
+    private bool IsMilestone(string file) => _retention.MilestoneEvery > 0 && StepOf(file) % _retention.MilestoneEvery == 0;
+
+    /// <summary>Steps done, by the name; none where the name is somebody else's.</summary>
+    private static long StepOf(string file)
     {
-        foreach (string path in Files)
+        string name = Path.GetFileName(file)[Prefix.Length..];
+        return name.Length > StepDigits && long.TryParse(name.AsSpan(0, StepDigits), CultureInfo.InvariantCulture, out long step) ? step : 0;
+    }
+
+    private static CheckpointState? Restore(
+        IEnumerable<string> files, IReadOnlyDictionary<string, string> identity, IReadOnlyList<NamedTensor> tensors, Action<string>? warn)
+    {
+        foreach (string path in files)
         {
             try
             {

@@ -11,7 +11,7 @@ namespace Finery.Training;
 /// the one a real run makes.</summary>
 /// <param name="Weights">Weights and rotary tables.</param>
 /// <param name="Gradients">Gradients of the weights, fp32.</param>
-/// <param name="OptimizerState">Both moments of AdamW, fp32, and what it keeps beside bf16 weights.</param>
+/// <param name="OptimizerState">Moments of the optimizer, fp32, and what it keeps beside bf16 weights.</param>
 /// <param name="Activations">Activations, their gradients and inputs; of inference, of a pass over a chunk of the prompt.</param>
 /// <param name="Cache">Keys and values of a context, for inference.</param>
 /// <param name="Scratch">Working memory of kernels.</param>
@@ -25,13 +25,13 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
     /// <param name="tokens">Tokens of a micro-batch.</param>
     /// <param name="recompute">What the backward pass computes again.</param>
     /// <param name="precision">F32, or BF16 matrices and activations inside layers.</param>
-    /// <param name="masters">What the optimizer keeps beside BF16 weights.</param>
+    /// <param name="optimizer">Of the run; null for AdamW as it is by default.</param>
     /// <param name="threads">Threads of the kernels.</param>
     /// <param name="weightsKnown">False for preference losses (see <see cref="Tape.LinearCrossEntropy"/>).</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
     public static MemoryEstimate OfTraining(
         ModelConfig config, int tokens, Recompute recompute = Recompute.None, DType precision = DType.F32,
-        MasterWeights masters = MasterWeights.Split, int threads = 1, bool weightsKnown = true)
+        OptimizerSettings? optimizer = null, int threads = 1, bool weightsKnown = true)
     {
         using var model = LlamaModel.Outline(config, trainable: true, precision);
         using var arena = Arena.Outline("training");
@@ -40,9 +40,9 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
             tape, new ModelInputs(arena, tokens), arena.Integers("targets", tokens), arena.Floats("tokenWeights", tokens), weightsKnown);
         tape.Plan();
         long gradients = model.Parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
-        long narrow = model.Parameters.Where(parameter => parameter.Weight.Type == DType.BF16).Sum(parameter => parameter.Weight.Length);
-        long kept = narrow * masters switch { MasterWeights.Split => sizeof(ushort), MasterWeights.F32 => sizeof(float), _ => 0 };
-        return new(model.Bytes - gradients, gradients, 2 * gradients + kept, arena.Bytes, 0, ScratchOf(model, tokens, threads, gradients: true));
+        optimizer ??= new AdamWOptimizerSettings();
+        long scratch = ScratchOf(model, tokens, threads, gradients: true) + optimizer.ScratchBytes(model.Parameters);
+        return new(model.Bytes - gradients, gradients, optimizer.StateBytes(model.Parameters), arena.Bytes, 0, scratch);
     }
 
     /// <summary>What generation from a cache takes.</summary>

@@ -41,6 +41,7 @@ internal sealed class CrossEntropyPass : TrainingPass
     private readonly Arena _arena = new("training");
     private readonly ModelInputs _inputs;
     private readonly Tensor _targets, _weights, _losses;
+    private readonly Tensor? _logSumExp;
     private readonly Tape _tape;
 
     public CrossEntropyPass(Kernels kernels, LlamaModel model, TrainingLoss loss, int tokens, Recompute recompute)
@@ -50,7 +51,8 @@ internal sealed class CrossEntropyPass : TrainingPass
         _targets = _arena.Integers("targets", tokens);
         _weights = _arena.Floats("tokenWeights", tokens);
         _tape = new Tape(kernels, _arena, gradients: true, recompute, model.WeightType);
-        _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown);
+        _logSumExp = loss.ZLoss > 0 ? _arena.Floats("logSumExp", tokens) : null;
+        _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown, loss.ZLoss, _logSumExp);
         _tape.Plan();
     }
 
@@ -64,7 +66,7 @@ internal sealed class CrossEntropyPass : TrainingPass
     {
         Load(batch, first);
         using (_kernels.Measure("forward")) _tape.Forward();
-        double loss = _loss.Evaluate(batch, first, _losses.Floats, _weights.Floats);
+        double loss = Evaluate(batch, first);
         using (_kernels.Measure("backward")) _tape.Backward();
         return loss;
     }
@@ -73,11 +75,32 @@ internal sealed class CrossEntropyPass : TrainingPass
     {
         Load(batch, first);
         if (_tape.CheckForward() is { } found) return found;
-        _loss.Evaluate(batch, first, _losses.Floats, _weights.Floats);
+        Evaluate(batch, first);
         return _tape.CheckBackward();
     }
 
     public override void Dispose() => _arena.Dispose();
+
+    private double Evaluate(PackedBatch batch, int first)
+    {
+        if (_logSumExp is not null) _loss.NoteZLoss(first, TakeOutZLoss());
+        return _loss.Evaluate(batch, first, _losses.Floats, _weights.Floats);
+    }
+
+    /// <summary>Leaves the cross-entropy in the losses; the gradients do not come from them.</summary>
+    /// <returns>The weighted sum of what was taken out.</returns>
+    private double TakeOutZLoss()
+    {
+        Span<float> losses = _losses.Floats, logSums = _logSumExp!.Floats, weights = _weights.Floats;
+        double sum = 0;
+        for (int i = 0; i < losses.Length; i++)
+        {
+            double part = _loss.ZLoss * (double)logSums[i] * logSums[i];
+            losses[i] = (float)(losses[i] - part);
+            sum += part * weights[i];
+        }
+        return sum;
+    }
 
     private void Load(PackedBatch batch, int first)
     {

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Finery.Data.Batches;
 
 /// <summary>
@@ -33,13 +35,18 @@ public class PackedBatch(int rows, int length)
     /// that micro-batches add up to the mean loss of the step.</summary>
     public float[] Weights { get; } = new float[rows * length];
 
+    /// <summary>[R] number of the source each row was taken from; 0 where there is but one.</summary>
+    public int[] Sources { get; } = new int[rows];
+
     /// <summary>Number of targets in the whole step.</summary>
     public int TargetCount { get; private set; }
 
     /// <summary>Writes starts and positions of the segment [<paramref name="start"/>, <paramref name="end"/>).</summary>
     internal void SetSegment(int start, int end)
     {
-        for (int i = start; i < end; i++) (Starts[i], Positions[i]) = (start, i - start);
+        Starts.AsSpan(start, end - start).Fill(start);
+        Span<int> positions = Positions.AsSpan(start, end - start);
+        for (int i = 0; i < positions.Length; i++) positions[i] = i;
     }
 
     /// <summary>Makes each token of [<paramref name="start"/>, <paramref name="end"/>) a segment of its own: padding then costs no attention,
@@ -54,11 +61,20 @@ public class PackedBatch(int rows, int length)
     /// <summary>Counts targets and sets the weights, once all else is filled.</summary>
     internal void SetWeights()
     {
-        int count = 0;
-        foreach (int target in Targets) count += target >= 0 ? 1 : 0;
+        // Vectors, as this goes over all tokens of every step.
+        int count = 0, i = 0;
+        for (; i <= Targets.Length - Vector<int>.Count; i += Vector<int>.Count)
+            count -= Vector.Sum(Vector.GreaterThanOrEqual(new Vector<int>(Targets, i), Vector<int>.Zero));
+        for (; i < Targets.Length; i++) count += Targets[i] >= 0 ? 1 : 0;
         TargetCount = count;
         float weight = count == 0 ? 0 : 1f / count;
-        for (int i = 0; i < Targets.Length; i++) Weights[i] = Targets[i] >= 0 ? weight : 0;
+        var weights = new Vector<float>(weight);
+        for (i = 0; i <= Targets.Length - Vector<int>.Count; i += Vector<int>.Count)
+        {
+            Vector<int> learned = Vector.GreaterThanOrEqual(new Vector<int>(Targets, i), Vector<int>.Zero);
+            Vector.ConditionalSelect(learned, weights, Vector<float>.Zero).CopyTo(Weights, i);
+        }
+        for (; i < Targets.Length; i++) Weights[i] = Targets[i] >= 0 ? weight : 0;
     }
 
     private static int Positive(int value, string name) =>

@@ -52,7 +52,8 @@ public sealed class PretrainingBatches : IBatchSource
     public void Fill(long step, PackedBatch batch)
     {
         SourceFingerprint.CheckFill(this, step, batch);
-        for (int row = 0; row < Rows; row++) FillRow(batch, row, WindowStart(checked((step * Rows) + row)));
+        for (int row = 0; row < Rows; row++)
+            DocumentRows.FillWindow(_shards, WindowStart(checked((step * Rows) + row)), batch, row, masked: true);
         batch.SetWeights();
     }
 
@@ -64,23 +65,5 @@ public sealed class PretrainingBatches : IBatchSource
         long offset = SeededHash.Below(SeededHash.Mix(epochSeed, 1), Length);
         long window = new SeededPermutation(_windows, epochSeed)[index];
         return (offset + (window * Length)) % _shards.TokenCount;
-    }
-
-    private void FillRow(PackedBatch batch, int row, long start)
-    {
-        int first = row * Length, end = first + Length;
-        for (int at = first; at < end;)
-        {
-            long token = (start + (at - first)) % _shards.TokenCount;
-            long available = _shards.DocumentEnd(token) - token; // to the end of this document
-            int count = (int)Math.Min(available, end - at);
-            Span<int> ids = batch.Ids.AsSpan(at, count), targets = batch.Targets.AsSpan(at, count);
-            _shards.Read(token, ids);
-            ids[1..].CopyTo(targets);
-            if (available > count) _shards.Read(token + count, targets[^1..]);
-            else targets[^1] = -1;
-            batch.SetSegment(at, at + count);
-            at += count;
-        }
     }
 }

@@ -93,14 +93,29 @@ public sealed class TokenShards : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(token);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(token, TokenCount);
         Shard shard = ShardOf(token);
-        long low = 0, high = shard.Documents - 1; // the first end beyond the token
-        while (low < high)
+        return shard.FirstToken + shard.End(shard.DocumentAt(token - shard.FirstToken));
+    }
+
+    /// <summary>Tokens of each document, in order.</summary>
+    public IEnumerable<long> DocumentLengths()
+    {
+        foreach (Shard shard in _shards)
         {
-            long middle = (low + high) / 2;
-            if (shard.End(middle) > token - shard.FirstToken) high = middle;
-            else low = middle + 1;
+            long last = 0;
+            for (long document = 0; document < shard.Documents; document++)
+            {
+                long end = shard.End(document);
+                yield return end - last;
+                last = end;
+            }
         }
-        return shard.FirstToken + shard.End(low);
+    }
+
+    /// <summary>The ends of the documents from the one that holds <paramref name="token"/> on, by one search for all.</summary>
+    internal DocumentWalk Walk(long token)
+    {
+        int shard = ShardAt(token);
+        return new(this, shard, _shards[shard].DocumentAt(token - _shards[shard].FirstToken));
     }
 
     /// <summary>Tokens [start, end) of a document by its number.</summary>
@@ -109,7 +124,9 @@ public sealed class TokenShards : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(number);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(number, DocumentCount);
-        Shard shard = Array.FindLast(_shards, candidate => candidate.FirstDocument <= number)!;
+        int i = _shards.Length - 1;
+        while (_shards[i].FirstDocument > number) i--;
+        Shard shard = _shards[i];
         long local = number - shard.FirstDocument;
         return (shard.FirstToken + (local == 0 ? 0 : shard.End(local - 1)), shard.FirstToken + shard.End(local));
     }
@@ -120,7 +137,9 @@ public sealed class TokenShards : IDisposable
         foreach (Shard shard in _shards) shard.Dispose();
     }
 
-    private Shard ShardOf(long token)
+    private Shard ShardOf(long token) => _shards[ShardAt(token)];
+
+    private int ShardAt(long token)
     {
         int low = 0, high = _shards.Length - 1;
         while (low < high)
@@ -129,7 +148,22 @@ public sealed class TokenShards : IDisposable
             if (_shards[middle].FirstToken <= token) low = middle;
             else high = middle - 1;
         }
-        return _shards[low];
+        return low;
+    }
+
+    /// <summary>A place among the documents, taken as a circle.</summary>
+    internal struct DocumentWalk(TokenShards shards, int shard, long document)
+    {
+        /// <summary>Index after the last token of the document.</summary>
+        public readonly long End => shards._shards[shard].FirstToken + shards._shards[shard].End(document);
+
+        /// <summary>Goes to the next document.</summary>
+        public void MoveNext()
+        {
+            if (++document < shards._shards[shard].Documents) return;
+            document = 0;
+            if (++shard == shards._shards.Length) shard = 0;
+        }
     }
 
     private static void Check(bool holds, string message)
@@ -195,21 +229,29 @@ public sealed class TokenShards : IDisposable
             throw new InvalidDataException($"{path}.index is damaged: its documents end at token {last} of {file.Tokens}.");
         }
 
+        /// <summary>Which of its documents holds a token of the shard.</summary>
+        public long DocumentAt(long token)
+        {
+            long low = 0, high = Documents - 1; // the first end beyond the token
+            while (low < high)
+            {
+                long middle = (low + high) / 2;
+                if (End(middle) > token) high = middle;
+                else low = middle + 1;
+            }
+            return low;
+        }
+
         public long End(long document) => BinaryPrimitives.ReadInt64LittleEndian(_ends.Bytes(document * 8, 8));
 
         public void Read(long start, Span<int> destination, int vocabSize)
         {
             ReadOnlySpan<byte> bytes = _tokens.Bytes(start * _tokenBytes, checked(destination.Length * _tokenBytes));
-            for (int i = 0; i < destination.Length; i++)
-            {
-                int id = _tokenBytes == 2
-                    ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[(2 * i)..])
-                    : BinaryPrimitives.ReadInt32LittleEndian(bytes[(4 * i)..]);
-                if ((uint)id >= (uint)vocabSize)
-                    throw new InvalidDataException(
-                        $"{_path} is damaged: token {start + i} has id {(uint)id}, but the vocabulary has {vocabSize}.");
-                destination[i] = id;
-            }
+            TokenIds.Read(bytes, _tokenBytes, destination);
+            int wrong = TokenIds.FirstBeyond(destination, vocabSize);
+            if (wrong >= 0)
+                throw new InvalidDataException($"{_path} is damaged: token {start + wrong} has id {(uint)destination[wrong]}, " +
+                    $"but the vocabulary has {vocabSize}.");
         }
 
         public void Dispose()

@@ -11,12 +11,17 @@ public sealed class RopeTable
     /// <param name="positions">P, rows of the tables.</param>
     public RopeTable(Arena arena, ModelConfig config, int positions)
     {
+        Cos = arena.Floats("rope.cos", positions, config.HeadSize / 2);
+        Sin = arena.Floats("rope.sin", positions, config.HeadSize / 2);
+        if (!arena.IsOutline) Fill(config);
+    }
+
+    /// <summary>Computes all rows anew for another theta or scaling.</summary>
+    internal void Fill(ModelConfig config)
+    {
         double[] frequencies = Frequencies(config);
         double amplitude = (config.RopeScaling as YarnScaling)?.Amplitude ?? 1;
-        Cos = arena.Floats("rope.cos", positions, frequencies.Length);
-        Sin = arena.Floats("rope.sin", positions, frequencies.Length);
-        if (arena.IsOutline) return;
-        Parallel.For(0, positions, position =>
+        Parallel.For(0, Cos.Rows, position =>
         {
             int row = position * frequencies.Length;
             var cos = Cos.Floats.Slice(row, frequencies.Length);

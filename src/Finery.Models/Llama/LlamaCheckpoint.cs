@@ -21,6 +21,11 @@ public static class LlamaCheckpoint
             yield return (layer + "self_attn.k_proj.weight", [kv, D]);
             yield return (layer + "self_attn.v_proj.weight", [kv, D]);
             yield return (layer + "self_attn.o_proj.weight", [D, q]);
+            if (config.QkNorm)
+            {
+                yield return (layer + "self_attn.q_norm.weight", [config.HeadSize]);
+                yield return (layer + "self_attn.k_norm.weight", [config.HeadSize]);
+            }
             yield return (layer + "post_attention_layernorm.weight", [D]);
             yield return (layer + "mlp.gate_proj.weight", [F, D]);
             yield return (layer + "mlp.up_proj.weight", [F, D]);

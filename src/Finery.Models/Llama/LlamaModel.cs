@@ -8,20 +8,23 @@ namespace Finery.Models.Llama;
 /// A Llama-family decoder (pretraining reference 1.2). The forward pass is written once, recorded on a <see cref="Tape"/>, and
 /// serves training, scoring and cached generation alike.
 /// </summary>
-public sealed class LlamaModel : IDisposable
+public sealed partial class LlamaModel : IDisposable
 {
     private readonly Arena _arena;
     private readonly LlamaWeights _weights;
-    private readonly RopeTable _rope;
+    private RopeTable _rope;
 
     /// <summary>A model with initial weights, a pure function of <paramref name="config"/> and <paramref name="seed"/>.</summary>
     /// <param name="config">Shape.</param>
     /// <param name="seed">Of the initial weights.</param>
     /// <param name="trainable">Whether parameters have gradients, in F32 always.</param>
     /// <param name="weightType">F32, or BF16 for the matrices: norm gains stay F32.</param>
+    /// <param name="initialization">How weights are drawn; null for the default of <see cref="Initialization"/>.</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
-    public LlamaModel(ModelConfig config, ulong seed, bool trainable, DType weightType = DType.F32)
-        : this(config, trainable, weightType, new Arena("model")) => _weights.Initialize(seed, config.LayerCount);
+    public LlamaModel(
+        ModelConfig config, ulong seed, bool trainable, DType weightType = DType.F32, Initialization? initialization = null)
+        : this(Checked(config, initialization ??= new()), trainable, weightType, new Arena("model")) =>
+        _weights.Initialize(seed, config, initialization);
 
     private LlamaModel(ModelConfig config, bool trainable, DType weightType, Arena arena)
     {
@@ -50,7 +53,7 @@ public sealed class LlamaModel : IDisposable
         new(config, trainable, weightType, Arena.Outline("model"));
 
     /// <summary>Shape of the model.</summary>
-    public ModelConfig Config { get; }
+    public ModelConfig Config { get; private set; }
 
     /// <summary>Bytes of weights, their gradients where trainable, and tables.</summary>
     public long Bytes => _arena.Bytes;
@@ -127,33 +130,46 @@ public sealed class LlamaModel : IDisposable
     /// <param name="inputs">N tokens.</param>
     /// <param name="cache">Where given, the tokens continue the cached sequence (inference tapes only) and <c>Starts</c> is
     /// unused.</param>
-    /// <returns>[N, D].</returns>
-    public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null)
+    /// <param name="streams">Where given, receives the residual stream [N, D] after the embedding and after each layer, which can then be
+    /// read after a replay (tapes with gradients only; others overwrite it).</param>
+    /// <returns>[N, D], what the output head reads.</returns>
+    public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null, ICollection<Tensor>? streams = null)
     {
-        var stream = tape.Embedding(inputs.Ids, _weights.Embedding);
-        for (int i = 0; i < _weights.Layers.Length; i++)
-        {
-            tape.Segment();
-            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache);
-        }
+        var stream = Stream(
+            tape, inputs, _weights.Layers.Length, streams is null ? null : (_, end) => streams.Add(tape.Keep(end)), cache);
         tape.Segment();
-        return tape.RmsNorm(stream, null, _weights.Norm, Config.RmsNormEpsilon).Output;
+        return FinalNorm(tape, stream);
     }
 
     /// <summary>Records one decoder layer; returns the residual stream after it.</summary>
-    private Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
+    internal Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
     {
         var attention = Config.Attention;
         (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
         var qkv = tape.Linear(a, layer.Qkv);
+        if (layer is { QueryNorm: { } queryNorm, KeyNorm: { } keyNorm })
+            tape.QkNorm(qkv, queryNorm, keyNorm, Config.RmsNormEpsilon, attention);
         if (Config.UsesRope(index)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
         var mixed = cache is null
             ? tape.Attention(qkv, inputs.Starts, attention)
             : tape.CachedAttention(qkv, cache, index, attention);
-        stream = tape.AddLinear(stream, mixed, layer.Output);
+        stream = AddBranch(tape, stream, mixed, layer.Output);
         (stream, var b) = tape.RmsNorm(stream, null, layer.PostNorm, Config.RmsNormEpsilon);
-        return tape.AddLinear(stream, tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
+        return AddBranch(tape, stream, tape.SwiGlu(tape.Linear(b, layer.GateUp)), layer.Down);
     }
+
+    // A factor of one records nothing: the standard parametrisation keeps its bits.
+    private static Tensor Scaled(Tape tape, Tensor x, float factor) => factor == 1 ? x : tape.Scale(x, factor);
+
+    private Tensor AddBranch(Tape tape, Tensor stream, Tensor x, Tensor weight)
+    {
+        float factor = MaximalUpdate.BranchFactor(Config);
+        return factor == 1 ? tape.AddLinear(stream, x, weight) : tape.AddScaled(stream, tape.Linear(x, weight), factor);
+    }
+
+    /// <summary>What the output head adds to cross-entropy: the softcap of the model and the given z-loss.</summary>
+    /// <param name="zLoss">lambda of <c>lambda logsumexp^2</c>; 0 for none.</param>
+    public CrossEntropyOptions HeadOptions(float zLoss = 0) => new(zLoss, Config.LogitSoftcap, Config.LogitSoftcapCurve);
 
     /// <summary>Records the forward pass and the cross-entropy of every token.</summary>
     /// <param name="tape">Records it.</param>
@@ -162,15 +178,39 @@ public sealed class LlamaModel : IDisposable
     /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
     /// <param name="weightsKnown">Whether <paramref name="tokenWeights"/> is filled before the forward pass (see
     /// <see cref="Tape.LinearCrossEntropy"/>).</param>
+    /// <param name="zLoss">lambda of the z-loss that is part of the losses; 0 for none.</param>
+    /// <param name="logSumExp">[N]: receives the log-sum-exp of every row's logits, where given: <c>loss - lambda logSumExp^2</c> is the
+    /// cross-entropy.</param>
     /// <returns>[N] losses in nats.</returns>
-    public Tensor Losses(Tape tape, ModelInputs inputs, Tensor targets, Tensor tokenWeights, bool weightsKnown) =>
-        tape.LinearCrossEntropy(Hidden(tape, inputs), _weights.Head, targets, tokenWeights, weightsKnown);
+    public Tensor Losses(
+        Tape tape, ModelInputs inputs, Tensor targets, Tensor tokenWeights, bool weightsKnown, float zLoss = 0,
+        Tensor? logSumExp = null) => Losses(tape, Hidden(tape, inputs), targets, tokenWeights, weightsKnown, zLoss, logSumExp);
+
+    /// <summary>Records the cross-entropy of every token from what <see cref="Hidden"/> gave.</summary>
+    /// <param name="tape">Records it.</param>
+    /// <param name="hidden">[N, D].</param>
+    /// <param name="targets">I32 [N]; -1 for a token without loss.</param>
+    /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
+    /// <param name="weightsKnown">As for a whole forward pass.</param>
+    /// <param name="zLoss">lambda of the z-loss.</param>
+    /// <param name="logSumExp">[N]: receives the log-sum-exp of every row's logits, where given.</param>
+    /// <returns>[N] losses in nats.</returns>
+    public Tensor Losses(
+        Tape tape, Tensor hidden, Tensor targets, Tensor tokenWeights, bool weightsKnown, float zLoss = 0, Tensor? logSumExp = null) =>
+        tape.LinearCrossEntropy(hidden, _weights.Head, targets, tokenWeights, weightsKnown, HeadOptions(zLoss), logSumExp);
 
     /// <summary>Records the output head.</summary>
     /// <param name="tape">Records it.</param>
     /// <param name="hidden">[n, D] from <see cref="Hidden"/>.</param>
     /// <returns>[n, V].</returns>
-    public Tensor Logits(Tape tape, Tensor hidden) => tape.Linear(hidden, _weights.Head);
+    /// <exception cref="InvalidOperationException">The logits are bounded and the tape records gradients: losses bound them
+    /// themselves.</exception>
+    public Tensor Logits(Tape tape, Tensor hidden)
+    {
+        var logits = tape.Linear(hidden, _weights.Head);
+        if (Config.LogitSoftcap > 0) tape.Softcap(logits, Config.LogitSoftcap, Config.LogitSoftcapCurve);
+        return logits;
+    }
 
     /// <summary>Copies the weights of a model of the same shape, rounding to nearest even where these are narrower.</summary>
     /// <exception cref="ArgumentException">The shapes differ.</exception>
@@ -185,6 +225,12 @@ public sealed class LlamaModel : IDisposable
                     $"The models have different shapes: {mine.Weight} and {theirs.Weight}.", nameof(other));
         }
         foreach (var (mine, theirs) in Parameters.Zip(other.Parameters)) Copy(theirs.Weight, mine.Weight);
+    }
+
+    private static ModelConfig Checked(ModelConfig config, Initialization initialization)
+    {
+        string[] errors = [.. config.Validate(), .. initialization.Faults(config)];
+        return errors.Length == 0 ? config : throw new ArgumentException("Model configuration: " + string.Join(" ", errors));
     }
 
     private static void Copy(Tensor source, Tensor destination)

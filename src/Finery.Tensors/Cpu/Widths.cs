@@ -37,6 +37,10 @@ internal unsafe partial interface IWidth<V> where V : struct
     /// <summary>The larger; NaN where <paramref name="b"/> is NaN.</summary>
     static abstract V Max(V a, V b);
 
+    /// <summary><paramref name="then"/> where <paramref name="test"/> is at least zero, <paramref name="otherwise"/> where it is below or
+    /// NaN.</summary>
+    static abstract V WhereNotNegative(V test, V then, V otherwise);
+
     /// <summary><c>e^x</c> within 2 units in the last place.</summary>
     static abstract V Exp(V x);
 
@@ -63,6 +67,8 @@ internal readonly unsafe partial struct Width512 : IWidth<F512>
     public static F512 Sqrt(F512 value) => Vector512.Sqrt(value);
     public static F512 MultiplyAdd(F512 a, F512 b, F512 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F512 Max(F512 a, F512 b) => Vector512.MaxNative(a, b);
+    public static F512 WhereNotNegative(F512 test, F512 then, F512 otherwise) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(test, F512.Zero), then, otherwise);
     public static F512 Exp(F512 x) => VectorMath.Exp(x);
     public static F512 ExpNonPositive(F512 x) => VectorMath.ExpNonPositive(x);
     public static float Largest(F512 value) => Width256.Largest(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
@@ -82,6 +88,8 @@ internal readonly unsafe partial struct Width256 : IWidth<F256>
     public static F256 Sqrt(F256 value) => Vector256.Sqrt(value);
     public static F256 MultiplyAdd(F256 a, F256 b, F256 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F256 Max(F256 a, F256 b) => Vector256.MaxNative(a, b);
+    public static F256 WhereNotNegative(F256 test, F256 then, F256 otherwise) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(test, F256.Zero), then, otherwise);
     public static F256 Exp(F256 x) => VectorMath.Exp(x);
     public static F256 ExpNonPositive(F256 x) => VectorMath.ExpNonPositive(x);
     public static float Largest(F256 value) => Width128.Largest(Vector128.MaxNative(value.GetLower(), value.GetUpper()));
@@ -101,6 +109,8 @@ internal readonly unsafe partial struct Width128 : IWidth<F128>
     public static F128 Sqrt(F128 value) => Vector128.Sqrt(value);
     public static F128 MultiplyAdd(F128 a, F128 b, F128 c) => VectorMath.MultiplyAdd(a, b, c);
     public static F128 Max(F128 a, F128 b) => Vector128.MaxNative(a, b);
+    public static F128 WhereNotNegative(F128 test, F128 then, F128 otherwise) =>
+        Vector128.ConditionalSelect(Vector128.GreaterThanOrEqual(test, F128.Zero), then, otherwise);
     public static F128 Exp(F128 x) => VectorMath.Exp(x);
     public static F128 ExpNonPositive(F128 x) => VectorMath.ExpNonPositive(x);
     public static float Largest(F128 value)
@@ -127,6 +137,7 @@ internal readonly unsafe partial struct Scalar : IWidth<float>
     public static float MultiplyAdd(float a, float b, float c) =>
         Fma.IsSupported || AdvSimd.IsSupported ? float.FusedMultiplyAdd(a, b, c) : a * b + c;
     public static float Max(float a, float b) => a > b ? a : b;
+    public static float WhereNotNegative(float test, float then, float otherwise) => test >= 0 ? then : otherwise;
     public static float Exp(float x) => MathF.Exp(x);
     public static float ExpNonPositive(float x) => MathF.Exp(x);
     public static float Largest(float value) => value;

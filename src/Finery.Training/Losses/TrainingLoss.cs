@@ -1,3 +1,4 @@
+using System.Globalization;
 using Finery.Data.Batches;
 using Finery.Models;
 using Finery.Models.Llama;
@@ -9,7 +10,7 @@ namespace Finery.Training.Losses;
 /// What is minimised: turns the cross-entropy of every token into the loss of a step, by way of one weight a token,
 /// <c>dLoss / d(cross-entropy)</c>. The one training loop knows nothing else of a stage.
 /// </summary>
-public abstract class TrainingLoss
+public abstract class TrainingLoss : IDisposable
 {
     /// <summary>Settings in words, part of a checkpoint's identity.</summary>
     public abstract string Description { get; }
@@ -29,6 +30,17 @@ public abstract class TrainingLoss
     {
     }
 
+    /// <summary>lambda of the z-loss <c>lambda logsumexp(z)^2</c> that is added to every token's cross-entropy (pretraining reference
+    /// 1.4); 0 for none. What <see cref="Evaluate"/> is given is without it.</summary>
+    public virtual float ZLoss => 0;
+
+    /// <summary>Told the z-loss of a micro-batch, where there is one, before <see cref="Evaluate"/>.</summary>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="sum">Of its tokens, weighted.</param>
+    protected internal virtual void NoteZLoss(int first, double sum)
+    {
+    }
+
     /// <summary>Trainable tensors of this loss besides the model's, such as heads that are dropped after training.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
@@ -39,6 +51,19 @@ public abstract class TrainingLoss
     /// <param name="recompute">What the backward pass computes again.</param>
     public virtual TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute) =>
         new CrossEntropyPass(kernels, model, this, tokens, recompute);
+
+    /// <summary>Before the first micro-batch of a step: what depends on how far the run is, is a function of these two alone.</summary>
+    /// <param name="step">From 0, in the whole run.</param>
+    /// <param name="totalSteps">Of the whole run.</param>
+    public virtual void BeginStep(long step, long totalSteps)
+    {
+    }
+
+    /// <summary>Writes what is worth keeping of <see cref="Parameters"/> beside the model that was trained.</summary>
+    /// <param name="folder">The model's; it is there.</param>
+    public virtual void SaveBeside(string folder)
+    {
+    }
 
     /// <summary>Before the forward pass of a micro-batch: writes its weights where <see cref="WeightsKnown"/>.</summary>
     /// <param name="batch">The whole step.</param>
@@ -52,17 +77,39 @@ public abstract class TrainingLoss
     /// <param name="losses">[n] cross-entropy in nats, 0 where there is no target.</param>
     /// <param name="weights">[n] as for <see cref="Prepare"/>.</param>
     public abstract double Evaluate(PackedBatch batch, int first, ReadOnlySpan<float> losses, Span<float> weights);
+
+    /// <summary>Frees <see cref="Parameters"/> and whatever else the loss holds.</summary>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
 }
 
 /// <summary>Mean cross-entropy of all targets of the step, whatever its micro-batches: pretraining, and finetuning where prompts have
-/// no targets (post-training reference 2.1).</summary>
-public sealed class NextTokenLoss : TrainingLoss
+/// no targets (post-training reference 2.1). A z-loss is trained on but not part of the loss reported: that stays the cross-entropy.</summary>
+/// <param name="zLoss">lambda, usually 1e-4; 0 for none.</param>
+public sealed class NextTokenLoss(float zLoss = 0) : TrainingLoss
 {
+    private static readonly string[] Names = ["z_loss"];
+
+    private readonly double[] _zLoss = new double[zLoss > 0 ? 1 : 0];
+
     /// <inheritdoc/>
-    public override string Description => "next token";
+    public override string Description =>
+        zLoss > 0 ? string.Create(CultureInfo.InvariantCulture, $"next token z-loss={zLoss}") : "next token";
 
     /// <inheritdoc/>
     public override bool WeightsKnown => true;
+
+    /// <inheritdoc/>
+    public override float ZLoss { get; } = zLoss >= 0 && float.IsFinite(zLoss)
+        ? zLoss : throw new ArgumentOutOfRangeException(nameof(zLoss), zLoss, "The z-loss needs a finite factor from 0.");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> MetricNames => ZLoss > 0 ? Names : [];
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<double> Metrics => _zLoss;
+
+    /// <inheritdoc/>
+    protected internal override void NoteZLoss(int first, double sum) => _zLoss[0] = first == 0 ? sum : _zLoss[0] + sum;
 
     /// <inheritdoc/>
     public override void Prepare(PackedBatch batch, int first, Span<float> weights) =>

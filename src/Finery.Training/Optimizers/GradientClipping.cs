@@ -3,6 +3,30 @@ using Finery.Tensors;
 
 namespace Finery.Training.Optimizers;
 
+/// <summary>L2 norms of gradients: of each parameter, and of all of them together.</summary>
+public sealed class GradientNorms(IReadOnlyList<Parameter> parameters)
+{
+    private readonly double[] _squares = new double[parameters.Count];
+
+    /// <summary>Whose gradients.</summary>
+    public IReadOnlyList<Parameter> Parameters => parameters;
+
+    /// <summary>Sum of squares of each parameter's gradient.</summary>
+    public IReadOnlyList<double> Squares => _squares;
+
+    /// <summary>Norm over all parameters.</summary>
+    public double Global { get; private set; }
+
+    /// <summary>Measures the gradients as they are: accumulated over the whole step, not yet clipped. The same bits for any number of
+    /// threads; NaN and infinity propagate.</summary>
+    public void Measure(Kernels kernels)
+    {
+        double sum = 0;
+        for (int i = 0; i < _squares.Length; i++) sum += _squares[i] = kernels.SumOfSquares(parameters[i].Weight.Gradient!);
+        Global = Math.Sqrt(sum);
+    }
+}
+
 /// <summary>Clipping by the global norm of all gradients (pretraining reference 2.4).</summary>
 public static class GradientClipping
 {

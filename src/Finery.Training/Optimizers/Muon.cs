@@ -1,114 +1,81 @@
-using System.Globalization;
 using Finery.Models;
 using Finery.Models.Weights;
 using Finery.Tensors;
 
 namespace Finery.Training.Optimizers;
 
-/// <summary>Settings of <see cref="Muon"/>; the defaults are Moonlight's, which fit learning rates of AdamW.</summary>
-public sealed record MuonOptimizerSettings
-{
-    /// <summary>mu of the running mean of gradients.</summary>
-    public double Momentum { get; init; } = 0.95;
-
-    /// <summary>Whether updates look one step of momentum ahead.</summary>
-    public bool Nesterov { get; init; } = true;
-
-    /// <summary>Decoupled decay of the matrices.</summary>
-    public double WeightDecay { get; init; } = 0.1;
-
-    /// <summary>Size of an update by the shape of its matrix.</summary>
-    public MuonScale Scale { get; init; } = MuonScale.Moonlight;
-
-    /// <summary>How updates are made orthogonal.</summary>
-    public Orthogonalization Iteration { get; init; } = Orthogonalization.Quintic;
-
-    /// <summary>Of embedding, head and norms.</summary>
-    public AdamWOptimizerSettings Rest { get; init; } = new();
-
-    /// <summary>Learning rate of the rest as a multiple of that of the matrices; 1 fits
-    /// <see cref="MuonScale.Moonlight"/>.</summary>
-    public double RestRate { get; init; } = 1;
-
-    /// <summary>Everything wrong with these settings; empty where nothing is.</summary>
-    public IEnumerable<string> Validate()
-    {
-        if (!(Momentum is >= 0 and < 1)) yield return $"momentum is {Momentum}; expected 0 to below 1.";
-        if (!(WeightDecay >= 0)) yield return $"weight decay is {WeightDecay}; it must not be negative.";
-        if (!(RestRate > 0 && double.IsFinite(RestRate))) yield return $"rest rate is {RestRate}; it must be positive.";
-        foreach (string error in Rest.Validate()) yield return error;
-    }
-}
-
 /// <summary>Muon (Jordan et al. 2024; pretraining reference 2.2) for the matrices inside the layers, each on its own even where
-/// storage is fused; <see cref="AdamW"/> for everything else.</summary>
+/// storage is fused; AdamW for everything else.</summary>
 public sealed class Muon : Optimizer
 {
     private readonly MuonOptimizerSettings _settings;
-    private readonly Arena _arena = new("muon");
-    private readonly List<(Tensor Weight, Tensor Momentum)> _matrices = [];
-    private readonly AdamW _rest;
+    private readonly Matrix[][] _matrices;
+    private readonly AdamMoments?[] _rest;
 
-    /// <summary>Allocates zero momenta and moments.</summary>
-    /// <param name="parameters">Trainable: each with a gradient.</param>
-    /// <param name="settings">Checked here.</param>
-    /// <exception cref="ArgumentException">A setting is impossible or a parameter has no gradient; the message lists every
-    /// fault.</exception>
-    public Muon(IReadOnlyList<Parameter> parameters, MuonOptimizerSettings settings)
+    /// <summary>Allocates zero momenta and moments, and masters equal to the weights.</summary>
+    /// <inheritdoc cref="OptimizerSettings.Create"/>
+    public Muon(IReadOnlyList<Parameter> parameters, MuonOptimizerSettings settings, ulong seed = 0) : base("muon", parameters, settings, seed)
     {
-        string[] errors =
-        [
-            .. settings.Validate(),
-            .. parameters.Where(parameter => parameter.Weight.Gradient is null).Select(parameter => $"{parameter.Name} has no gradient."),
-        ];
-        if (errors.Length > 0) throw new ArgumentException("Muon: " + string.Join(" ", errors));
         _settings = settings;
-        var state = new List<NamedTensor>();
-        foreach (var parameter in parameters.Where(parameter => parameter.Matrices.Count > 0))
+        var moments = new List<NamedTensor>();
+        (_matrices, _rest) = (new Matrix[parameters.Count][], new AdamMoments?[parameters.Count]);
+        for (int i = 0; i < parameters.Count; i++)
         {
-            string name = "muon.momentum." + parameter.Name;
-            var momentum = _arena.Floats(name, parameter.Weight.Shape);
-            state.Add(new(name, momentum));
-            int row = 0;
-            foreach (int rows in parameter.Matrices)
+            if (parameters[i].Matrices.Count > 0)
             {
-                _matrices.Add((parameter.Weight.Slice(row, rows), momentum.Slice(row, rows)));
-                row += rows;
+                _matrices[i] = Matrices(i, moments);
+                continue;
             }
+            _matrices[i] = [];
+            var rest = _rest[i] = new AdamMoments(Arena, parameters[i]);
+            moments.AddRange(rest.State);
         }
-        _rest = new AdamW([.. parameters.Where(parameter => parameter.Matrices.Count == 0)], settings.Rest);
-        State = [.. state, .. _rest.State];
+        Moments = moments;
     }
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<NamedTensor> State { get; }
+    private protected override IReadOnlyList<NamedTensor> Moments { get; }
 
-    /// <inheritdoc/>
-    public override string Description => string.Create(
-        CultureInfo.InvariantCulture,
-        $"Muon momentum={_settings.Momentum} nesterov={_settings.Nesterov} decay={_settings.WeightDecay} scale={_settings.Scale} "
-        + $"iteration={_settings.Iteration}; rest x{_settings.RestRate} {_rest.Description}");
-
-    /// <inheritdoc/>
-    public override void Step(Kernels kernels, double learningRate, float gradientScale)
+    private protected override void Update(Kernels kernels, int parameter, in ParameterUpdate update)
     {
-        var update = new MuonSettings(
-            (float)learningRate, (float)_settings.Momentum, (float)_settings.WeightDecay, gradientScale, _settings.Nesterov,
-            _settings.Scale, _settings.Iteration);
-        for (int i = 0; i < _matrices.Count; i++)
+        if (_rest[parameter] is { } moments)
         {
-            var (weight, momentum) = _matrices[i];
-            kernels.Muon(weight, weight.Gradient!, momentum, update);
+            var rest = _settings.Rest;
+            moments.Update(
+                kernels, update with { Rate = update.Rate * rest.RateScale }, rest.Beta1, rest.Beta2, rest.Epsilon,
+                update.Options.Decay(rest.WeightDecay ?? _settings.WeightDecay));
+            return;
         }
-        _rest.Updates = Updates;
-        _rest.Step(kernels, learningRate * _settings.RestRate, gradientScale);
-        Updates = _rest.Updates;
+        var settings = new MuonSettings(
+            (float)update.Rate, (float)_settings.MomentumAt(update.Number), (float)update.Options.Decay(_settings.WeightDecay),
+            update.GradientScale, _settings.Nesterov, _settings.Scale, _settings.Iteration, _settings.CautiousDecay, (float)_settings.SecondDecay);
+        var matrices = _matrices[parameter];
+        for (int i = 0; i < matrices.Length; i++)
+        {
+            var (weight, master, momentum, second) = matrices[i];
+            var rounding = new StochasticRounding(CounterRandom.Bits(update.Key, (ulong)i));
+            kernels.Muon(weight, master, weight.Gradient!, momentum, second, settings with { Rounding = rounding });
+        }
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    private Matrix[] Matrices(int index, List<NamedTensor> moments)
     {
-        _rest.Dispose();
-        _arena.Dispose();
+        var parameter = Parameters[index];
+        var momentum = Arena.Floats("muon.momentum." + parameter.Name, parameter.Weight.Shape);
+        moments.Add(new(momentum.Name, momentum));
+        var second = _settings.Normalize ? Arena.Floats("muon.second." + parameter.Name, _settings.SecondLength(parameter), 1) : null;
+        if (second is not null) moments.Add(new(second.Name, second));
+        var matrices = new Matrix[parameter.Matrices.Count];
+        int row = 0, mean = 0;
+        for (int i = 0; i < matrices.Length; i++)
+        {
+            int rows = parameter.Matrices[i], means = Math.Max(rows, parameter.Weight.Columns);
+            matrices[i] = new(
+                parameter.Weight.Slice(row, rows), MasterOf(index)?.Slice(row, rows), momentum.Slice(row, rows), second?.Slice(mean, means));
+            row += rows;
+            mean += means;
+        }
+        return matrices;
     }
+
+    private sealed record Matrix(Tensor Weight, Tensor? Master, Tensor Momentum, Tensor? Second);
 }

@@ -6,6 +6,16 @@ namespace Finery.Workflow.Runs;
 /// <param name="Values">Names and values; not-a-number and infinities occur.</param>
 public sealed record MetricRow(long Step, DateTimeOffset Time, IReadOnlyDictionary<string, double> Values);
 
+/// <summary>A row of <c>events.jsonl</c>: something that happened to a training run, to be marked on its charts.</summary>
+/// <param name="Step">Training step.</param>
+/// <param name="Attempt">Which branch of the run: 0, and one more each time it went back.</param>
+/// <param name="Time">When, UTC.</param>
+/// <param name="Kind">What, such as <c>skip</c>, <c>rollback</c> or <c>alert</c>.</param>
+/// <param name="Message">In words.</param>
+/// <param name="Values">Figures before and after.</param>
+public sealed record EventRow(
+    long Step, int Attempt, DateTimeOffset Time, string Kind, string Message, IReadOnlyDictionary<string, double> Values);
+
 /// <summary>A line of <c>log.jsonl</c>.</summary>
 /// <param name="Time">When, UTC.</param>
 /// <param name="Level"><c>info</c>, <c>warning</c> or <c>error</c>.</param>

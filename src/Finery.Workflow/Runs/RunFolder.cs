@@ -13,6 +13,7 @@ public sealed class RunFolder
     internal const string StepFile = "step.json";
     internal const string LogFile = "log.jsonl";
     internal const string MetricsFile = "metrics.jsonl";
+    internal const string EventsFile = "events.jsonl";
     internal const string StateFolder = "state";
 
     /// <summary>Six missed heartbeats.</summary>
@@ -120,6 +121,10 @@ public sealed class RunFolder
     /// <returns>The rows, and where to read on; all rows if the file was cut in the meantime (a rollback).</returns>
     public (IReadOnlyList<MetricRow> Rows, long Next) Metrics(string step, long offset = 0) =>
         JsonLines.Read<MetricRow>(System.IO.Path.Combine(StepFolder(step), MetricsFile), offset);
+
+    /// <summary>What happened to a training step, in order; empty for most.</summary>
+    public IReadOnlyList<EventRow> Events(string step) =>
+        JsonLines.Read<EventRow>(System.IO.Path.Combine(StepFolder(step), EventsFile), 0).Values;
 
     /// <summary>A series in at most <paramref name="buckets"/> buckets. Their bounds are multiples of a power of two of steps, so
     /// a curve keeps its shape when it is refreshed.</summary>

@@ -96,7 +96,8 @@ internal sealed class RunWriter : IDisposable
             foreach (var entry in entries)
             {
                 // What continues an attempt is its state and its records; its outputs are written anew.
-                if (!clean && entry.Name is RunFolder.StateFolder or RunFolder.LogFile or RunFolder.MetricsFile) continue;
+                if (!clean && entry.Name is RunFolder.StateFolder or RunFolder.LogFile or RunFolder.MetricsFile
+                    or RunFolder.EventsFile) continue;
                 if (entry is DirectoryInfo { LinkTarget: null } inner) inner.Delete(recursive: true);
                 else if (entry.Name != RunFolder.StepFile) entry.Delete();
             }

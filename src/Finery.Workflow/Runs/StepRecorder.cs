@@ -15,6 +15,7 @@ internal sealed class StepRecorder(
     private readonly Lock _gate = new();
     private readonly JsonLines _log = new(Path.Combine(folder, RunFolder.LogFile));
     private readonly JsonLines _metrics = new(Path.Combine(folder, RunFolder.MetricsFile));
+    private JsonLines? _events;
 
     public override string Folder => folder;
 
@@ -58,9 +59,21 @@ internal sealed class StepRecorder(
         }
     }
 
-    public override void TruncateMetrics(long step)
+    public override void Event(long step, int attempt, string kind, string message, params ReadOnlySpan<(string Name, double Value)> values)
     {
-        lock (_gate) _metrics.Keep<MetricRow>(row => row.Step < step);
+        var row = new Dictionary<string, double>(values.Length);
+        foreach (var (key, value) in values) row[key] = value;
+        lock (_gate) Events().Append(new EventRow(step, attempt, DateTimeOffset.UtcNow, kind, message, row));
+    }
+
+    public override void TruncateMetrics(long step, int attempt = 0)
+    {
+        bool IsBefore(int rowAttempt, long rowStep) => rowAttempt < attempt || (rowAttempt == attempt && rowStep < step);
+        lock (_gate)
+        {
+            _metrics.Keep<MetricRow>(row => IsBefore((int)row.Values.GetValueOrDefault(AttemptMetric), row.Step));
+            if (File.Exists(EventsPath)) Events().Keep<EventRow>(row => IsBefore(row.Attempt, row.Step));
+        }
     }
 
     public override IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows()
@@ -77,7 +90,12 @@ internal sealed class StepRecorder(
     {
         _log.Dispose();
         _metrics.Dispose();
+        _events?.Dispose();
     }
+
+    private string EventsPath => Path.Combine(folder, RunFolder.EventsFile);
+
+    private JsonLines Events() => _events ??= new(EventsPath);
 
     private void Log(string level, string message)
     {

@@ -18,6 +18,7 @@ public static class StepCatalogue
         ["pretrain"] = typeof(PretrainStep),
         ["finetune"] = typeof(FinetuneStep),
         ["align"] = typeof(AlignStep),
+        ["average"] = typeof(AverageStep),
         ["evaluate"] = typeof(EvaluateStep),
     };
 }

@@ -6,6 +6,10 @@ namespace Finery.Workflow.Steps;
 /// <summary>What a running step sees of the run: its folder, its seed, and where its records go.</summary>
 public abstract class StepContext
 {
+    /// <summary>Metric that tells the branches of a run apart that went back to an earlier step: 0, where it is absent, and one more each
+    /// time.</summary>
+    public const string AttemptMetric = "attempt";
+
     /// <summary>The step's own folder. Outputs lie directly in it; resumable state in <see cref="StateFolder"/>.</summary>
     public abstract string Folder { get; }
 
@@ -36,8 +40,17 @@ public abstract class StepContext
     /// <summary>A row of <c>metrics.jsonl</c>. A step resumed from a checkpoint first cuts the rows behind it with <see cref="TruncateMetrics"/>.</summary>
     public abstract void Metrics(long step, params ReadOnlySpan<(string Name, double Value)> values);
 
-    /// <summary>Removes the rows of <c>metrics.jsonl</c> at or beyond <paramref name="step"/>.</summary>
-    public abstract void TruncateMetrics(long step);
+    /// <summary>A row of <c>events.jsonl</c>.</summary>
+    /// <param name="step">Training step.</param>
+    /// <param name="attempt">Which branch of the run.</param>
+    /// <param name="kind">What happened.</param>
+    /// <param name="message">In words.</param>
+    /// <param name="values">Figures before and after.</param>
+    public abstract void Event(long step, int attempt, string kind, string message, params ReadOnlySpan<(string Name, double Value)> values);
+
+    /// <summary>Removes the rows of <c>metrics.jsonl</c> and <c>events.jsonl</c> at or beyond <paramref name="step"/> of branch
+    /// <paramref name="attempt"/>, and of branches after it. Rows say by <see cref="AttemptMetric"/> which branch they are of.</summary>
+    public abstract void TruncateMetrics(long step, int attempt = 0);
 
     /// <summary>The values of all rows of <c>metrics.jsonl</c>, in order.</summary>
     public abstract IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows();

@@ -1,5 +1,6 @@
 using System.Text;
 using Finery.Models;
+using Finery.Tensors;
 using Xunit;
 
 namespace Finery.Tests.Models;
@@ -40,6 +41,15 @@ public class ModelConfigTests
             TinyModels.Config with { EosIds = [2, 5, 9], PadId = 4, BosId = null, TieEmbeddings = false, RmsNormEpsilon = 1e-6f },
             TinyModels.Config with { RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 8192), NoRopeInterval = 2 },
             TinyModels.Config with { RopeScaling = new YarnScaling(2, 32) },
+            TinyModels.Config with { QkNorm = true, TieEmbeddings = false },
+            TinyModels.Config with { QkNorm = true, NoRopeInterval = 2 },
+            TinyModels.Config with { AttentionSoftcap = 50 },
+            TinyModels.Config with { LogitSoftcap = 15, LogitSoftcapCurve = SoftcapCurve.InverseSquareRoot, QkNorm = true },
+            TinyModels.Config with { MaximalUpdate = new() { BaseEmbeddingSize = 5 } },
+            TinyModels.Config with
+            {
+                MaximalUpdate = new() { BaseEmbeddingSize = 10, BaseLayerCount = 4, EmbeddingMultiplier = 0.1, LogitsMultiplier = 3 },
+            },
             TinyModels.Config with { RopeScaling = new YarnScaling(4, 16) { FastTurns = 24, SlowTurns = 2, AttentionFactor = 1.25 } },
         ];
         using var folder = new TemporaryFolder();
@@ -100,6 +110,37 @@ public class ModelConfigTests
         var several = With(("eos_token_id", "[9,8,1]"));
         Assert.Equal([9, 8, 1], several.EosIds);
         Assert.Equal(9, several.EosId);
+    }
+
+    // Facts of Qwen3's configuration class: head_dim 128 where absent, no bias, no sliding window.
+    [Fact]
+    public void Qk_norm_alone_is_Qwen3_and_what_no_other_program_computes_says_so()
+    {
+        string qwen = (TinyModels.Config with { QkNorm = true }).ToJson();
+        foreach (string part in new[] { "\"Qwen3ForCausalLM\"", "\"model_type\": \"qwen3\"", "\"head_dim\": 6", "\"attention_bias\": false",
+            "\"use_sliding_window\": false", "\"sliding_window\": null" }) Assert.Contains(part, qwen, StringComparison.Ordinal);
+        var read = With(("model_type", "\"qwen3\""));
+        Assert.Equal((true, 128, 32768, 1e-6f, false), (read.QkNorm, read.HeadSize, read.SequenceLength, read.RmsNormEpsilon, read.TieEmbeddings));
+        foreach (var config in new[]
+        {
+            TinyModels.Config with { QkNorm = true, NoRopeInterval = 4 }, TinyModels.Config with { AttentionSoftcap = 1 },
+            TinyModels.Config with { LogitSoftcap = 1 }, TinyModels.Config with { MaximalUpdate = new() { BaseEmbeddingSize = 5 } },
+        })
+        {
+            Assert.Contains("\"model_type\": \"finery\"", config.ToJson(), StringComparison.Ordinal);
+        }
+        Fails("final_logit_softcapping_curve", Json([("model_type", "\"finery\""), ("final_logit_softcapping_curve", "\"square\"")]));
+        Fails("attn_logit_softcapping", Json([("model_type", "\"finery\""), ("attn_logit_softcapping", "-1")]));
+        Fails("base_hidden_size", Json([("model_type", "\"finery\""), ("maximal_update", "{}")]));
+        Fails("maximal_update", Json([("model_type", "\"finery\""), ("maximal_update", "{\"base_hidden_size\":0}")]));
+    }
+
+    [Fact]
+    public void Qk_norm_adds_two_gains_of_a_head_to_every_layer()
+    {
+        // Qwen3-0.6B as published: 596,049,920 parameters.
+        var config = Shape(151936, 1024, 28, 16, 8, 128, 3072, true) with { QkNorm = true };
+        Assert.Equal((596_049_920, 596_049_920), (config.ParameterCount, config.ParameterParts.Total));
     }
 
     [Fact]

@@ -87,7 +87,7 @@ public class MemoryEstimateTests
             VocabSize = 128256, EmbeddingSize = 2048, LayerCount = 36, HeadCount = 16, KvHeadCount = 4, HeadSize = 128,
             FeedForwardSize = 11008, SequenceLength = 4096, NoRopeInterval = 4,
         };
-        var estimate = MemoryEstimate.OfTraining(config, 12288, Recompute.None, DType.BF16, MasterWeights.F32);
+        var estimate = MemoryEstimate.OfTraining(config, 12288, Recompute.None, DType.BF16, new AdamWOptimizerSettings { Masters = MasterWeights.F32 });
         Assert.Equal(18.0 * config.ParameterCount, (double)(estimate.Weights + estimate.Gradients + estimate.OptimizerState), 1e7);
         // Split masters: 16 bytes a parameter, the reference says.
         var split = MemoryEstimate.OfTraining(config, 12288, Recompute.None, DType.BF16);

@@ -22,7 +22,7 @@ internal sealed class TinyModel : IDisposable
     {
         Kernels = new CpuKernels(threads);
         Model = new(Config, seed: 5, trainable: true, weightType);
-        Optimizer = new(Model.Parameters, new() { Masters = masters, Seed = 5 });
+        Optimizer = new(Model.Parameters, new() { Masters = masters }, seed: 5);
     }
 
     public CpuKernels Kernels { get; }

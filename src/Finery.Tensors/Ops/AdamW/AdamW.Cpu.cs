@@ -7,23 +7,18 @@ public sealed unsafe partial class CpuKernels
     private protected override void AdamWCore(
         Tensor weight, Tensor? master, Tensor gradient, Tensor firstMoment, Tensor secondMoment, in AdamWSettings settings)
     {
-        if (master?.Type == DType.U16)
-            Update(new SplitParameter(weight.BFloat16Pointer, master.UInt16Pointer), weight.Length, gradient, firstMoment, secondMoment, settings);
-        else if (master is not null)
-            Update(new CopiedParameter(master.FloatPointer, weight.BFloat16Pointer), weight.Length, gradient, firstMoment, secondMoment, settings);
-        else if (weight.Type == DType.BF16)
-            Update(new RoundedParameter(weight.BFloat16Pointer, settings.Rounding), weight.Length, gradient, firstMoment, secondMoment, settings);
-        else
-            Update(new FloatParameter(weight.FloatPointer), weight.Length, gradient, firstMoment, secondMoment, settings);
+        OnParameter(weight, master, settings.Rounding, new AdamWUse(this, gradient, firstMoment, secondMoment, settings));
     }
 
-    private void Update<P>(
-        P parameter, long length, Tensor gradient, Tensor firstMoment, Tensor secondMoment, in AdamWSettings settings)
-        where P : struct, IStoredParameter<P>
+    private readonly struct AdamWUse(CpuKernels kernels, Tensor gradient, Tensor first, Tensor second, AdamWSettings settings) : IParameterUse
     {
-        var update = new AdamWUpdate<P>(
-            parameter, gradient.FloatPointer, firstMoment.FloatPointer, secondMoment.FloatPointer, length, settings);
-        _pool.For((int)((length + StochasticRounding.Block - 1) / StochasticRounding.Block), update, grain: 1);
+        public void Run<P>(P parameter) where P : struct, IStoredParameter<P>
+        {
+            long length = gradient.Length;
+            kernels._pool.For(
+                StochasticRounding.Blocks(length),
+                new AdamWUpdate<P>(parameter, gradient.FloatPointer, first.FloatPointer, second.FloatPointer, length, settings), grain: 1);
+        }
     }
 
     private readonly struct AdamWUpdate<P>(P parameter, float* gradient, float* first, float* second, long length, AdamWSettings settings)
@@ -64,58 +59,5 @@ public sealed unsafe partial class CpuKernels
             }
             return i;
         }
-    }
-
-    /// <summary>How a parameter is kept between updates, which are done in floats.</summary>
-    private interface IStoredParameter<P>
-    {
-        /// <summary>The parameter as it is for one block of elements.</summary>
-        P Block(long block);
-
-        V Load<W, V>(long i) where W : struct, IWidth<V> where V : struct;
-
-        void Store<W, V>(V value, long i, uint inBlock) where W : struct, IWidth<V> where V : struct;
-    }
-
-    private readonly struct FloatParameter(float* weight) : IStoredParameter<FloatParameter>
-    {
-        public FloatParameter Block(long block) => this;
-
-        public V Load<W, V>(long i) where W : struct, IWidth<V> where V : struct => W.Load(weight + i);
-
-        public void Store<W, V>(V value, long i, uint inBlock) where W : struct, IWidth<V> where V : struct => W.Store(value, weight + i);
-    }
-
-    private readonly struct CopiedParameter(float* master, BFloat16* weight) : IStoredParameter<CopiedParameter>
-    {
-        public CopiedParameter Block(long block) => this;
-
-        public V Load<W, V>(long i) where W : struct, IWidth<V> where V : struct => W.Load(master + i);
-
-        public void Store<W, V>(V value, long i, uint inBlock) where W : struct, IWidth<V> where V : struct
-        {
-            W.Store(value, master + i);
-            W.StoreNarrow(value, weight + i);
-        }
-    }
-
-    private readonly struct SplitParameter(BFloat16* high, ushort* low) : IStoredParameter<SplitParameter>
-    {
-        public SplitParameter Block(long block) => this;
-
-        public V Load<W, V>(long i) where W : struct, IWidth<V> where V : struct => W.LoadSplit(high + i, low + i);
-
-        public void Store<W, V>(V value, long i, uint inBlock) where W : struct, IWidth<V> where V : struct =>
-            W.StoreSplit(value, high + i, low + i);
-    }
-
-    private readonly struct RoundedParameter(BFloat16* weight, StochasticRounding rounding) : IStoredParameter<RoundedParameter>
-    {
-        public RoundedParameter Block(long block) => new(weight, rounding.OfBlock(block));
-
-        public V Load<W, V>(long i) where W : struct, IWidth<V> where V : struct => W.LoadWide(weight + i);
-
-        public void Store<W, V>(V value, long i, uint inBlock) where W : struct, IWidth<V> where V : struct =>
-            W.StoreStochastic(value, weight + i, rounding, inBlock);
     }
 }

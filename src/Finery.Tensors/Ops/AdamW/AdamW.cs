@@ -32,11 +32,7 @@ public abstract partial class Kernels
         Check(gradient, weight.Rows, weight.Columns, DType.F32);
         Check(firstMoment, weight.Rows, weight.Columns, DType.F32);
         Check(secondMoment, weight.Rows, weight.Columns, DType.F32);
-        if (master is not null)
-        {
-            if (weight.Type != DType.BF16) throw new ArgumentException($"AdamW: {weight} has a master; only BF16 takes one.", nameof(master));
-            Check(master, weight.Rows, weight.Columns, master.Type == DType.U16 ? DType.U16 : DType.F32);
-        }
+        CheckMaster(weight, master);
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.Step, 1);
         long bytes = weight.ByteLength + (master?.ByteLength ?? 0) + gradient.ByteLength + firstMoment.ByteLength + secondMoment.ByteLength;
         using var scope = Measure(weight, 12.0 * weight.Length, 2.0 * bytes);

@@ -31,7 +31,7 @@ public sealed partial class ReferenceKernels
         Tensor dOutput, Tensor qkv, Tensor output, Tensor logSumExp, Tensor starts, AttentionShape shape, Tensor dQkv)
     {
         int HS = shape.HeadSize;
-        double scale = 1 / Math.Sqrt(HS);
+        double scale = ScoreScale(shape);
         var sums = new double[dQkv.Length];
         for (int i = 0; i < qkv.Rows; i++)
         {
@@ -59,7 +59,9 @@ public sealed partial class ReferenceKernels
     }
 
     private static double Score(Tensor qkv, AttentionShape shape, int head, int i, int j) =>
-        Bounded(Dot(qkv, Query(qkv, shape, head, i), qkv, Key(qkv, shape, head, j), shape.HeadSize) / Math.Sqrt(shape.HeadSize), shape);
+        Bounded(Dot(qkv, Query(qkv, shape, head, i), qkv, Key(qkv, shape, head, j), shape.HeadSize) * ScoreScale(shape), shape);
+
+    private static double ScoreScale(AttentionShape shape) => shape.Scale > 0 ? shape.Scale : 1 / Math.Sqrt(shape.HeadSize);
 
     private static double Bounded(double score, AttentionShape shape) =>
         shape.Softcap > 0 ? shape.Softcap * Math.Tanh(score / shape.Softcap) : score;

@@ -6,7 +6,8 @@ public abstract partial class Kernels
 {
     /// <summary>
     /// Causal grouped-query attention within documents, all rows of the batch as one flat sequence: token i sees keys
-    /// <c>starts[i]..i</c>, scores are scaled by <c>1/sqrt(HS)</c> and bounded by the softcap of
+    /// <c>starts[i]..i</c>, scores are scaled by <c>1/sqrt(HS)</c> (or the scale of
+    /// <paramref name="shape"/>) and bounded by the softcap of
     /// <paramref name="shape"/> if it has one; softmax and its sums in fp32.
     /// </summary>
     /// <param name="qkv">[N, (H + 2 KV) HS].</param>

@@ -117,7 +117,7 @@ public sealed partial class CpuKernels
             for (int row = 0; row < (end - start) * G; row++)
             {
                 E* destination = DQkv + (start + row / G) * columns + (kvHead * G + row % G) * HS;
-                CopyScaled<W, V, FloatElement, E>((FloatElement*)dQueries + (long)row * width, 1 / MathF.Sqrt(HS), destination, HS, HS);
+                CopyScaled<W, V, FloatElement, E>((FloatElement*)dQueries + (long)row * width, Shape.ScoreScale, destination, HS, HS);
             }
         }
 
@@ -128,7 +128,7 @@ public sealed partial class CpuKernels
         {
             int HS = Shape.HeadSize, G = Group, H = Shape.HeadCount, width = RoundUp(HS, W.Count);
             int count = (to - from) * G, padded = RoundUp(count, Rows), filled = RoundUp(keyCount, Math.Max(Rows, W.Count));
-            float scale = 1 / MathF.Sqrt(HS);
+            float scale = Shape.ScoreScale;
             float* queries = scratch, dOutputs = queries + padded * width, probabilities = dOutputs + padded * width;
             float* dScores = probabilities + padded * Keys, deltas = dScores + padded * Keys;
             for (int row = 0; row < count; row++)

@@ -95,7 +95,7 @@ public sealed partial class CpuKernels
             float* values = transposedKeys + HS * AttentionTiles.Keys, scores = values + AttentionTiles.Keys * width;
             for (int row = 0; row < count; row++)
                 CopyScaled<W, V, E, FloatElement>(
-                    Queries + (from + row / G) * QueryRow + (head + row % G) * HS, 1 / MathF.Sqrt(HS), (FloatElement*)query + row * width, HS, width);
+                    Queries + (from + row / G) * QueryRow + (head + row % G) * HS, Shape.ScoreScale, (FloatElement*)query + row * width, HS, width);
             new Span<float>(query + count * width, (padded - count) * width).Clear();
             new Span<float>(sum, padded * width).Clear();
             new Span<float>(max, padded).Fill(float.NegativeInfinity);

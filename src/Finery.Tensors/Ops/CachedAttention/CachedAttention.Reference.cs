@@ -20,7 +20,7 @@ public sealed partial class ReferenceKernels
                 var scores = new double[length + s + 1];
                 for (int j = 0; j < scores.Length; j++)
                 {
-                    double score = Dot(qkv, Query(qkv, shape, head, s), keys, (long)j * width + column, HS) / Math.Sqrt(HS);
+                    double score = Dot(qkv, Query(qkv, shape, head, s), keys, (long)j * width + column, HS) * ScoreScale(shape);
                     scores[j] = Bounded(score, shape);
                 }
                 var (max, sum) = ExponentialSum(scores);

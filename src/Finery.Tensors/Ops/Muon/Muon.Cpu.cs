@@ -10,12 +10,17 @@ public sealed unsafe partial class CpuKernels
 
     private readonly Scratch _muon = new();
 
-    private protected override void MuonCore(Tensor weight, Tensor gradient, Tensor momentum, in MuonSettings settings)
+    /// <summary>Bytes of scratch memory that an update of a matrix of this shape asks for.</summary>
+    public static long MuonScratch(long rows, long columns) =>
+        sizeof(float) * (2 * Math.Min(rows, columns) * Math.Min(rows, columns) + rows * columns + Math.Max(rows, columns));
+
+    private protected override void MuonCore(
+        Tensor weight, Tensor? master, Tensor gradient, Tensor momentum, Tensor? second, in MuonSettings settings)
     {
         int rows = weight.Rows, columns = weight.Columns, small = Math.Min(rows, columns);
         long length = weight.Length, square = (long)small * small;
         int blocks = (int)((length + MuonBlock - 1) / MuonBlock);
-        float* gram = _muon.Floats(2 * square + length), factor = gram + square;
+        float* gram = _muon.Floats(MuonScratch(rows, columns) / sizeof(float)), factor = gram + square;
         // The iteration goes back and forth between the gradient, which is no longer needed, and scratch.
         float* x = gradient.FloatPointer, next = factor + square;
         _pool.For(blocks, new MuonMomentum(x, momentum.FloatPointer, length, settings), grain: 1);
@@ -40,9 +45,11 @@ public sealed unsafe partial class CpuKernels
             x = next;
             next = done;
         }
+        if (second is not null)
+            NormalizeUpdate(x, rows, columns, second.FloatPointer, gram + 2 * square + length, settings.SecondDecay);
         float keep = (float)(1 - (double)settings.LearningRate * settings.WeightDecay);
         float step = (float)(settings.LearningRate * settings.Factor(rows, columns));
-        _pool.For(blocks, new MuonCombine(weight.FloatPointer, x, length, keep, -step), grain: 1);
+        Update(weight, master, settings.Rounding, 0, length, new MuonStep(x, keep, -step, settings.Cautious));
         gradient.Floats.Clear();
     }
 
@@ -91,6 +98,18 @@ public sealed unsafe partial class CpuKernels
                 W.Store(reads ? W.MultiplyAdd(W.Load(y + i), keep, scaled) : scaled, y + i);
             }
             return i;
+        }
+    }
+
+    /// <summary><c>p = keep p + take x</c>; under cautious decay p itself is kept where x and p differ in sign.</summary>
+    private readonly struct MuonStep(float* x, float keep, float take, bool cautious) : IParameterMap
+    {
+        [MethodImpl(AggressiveInlining)]
+        public V Next<W, V>(V p, long i) where W : struct, IWidth<V> where V : struct
+        {
+            V update = W.Load(x + i), decay = W.Broadcast(keep);
+            if (cautious) decay = W.WhereNotNegative(W.Multiply(update, p), decay, W.Broadcast(1));
+            return W.MultiplyAdd(p, decay, W.Multiply(update, W.Broadcast(take)));
         }
     }
 }

@@ -2,7 +2,8 @@ namespace Finery.Tensors;
 
 public sealed partial class ReferenceKernels
 {
-    private protected override void MuonCore(Tensor weight, Tensor gradient, Tensor momentum, in MuonSettings settings)
+    private protected override void MuonCore(
+        Tensor weight, Tensor? master, Tensor gradient, Tensor momentum, Tensor? second, in MuonSettings settings)
     {
         double mu = settings.Momentum, squares = 0;
         // The wide orientation: rows are the smaller side.
@@ -40,13 +41,38 @@ public sealed partial class ReferenceKernels
             }
             x = Product(square, x);
         }
+        if (second is not null) Normalize(x, second, settings.SecondDecay);
         double step = settings.LearningRate * settings.Factor(weight.Rows, weight.Columns);
         double keep = 1 - (double)settings.LearningRate * settings.WeightDecay;
         for (int i = 0; i < weight.Length; i++)
         {
             var (row, column) = (i / weight.Columns, i % weight.Columns);
-            weight[i] = weight[i] * keep - step * x[transposed ? column : row, transposed ? row : column];
+            double update = x[transposed ? column : row, transposed ? row : column], value = Parameter(weight, master, i);
+            double decayed = settings.Cautious && !(update * value >= 0) ? value : value * keep;
+            SetParameter(weight, master, i, decayed - step * update, settings.Rounding);
             gradient[i] = 0;
+        }
+    }
+
+    // x is [shorter, longer].
+    private static void Normalize(double[,] x, Tensor second, double decay)
+    {
+        int shorter = x.GetLength(0), longer = x.GetLength(1);
+        double before = 0, after = 0;
+        for (int j = 0; j < longer; j++)
+        {
+            double mean = 0;
+            for (int i = 0; i < shorter; i++) mean += x[i, j] * x[i, j] / shorter;
+            second[j] = decay * second[j] + (1 - decay) * mean;
+            double factor = 1 / Math.Sqrt(Math.Max(second[j], MuonSettings.LeastSquare));
+            for (int i = 0; i < shorter; i++) x[i, j] *= factor;
+            before += mean;
+            after += mean * factor * factor;
+        }
+        if (!(after > 0)) return;
+        for (int i = 0; i < shorter; i++)
+        {
+            for (int j = 0; j < longer; j++) x[i, j] *= Math.Sqrt(before / after);
         }
     }
 

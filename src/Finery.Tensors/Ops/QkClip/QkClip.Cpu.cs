@@ -1,20 +1,24 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public sealed unsafe partial class CpuKernels
 {
-    private protected override void QkClipCore(Tensor weight, Tensor maxLogits, AttentionShape shape, float threshold, bool group)
+    private protected override void QkClipCore(
+        Tensor weight, Tensor? master, Tensor maxLogits, AttentionShape shape, in QkClipRun run)
     {
-        int heads = shape.HeadCount + (group ? shape.KvHeadCount : 0);
+        int heads = shape.HeadCount + (run.Group ? shape.KvHeadCount : 0);
         long length = (long)shape.HeadSize * weight.Columns;
         for (int head = 0; head < heads; head++)
         {
-            float factor = (float)QkClipFactor(maxLogits, head, shape, threshold, group);
-            if (factor < 1) _pool.For(shape.HeadSize, new ScaleRows(weight.FloatPointer + head * length, weight.Columns, factor));
+            float factor = (float)QkClipFactor(maxLogits, head, shape, run);
+            if (factor < 1) Update(weight, master, run.Rounding, head * length, (head + 1) * length, new ScaledParameter(factor));
         }
     }
 
-    private readonly struct ScaleRows(float* rows, int columns, float factor) : IParallelBody
+    private readonly struct ScaledParameter(float factor) : IParameterMap
     {
-        public void Run(int task, int worker) => SoftmaxRow.Scale(rows + (long)task * columns, columns, factor);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Next<W, V>(V p, long i) where W : struct, IWidth<V> where V : struct => W.Multiply(p, W.Broadcast(factor));
     }
 }

@@ -8,8 +8,14 @@ namespace Finery.Tensors;
 /// <param name="HeadSize">HS, even.</param>
 public readonly record struct AttentionShape(int HeadCount, int KvHeadCount, int HeadSize)
 {
+    /// <summary>Factor on the products of queries and keys; 0 for the usual <c>1/sqrt(HS)</c>.</summary>
+    public float Scale { get; init; }
+
     /// <summary>c: attention scores are bounded to (-c, c) by <c>c tanh(s / c)</c> after scaling; 0 for none.</summary>
     public float Softcap { get; init; }
+
+    /// <summary>The factor on the products of queries and keys.</summary>
+    internal float ScoreScale => Scale > 0 ? Scale : 1 / MathF.Sqrt(HeadSize);
 
     /// <summary>Width of a fused row: (H + 2 KV) HS.</summary>
     public int QkvColumns => (HeadCount + 2 * KvHeadCount) * HeadSize;
@@ -61,6 +67,8 @@ public abstract partial class Kernels
             throw new ArgumentException($"{op}: {shape.HeadCount} query heads are not a multiple of {shape.KvHeadCount} kv heads.", nameof(shape));
         if (shape.HeadSize < 2 || shape.HeadSize % 2 != 0)
             throw new ArgumentException($"{op}: head size {shape.HeadSize} is not even and positive.", nameof(shape));
+        if (!(shape.Scale >= 0 && float.IsFinite(shape.Scale)))
+            throw new ArgumentException($"{op}: scale {shape.Scale}; expected a finite number from 0.", nameof(shape));
         if (!(shape.Softcap >= 0 && float.IsFinite(shape.Softcap)))
             throw new ArgumentException($"{op}: softcap {shape.Softcap}; expected a finite number from 0.", nameof(shape));
     }

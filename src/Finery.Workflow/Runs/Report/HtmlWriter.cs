@@ -18,7 +18,7 @@ internal sealed partial class HtmlWriter
         th{color:var(--soft);font-weight:600}td.figure{text-align:right;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
         pre{background:var(--tint);padding:.6rem .8rem;overflow-x:auto;white-space:pre-wrap;border-radius:4px}
         .note{color:var(--soft)}summary{cursor:pointer;margin:.3rem 0}figure{margin:.8rem 0}svg{width:100%;max-width:640px;height:auto}
-        svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg .title{font-size:13px;font-weight:600;fill:var(--ink)}svg .grid{stroke:var(--line)}
+        svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg .title{font-size:13px;font-weight:600;fill:var(--ink)}svg .grid{stroke:var(--line)}svg .mark{stroke:#d55e00;stroke-width:1.5;stroke-dasharray:3 3}
         .charts.small{grid-template-columns:repeat(auto-fill,minmax(20rem,1fr))}.sides{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(16rem,1fr);gap:.8rem;overflow-x:auto}
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:0 1rem}.bar{background:#0072b2;height:.7rem;border-radius:2px;min-width:1px}
         """;

@@ -28,6 +28,11 @@ internal enum SeriesStyle
     Dots,
 }
 
+/// <summary>Something that happened, as a line across a chart.</summary>
+/// <param name="X">Where.</param>
+/// <param name="Text">Shown when pointed at.</param>
+internal sealed record Mark(double X, string Text);
+
 /// <summary>A line chart as inline SVG: needs no script and no network.</summary>
 internal static class LineChart
 {
@@ -39,7 +44,11 @@ internal static class LineChart
     // Colour-blind-safe (Okabe and Ito).
     private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999"];
 
-    public static string Render(string title, string xLabel, params IReadOnlyList<Series> curves)
+    public static string Render(string title, string xLabel, params IReadOnlyList<Series> curves) =>
+        Render(title, xLabel, [], curves);
+
+    /// <summary>Draws the curves, and the marks that lie between their ends.</summary>
+    public static string Render(string title, string xLabel, IReadOnlyList<Mark> marks, params IReadOnlyList<Series> curves)
     {
         var points = curves.SelectMany(curve => curve.Points).Where(point => double.IsFinite(point.Y)).ToList();
         if (points.Count == 0) return "";
@@ -62,6 +71,11 @@ internal static class LineChart
             svg.Append(Invariant($"<text x=\"{X(tick):F1}\" y=\"{Height - Bottom + 16}\" text-anchor=\"middle\">{Label(tick)}</text>"));
         svg.Append(Invariant($"<text x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 4}\" text-anchor=\"middle\">{HtmlWriter.Escape(xLabel)}</text>"));
 
+        foreach (var mark in marks.Where(mark => mark.X >= x0 && mark.X <= x1))
+        {
+            svg.Append(Invariant($"<line x1=\"{X(mark.X):F1}\" x2=\"{X(mark.X):F1}\" y1=\"{Top}\" y2=\"{Height - Bottom}\" class=\"mark\">"));
+            svg.Append(Invariant($"<title>{HtmlWriter.Escape(mark.Text)}</title></line>"));
+        }
         int named = 0;
         for (int i = 0; i < curves.Count; i++)
         {

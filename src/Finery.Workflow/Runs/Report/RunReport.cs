@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Finery.Workflow.Steps;
 using Finery.Workflow.Sweeps;
 
 namespace Finery.Workflow.Runs.Report;
@@ -32,6 +33,7 @@ public static class RunReport
             {
                 EvaluationSection.Write(html, records);
                 TrainingSection.Write(html, records);
+                MonitoringSection.Write(html, records);
                 FunnelSection.Write(html, records);
                 ModelCardSection.Write(html, records);
             }
@@ -44,7 +46,8 @@ public static class RunReport
 /// <summary>One step as its records tell it.</summary>
 /// <param name="Status">Its <c>step.json</c>.</param>
 /// <param name="Metrics">Rows of its <c>metrics.jsonl</c>.</param>
-internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Metrics)
+/// <param name="Events">Rows of its <c>events.jsonl</c>.</param>
+internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Metrics, IReadOnlyList<EventRow> Events)
 {
     public string Name => Status.Name;
 
@@ -54,10 +57,30 @@ internal sealed record StepRecord(StepStatus Status, IReadOnlyList<MetricRow> Me
 
     public double Seconds => Status.Seconds;
 
+    /// <summary>Rows of the run as it ended: a branch that was rolled back counts up to where it was left.</summary>
+    public IReadOnlyList<MetricRow> Kept => field ??= [.. Metrics.Where(row => row.Step < LeftAt(Attempt(row)))];
+
     public bool HasMetric(string metric) => Metrics.Any(row => row.Values.ContainsKey(metric));
 
-    public Series Series(string metric) => new(Name, [.. Metrics
-        .Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))]);
+    public Series Series(string metric) => new(Name, Points(Kept, metric));
+
+    /// <summary>What was left behind by rollbacks, faint, without a name of its own.</summary>
+    public IReadOnlyList<Series> LeftBranches(string metric) =>
+    [
+        .. Metrics.Where(row => row.Step >= LeftAt(Attempt(row))).GroupBy(Attempt)
+            .Select(branch => new Series("", Points(branch, metric)) { Style = SeriesStyle.Faint, Colour = 1 }),
+    ];
+
+    private static IReadOnlyList<(double X, double Y)> Points(IEnumerable<MetricRow> rows, string metric) =>
+        [.. rows.Where(row => row.Values.ContainsKey(metric)).Select(row => ((double)row.Step, row.Values[metric]))];
+
+    private static int Attempt(MetricRow row) => (int)row.Values.GetValueOrDefault(StepContext.AttemptMetric);
+
+    /// <summary>The first step that a later branch did again.</summary>
+    private long LeftAt(int attempt) => FirstSteps.Where(first => first.Attempt > attempt).Select(first => first.Step).DefaultIfEmpty(long.MaxValue).Min();
+
+    private IReadOnlyList<(int Attempt, long Step)> FirstSteps =>
+        field ??= [.. Metrics.GroupBy(Attempt).Select(branch => (branch.Key, branch.Min(row => row.Step)))];
 }
 
 /// <summary>Everything the report shows, loaded once.</summary>
@@ -66,7 +89,7 @@ internal sealed record RunRecords(RunFolder Run, RunStatus Status, IReadOnlyList
     public double Seconds => Steps.Sum(step => step.Seconds);
 
     public static RunRecords Load(RunFolder run) =>
-        new(run, run.Status(), [.. run.Steps().Select(step => new StepRecord(step, run.Metrics(step.Name).Rows))]);
+        new(run, run.Status(), [.. run.Steps().Select(step => new StepRecord(step, run.Metrics(step.Name).Rows, run.Events(step.Name)))]);
 
     public IEnumerable<StepRecord> OfType(string type) => Steps.Where(step => step.Type == type);
 

@@ -24,7 +24,7 @@ internal static class TrainingSection
         foreach (var step in training.Take(MostWithCharts))
         {
             html.Raw("<div class=\"charts\">");
-            html.Raw(LineChart.Render($"{step.Name}: loss", "step", step.Series("loss")));
+            html.Raw(LineChart.Render($"{step.Name}: loss", "step", MonitoringSection.Marks(step), [step.Series("loss"), .. step.LeftBranches("loss")]));
             html.Raw(LineChart.Render($"{step.Name}: learning rate", "step", step.Series("learning_rate")));
             html.Raw(LineChart.Render($"{step.Name}: tokens per second", "step", step.Series("tokens_per_second")));
             if (step.Type == "align") html.Raw(LineChart.Render($"{step.Name}: chosen preferred (share)", "step", step.Series("accuracy")));

@@ -30,7 +30,8 @@ public sealed class ExtractionRobustnessTests
         {
             var text = Unlimited.Extract(string.Concat(pieces)).Text;
             Assert.DoesNotContain("<p>", text);
-            Assert.DoesNotContain("</", text.Replace("</\n", "").Replace("</ ", ""));
+            // At the end of a page "</" is text.
+            Assert.DoesNotMatch(@"</\S", text);
             Assert.Equal(text.Trim('\n'), text);
         }).QuickCheckThrowOnFailure();
 

@@ -1,3 +1,4 @@
+using Finery.Models;
 using Finery.Models.Generation;
 using Finery.Models.Llama;
 using Finery.Tensors;
@@ -27,12 +28,27 @@ public sealed class GeneratorTests : IDisposable
         for (int i = 0; i < 61; i++) Assert.Equal(full[i], cached[i], 1e-4);
     }
 
+    private static readonly ModelConfig[] Configs =
+    [
+        TinyModels.Config,
+        TinyModels.Config with { NoRopeInterval = 2 },
+        TinyModels.Config with { QkNorm = true },
+        TinyModels.Config with { QkNorm = true, AttentionSoftcap = 2, LogitSoftcap = 4 },
+        TinyModels.Config with
+        {
+            MaximalUpdate = new() { BaseEmbeddingSize = 10, BaseLayerCount = 1, EmbeddingMultiplier = 2, LogitsMultiplier = 8 },
+        },
+    ];
+
     [Theory]
     [InlineData(0)]
+    [InlineData(1)]
     [InlineData(2)]
-    public void Greedy_text_is_the_argmax_of_the_full_forward_pass(int noRopeInterval)
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Greedy_text_is_the_argmax_of_the_full_forward_pass(int index)
     {
-        using var model = TinyModels.Create(TinyModels.Config with { NoRopeInterval = noRopeInterval });
+        using var model = TinyModels.Create(Configs[index]);
         using var generator = new Generator(model, _kernels);
         List<int> text = [.. TinyModels.Ids(60)];
         int[] produced = [.. generator.Generate(text, GenerationSettings.Greedy with { MaxTokens = 12 })];

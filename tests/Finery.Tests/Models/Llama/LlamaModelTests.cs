@@ -13,12 +13,18 @@ public class LlamaModelTests
         TinyModels.Config,
         TinyModels.Config with { TieEmbeddings = false, KvHeadCount = 4, RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 32) },
         TinyModels.Config with { LayerCount = 3, NoRopeInterval = 2, KvHeadCount = 1 },
+        TinyModels.Config with { QkNorm = true },
+        TinyModels.Config with { QkNorm = true, NoRopeInterval = 2, AttentionSoftcap = 1.5f, LogitSoftcap = 3 },
+        TinyModels.Config with
+        {
+            TieEmbeddings = false, LogitSoftcap = 2.5f, LogitSoftcapCurve = SoftcapCurve.InverseSquareRoot,
+            MaximalUpdate = new() { BaseEmbeddingSize = 12, BaseLayerCount = 3, EmbeddingMultiplier = 3, LogitsMultiplier = 2.5 },
+        },
     ];
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
+    public static TheoryData<int> Indexes => [.. Enumerable.Range(0, Configs.Length)];
+
+    [Theory, MemberData(nameof(Indexes))]
     public void Parameters_are_as_many_as_the_configuration_says(int index)
     {
         using var model = new LlamaModel(Configs[index], 1, trainable: true);
@@ -40,10 +46,7 @@ public class LlamaModelTests
         Assert.Equal(Math.Log(61), Loss(model, kernels, ids, 40), 0.05);
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
+    [Theory, MemberData(nameof(Indexes))]
     public void Losses_of_reference_and_cpu_kernels_agree(int index)
     {
         using var model = TinyModels.Create(Configs[index]);
@@ -88,10 +91,7 @@ public class LlamaModelTests
     }
 
     // Pretraining reference 11, case 7: a step along a parameter's own gradient changes the loss by the gradient's norm.
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
+    [Theory, MemberData(nameof(Indexes))]
     public void Gradients_match_finite_differences_of_the_loss(int index)
     {
         using var kernels = new CpuKernels(1);
@@ -198,11 +198,11 @@ public class LlamaModelTests
         return losses.Floats.ToArray().Sum(loss => (double)loss * weight);
     }
 
-    [Fact]
-    public void Planned_and_recomputed_activations_change_no_bit_of_a_packed_batch()
+    [Theory, MemberData(nameof(Indexes))]
+    public void Planned_and_recomputed_activations_change_no_bit_of_a_packed_batch(int index)
     {
         using var kernels = new CpuKernels(2);
-        using var model = TinyModels.Create(trainable: true);
+        using var model = TinyModels.Create(Configs[index], trainable: true);
         var (ids, positions, starts, targets) = Pack([TinyModels.Ids(17), TinyModels.Ids(40, seed: 5), TinyModels.Ids(3, seed: 6)]);
         float[] Gradients(Recompute recompute, bool shares, bool weightsKnown)
         {
@@ -221,7 +221,7 @@ public class LlamaModelTests
             tape.Poison(0xFF);
             tape.Forward();
             tape.Backward();
-            Assert.True(!shares || tape.PlannedBytes <= 1.02 * tape.Planned.LowerBound, $"{tape.PlannedBytes}, {tape.Planned.LowerBound} needed");
+            Assert.True(!shares || tape.PlannedBytes <= 1.05 * tape.Planned.LowerBound, $"{tape.PlannedBytes}, {tape.Planned.LowerBound} needed");
             return [.. losses.Floats, .. model.Parameters.SelectMany(parameter => parameter.Weight.Gradient!.Floats.ToArray())];
         }
         float[] expected = Gradients(Recompute.None, shares: false, weightsKnown: true);

@@ -62,6 +62,46 @@ public class BFloat16Tests : OpTest
 
     [Theory]
     [InlineData(1, 2)]
+    [InlineData(70, 24)]
+    public void QkNorm(int N, int headSize)
+    {
+        var shape = new AttentionShape(3, 1, headSize);
+        var (qkv, dQkv) = (Normal(1, N, shape.QkvColumns), Normal(2, N, shape.QkvColumns));
+        var (query, key) = (Normal(3, headSize), Normal(4, headSize));
+        Agree(type =>
+        {
+            var (xs, dys) = (As(type, qkv), As(type, dQkv));
+            return kernels =>
+            {
+                var (x, dx, before) = (Copy(xs), Copy(dys), As(type, Poisoned(N, shape.ValueOffset)));
+                var (scale, dQuery, dKey) = (Poisoned(N, 4), Zeros(headSize), Zeros(headSize));
+                kernels.QkNormForward(x, query, key, 1e-5f, shape, before, scale);
+                kernels.QkNormBackward(dx, before, scale, query, key, shape, dQuery, dKey);
+                return [x, before, scale, dx, dQuery, dKey];
+            };
+        });
+    }
+
+    [Theory, MemberData(nameof(Shapes))]
+    public void Scale(int N, int D)
+    {
+        var (x, h) = (Normal(1, N, D), Normal(2, N, D));
+        Agree(type =>
+        {
+            var xs = As(type, x);
+            return kernels =>
+            {
+                var (same, widened, narrowed) = (As(type, Poisoned(N, D)), Poisoned(N, D), As(type, Poisoned(N, D)));
+                kernels.Scale(xs, .3f, same);
+                kernels.Scale(xs, .3f, widened, h);
+                kernels.Scale(h, .3f, narrowed);
+                return [same, widened, narrowed];
+            };
+        });
+    }
+
+    [Theory]
+    [InlineData(1, 2)]
     [InlineData(7, 24)]
     [InlineData(40, 64)]
     public void Rope(int N, int headSize)

@@ -23,7 +23,7 @@ public class QkClipTests : OpTest
         var shape = new AttentionShape(4, KV, HS);
         var weight = Zeros(shape.QkvColumns, D);
         weight.Floats.Fill(1);
-        Assert.Equal(2, Create(name).QkClip(weight, Matrix(Logits), shape, 100, rule));
+        Assert.Equal(2, Create(name).QkClip(weight, null, Matrix(Logits), shape, 100, rule));
         double[] factors = [.. queries, .. keys, .. Enumerable.Repeat(1.0, KV)];
         for (int i = 0; i < weight.Length; i++) Assert.Equal(factors[i / D / HS], weight[i], 1e-7);
     }
@@ -49,7 +49,7 @@ public class QkClipTests : OpTest
         }
         float[] before = Largest();
         float threshold = (before.Max() + before.Min()) / 2;
-        kernels.QkClip(weight, Matrix(before), shape, threshold, rule);
+        kernels.QkClip(weight, null, Matrix(before), shape, threshold, rule);
         float[] after = Largest();
         for (int head = 0; head < 4; head++)
         {
@@ -66,16 +66,16 @@ public class QkClipTests : OpTest
         var (kernels, shape) = (Create(name), new AttentionShape(4, 2, HS));
         var weight = Normal(1, shape.QkvColumns, D);
         var before = Copy(weight);
-        Assert.Equal(0, kernels.QkClip(weight, Matrix([100, 99, -5, 0]), shape, 100));
+        Assert.Equal(0, kernels.QkClip(weight, null, Matrix([100, 99, -5, 0]), shape, 100));
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
         {
-            var error = Assert.Throws<ArithmeticException>(() => kernels.QkClip(weight, Matrix([150, bad, 120, 90]), shape, 100));
+            var error = Assert.Throws<ArithmeticException>(() => kernels.QkClip(weight, null, Matrix([150, bad, 120, 90]), shape, 100));
             Assert.Contains("head 1", error.Message, StringComparison.Ordinal);
         }
         AssertSameBits(before, weight);
-        Assert.Throws<ArgumentException>(() => kernels.QkClip(weight, Matrix([150, 120]), shape, 100));
-        Assert.Throws<ArgumentException>(() => kernels.QkClip(Zeros(3, D), Matrix(Logits), shape, 100));
-        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.QkClip(weight, Matrix(Logits), shape, 0));
+        Assert.Throws<ArgumentException>(() => kernels.QkClip(weight, null, Matrix([150, 120]), shape, 100));
+        Assert.Throws<ArgumentException>(() => kernels.QkClip(Zeros(3, D), null, Matrix(Logits), shape, 100));
+        Assert.Throws<ArgumentOutOfRangeException>(() => kernels.QkClip(weight, null, Matrix(Logits), shape, 0));
     }
 
     [Fact]
@@ -83,6 +83,56 @@ public class QkClipTests : OpTest
     {
         var (kernels, shape) = (Create("cpu2"), new AttentionShape(4, 2, HS));
         var (weight, logits) = (Normal(1, shape.QkvColumns, D), Matrix(Logits));
-        AssertAllocatesNothing(() => kernels.QkClip(weight, logits, shape, 100));
+        AssertAllocatesNothing(() => kernels.QkClip(weight, null, logits, shape, 100));
+    }
+
+    [Theory]
+    [InlineData("reference", DType.U16, QkClipRule.QueryOnly)]
+    [InlineData("cpu1", DType.U16, QkClipRule.Group)]
+    [InlineData("cpu3", DType.F32, QkClipRule.Group)]
+    [InlineData("reference", DType.F32, QkClipRule.Group)]
+    public void Masters_are_scaled_as_fp32_weights_to_the_bit_and_weights_follow(string name, DType masters, QkClipRule rule)
+    {
+        const int Wide = 901;
+        var (kernels, shape) = (Create(name), new AttentionShape(4, 2, 8));
+        var exact = Normal(1, shape.QkvColumns, Wide);
+        var (weight, master) = (Arena.Allocate("w", DType.BF16, exact.Shape), Arena.Allocate("m", masters, exact.Shape));
+        for (int i = 0; i < exact.Length; i++)
+        {
+            uint bits = BitConverter.SingleToUInt32Bits(exact.Floats[i]);
+            weight.BFloat16s[i] = masters == DType.U16 ? new((ushort)(bits >> 16)) : (BFloat16)exact.Floats[i];
+            if (masters == DType.U16) master.UInt16s[i] = (ushort)bits;
+            else master.Floats[i] = exact.Floats[i];
+        }
+        Assert.Equal(2, kernels.QkClip(exact, null, Matrix(Logits), shape, 100, rule));
+        Assert.Equal(2, kernels.QkClip(weight, master, Matrix(Logits), shape, 100, rule));
+        for (int i = 0; i < exact.Length; i++)
+        {
+            uint bits = BitConverter.SingleToUInt32Bits(exact.Floats[i]);
+            if (masters == DType.U16) Assert.Equal(bits, ((uint)weight.BFloat16s[i].Bits << 16) | master.UInt16s[i]);
+            else Assert.Equal((exact.Floats[i], (BFloat16)exact.Floats[i]), (master.Floats[i], weight.BFloat16s[i]));
+        }
+    }
+
+    [Fact]
+    public void Without_masters_weights_are_rounded_without_bias_and_the_same_on_any_threads()
+    {
+        const int Wide = 1901;
+        var shape = new AttentionShape(2, 1, 8);
+        Tensor Run(string name)
+        {
+            var weight = Arena.Allocate("w", DType.BF16, shape.QkvColumns, Wide);
+            for (int i = 0; i < weight.Length; i++) weight.BFloat16s[i] = (BFloat16)1f;
+            Create(name).QkClip(weight, null, Matrix([100.1f, 1]), shape, 100, QkClipRule.QueryOnly, new StochasticRounding(7));
+            return weight;
+        }
+        var one = Run("cpu1");
+        AssertSameBits(one, Run("cpu3"));
+        AssertSameBits(one, Run("reference"));
+        double sum = 0;
+        for (int i = 0; i < 8 * Wide; i++) sum += one[i];
+        // Steps below 1 are 2^-8; four deviations of the mean.
+        Assert.Equal(100 / 100.1, sum / (8 * Wide), 4 * .5 / 256 / Math.Sqrt(8 * Wide));
+        for (int i = 8 * Wide; i < one.Length; i++) Assert.Equal(1, one[i]);
     }
 }

@@ -107,8 +107,63 @@ public class MuonTests
     {
         using var model = new LlamaModel(TinyModel.Config, seed: 5, trainable: true);
         var error = Assert.Throws<ArgumentException>(
-            () => new Muon(model.Parameters, new() { Momentum = 1, WeightDecay = -1, RestRate = 0, Rest = new() { Epsilon = 0 } }));
-        foreach (string part in (string[])["momentum", "weight decay", "rest rate", "epsilon"])
+            () => new Muon(model.Parameters, new() { Momentum = 1, WeightDecay = -1, Rest = new() { RateScale = 0, Epsilon = 0 } }));
+        foreach (string part in (string[])["momentum", "weight_decay", "rest: rate_scale", "rest: epsilon"])
             Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Momentum_warms_up_linearly()
+    {
+        var settings = new MuonOptimizerSettings { MomentumWarmup = 300, WeightDecay = 0, Nesterov = false };
+        using var kernels = new CpuKernels(1);
+        using var arena = new Arena("test");
+        var weight = arena.Floats("w", 2, 3);
+        weight.Gradient = arena.Floats("dw", 2, 3);
+        using var muon = new Muon([new("w", weight, true) { Matrices = [2] }], settings);
+        foreach (var (updates, momentum) in (ReadOnlySpan<(long, float)>)[(0, .85f), (150, .9f), (300, .95f), (5000, .95f)])
+        {
+            // B = mu B + (1 - mu) g.
+            muon.Updates = updates;
+            var state = muon.State[0].Tensor.Floats;
+            state.Fill(2);
+            weight.Gradient.Floats.Fill(1);
+            muon.Step(kernels, .01, 1);
+            foreach (float value in state) Assert.Equal(1 + momentum, value, 1e-6);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Narrow_weights_with_split_masters_are_fp32_to_the_bit(bool normalize)
+    {
+        using var kernels = new CpuKernels(2);
+        var settings = new MuonOptimizerSettings { Normalize = normalize, CautiousDecay = normalize };
+        using LlamaModel model = new(TinyModel.Config, seed: 5, trainable: true, DType.BF16), wide = new(TinyModel.Config, seed: 5, trainable: true);
+        for (int i = 0; i < model.Parameters.Count; i++)
+        {
+            var (weight, exact) = (model.Parameters[i].Weight, wide.Parameters[i].Weight);
+            for (int j = 0; j < weight.Length && weight.Type == DType.BF16; j++) exact.Floats[j] = (float)weight.BFloat16s[j];
+        }
+        using Optimizer narrow = settings.Create(model.Parameters), full = settings.Create(wide.Parameters);
+        for (int step = 0; step < 3; step++)
+        {
+            FillGradients(model);
+            FillGradients(wide);
+            narrow.Step(kernels, .01, .5f);
+            full.Step(kernels, .01, .5f);
+        }
+        for (int i = 0; i < model.Parameters.Count; i++)
+        {
+            var (weight, exact, low) = (model.Parameters[i].Weight, wide.Parameters[i].Weight, narrow.MasterOf(i));
+            for (int j = 0; j < weight.Length; j++)
+            {
+                float value = low is null ? weight.Floats[j] : BitConverter.UInt32BitsToSingle(((uint)weight.BFloat16s[j].Bits << 16) | low.UInt16s[j]);
+                Assert.Equal(exact.Floats[j], value);
+            }
+        }
+        Assert.Equal(narrow.State.Sum(state => state.Tensor.ByteLength), settings.StateBytes(model.Parameters));
+        Assert.Equal(full.State.Sum(state => state.Tensor.ByteLength), settings.StateBytes(wide.Parameters));
     }
 }

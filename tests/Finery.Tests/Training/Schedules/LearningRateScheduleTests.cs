@@ -27,6 +27,49 @@ public class LearningRateScheduleTests
         Assert.Equal(1, schedule.At(step - 1, 4_720_000) / expected, 1e-9);
     }
 
+    [Theory] // The same numbers as the rule of nanotron gives them: a step later, the first at zero.
+    [InlineData(0, 0)]
+    [InlineData(1_000, 1e-4)]
+    [InlineData(4_198_001, 2e-4)]
+    [InlineData(4_328_501, 1.5e-4)]
+    [InlineData(4_459_001, 1e-4)]
+    public void Warmup_from_zero_is_the_rule_of_nanotron(long step, double expected)
+    {
+        var schedule = new WarmupStableDecay { Peak = 2e-4, WarmupSteps = 2000, DecaySteps = 522_000, WarmupFromZero = true };
+        Assert.Equal(expected, schedule.At(step, 4_720_000), 1e-13);
+    }
+
+    [Fact]
+    public void Lengths_may_be_shares_of_the_run()
+    {
+        var shares = new WarmupStableDecay { WarmupShare = .01, DecayShare = .2, Shape = DecayShape.Cosine, Floor = .1 };
+        var steps = new WarmupStableDecay { WarmupSteps = 10, DecaySteps = 200, Shape = DecayShape.Cosine, Floor = .1 };
+        for (int step = 0; step <= 1000; step++) Assert.Equal(steps.At(step, 1000), shares.At(step, 1000));
+        Assert.Equal(1e-3 * (.1 + .9 * .5), shares.At(900, 1000), 1e-15);
+        Assert.Equal(1e-4, shares.At(1000, 1000), 1e-15);
+        Assert.Empty(shares.Validate(1000));
+        Assert.Contains("not both", Assert.Single((shares with { WarmupSteps = 3 }).Validate(1000)), StringComparison.Ordinal);
+        Assert.Equal(2, (shares with { WarmupShare = -1, DecayShare = 2 }).Validate().Count());
+        Assert.Single((shares with { WarmupShare = .9 }).Validate(1000));
+    }
+
+    [Fact]
+    public void A_restart_warms_up_again_and_may_go_on_slower_for_a_while()
+    {
+        var reduction = new RateReduction(FirstStep: 100, WarmupSteps: 4, Factor: .5, Steps: 10);
+        Assert.Equal([1, .125, .25, .375, .5, .5], Enumerable.Range(99, 6).Select(step => reduction.At(step)));
+        Assert.Equal([.5, 1, 1], Enumerable.Range(109, 3).Select(step => reduction.At(step)));
+        Assert.Equal(1, new RateReduction(5, 2).At(1_000_000));
+        Assert.Equal(.5, new RateReduction(5, 2).At(5));
+    }
+
+    [Fact]
+    public void Adam_learns_faster_from_larger_batches_by_the_root()
+    {
+        Assert.Equal(Math.Sqrt(2), BatchScaling.AdamRate(4e6, 8e6), 1e-15);
+        Assert.Throws<ArgumentOutOfRangeException>(() => BatchScaling.AdamRate(0, 1));
+    }
+
     [Fact]
     public void Inverse_square_root_decay_falls_faster_to_the_same_floor()
     {

@@ -37,7 +37,12 @@ internal sealed class RecordingContext : StepContext, IDisposable
         _rows.Add((step, row));
     }
 
-    public override void TruncateMetrics(long step) => _rows.RemoveAll(row => row.Step >= step);
+    public List<(long Step, string Kind, string Message)> EventRows { get; } = [];
+
+    public override void Event(long step, int attempt, string kind, string message, params ReadOnlySpan<(string Name, double Value)> values) =>
+        EventRows.Add((step, kind, message));
+
+    public override void TruncateMetrics(long step, int attempt = 0) => _rows.RemoveAll(row => row.Step >= step);
 
     public override IReadOnlyList<IReadOnlyDictionary<string, double>> MetricRows() => [.. _rows.Select(row => row.Values)];
 
