@@ -31,6 +31,27 @@ public sealed unsafe partial class Tape
     public void Plan()
     {
         if (IsPlanned) return;
+        var (plan, placed) = Place();
+        Bind(plan, placed, _arena.Reserve("activations", plan.Bytes));
+    }
+
+    /// <summary>Plans several tapes of one arena over one block, as large as the largest of them needs: for tapes that are replayed, forward
+    /// and backward, one after another, and keep nothing meanwhile.</summary>
+    /// <exception cref="ArgumentException">The tapes have different arenas, or one is planned already.</exception>
+    public static void PlanTogether(IReadOnlyList<Tape> tapes)
+    {
+        if (tapes.Count == 0) return;
+        var arena = tapes[0]._arena;
+        if (tapes.Any(tape => tape._arena != arena || tape.IsPlanned))
+            throw new ArgumentException("Tapes that share memory must have one arena, and none of them memory yet.", nameof(tapes));
+        (MemoryPlan Plan, List<Tensor> Placed)[] places = [.. tapes.Select(tape => tape.Place())];
+        byte* block = arena.Reserve("activations", places.Max(place => place.Plan.Bytes));
+        for (int i = 0; i < places.Length; i++) tapes[i].Bind(places[i].Plan, places[i].Placed, block);
+    }
+
+    private (MemoryPlan Plan, List<Tensor> Placed) Place()
+    {
+        CheckForks();
         _forward = [.. _operations.Select(operation => (operation, Pass.Forward))];
         if (_gradients) _backward = [.. Recompute switch
         {
@@ -45,9 +66,14 @@ public sealed unsafe partial class Tape
         var placed = _planned.Where(lifespans.ContainsKey).ToList();
         foreach (var tensor in placed) plan.Add(tensor.ByteLength, lifespans[tensor]);
         plan.Place(SharesMemory);
-        _block = _arena.Reserve("activations", plan.Bytes);
+        return (plan, placed);
+    }
+
+    private void Bind(MemoryPlan plan, List<Tensor> placed, byte* block)
+    {
         _plan = plan;
-        for (int i = 0; i < placed.Count && !_arena.IsOutline; i++) placed[i].Bind(_block + plan.Offset(i));
+        _block = block;
+        for (int i = 0; i < placed.Count && !_arena.IsOutline; i++) placed[i].Bind(block + plan.Offset(i));
     }
 
     /// <summary>Fills the memory of all activations and gradients with a byte: nothing may come of it.</summary>

@@ -12,10 +12,14 @@ namespace Finery.Training;
 /// <param name="TokensPerSecond">Of this step, all its work included.</param>
 /// <param name="Utilisation">Model FLOP/s (full convention, reference 1.7) over the machine's peak; 0 where no peak was given.</param>
 /// <param name="Epoch">How many times the data was seen before this step.</param>
-/// <param name="Skipped">Loss or gradient was not finite: nothing was updated.</param>
+/// <param name="Skipped">Nothing was updated: loss or gradient were not finite, or far outside what they had been.</param>
 public readonly record struct StepMetrics(
     long Step, long TotalSteps, double Loss, double SmoothedLoss, double LearningRate, double GradientNorm, double GradientScale,
-    long TokensSeen, double TokensPerSecond, double Utilisation, double Epoch, bool Skipped);
+    long TokensSeen, double TokensPerSecond, double Utilisation, double Epoch, bool Skipped)
+{
+    /// <summary>Which branch of the run the step is on: how often it went back to a checkpoint before.</summary>
+    public int Attempt { get; init; }
+}
 
 /// <summary>Called after each step.</summary>
 /// <param name="metrics">Of the step.</param>
@@ -47,5 +51,9 @@ public sealed record TrainingResult(
     TrainingOutcome Outcome, long Steps, long ResumedFrom, long TokensSeen, long SkippedSteps, double SmoothedLoss,
     double TrainedTokensPerSecond);
 
-/// <summary>Training cannot go on: loss or gradients were not finite several times in a row.</summary>
-public sealed class DivergedException(string message) : InvalidOperationException(message);
+/// <summary>Training cannot go on: it diverged, and repair is off or did not help.</summary>
+public sealed class DivergedException(string message) : InvalidOperationException(message)
+{
+    /// <summary>File with the last steps, what was done, and the norms of all parameters; null where there is no folder for it.</summary>
+    public string? Bundle { get; init; }
+}

@@ -1,13 +1,20 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Finery.Models;
 using Finery.Models.Weights;
+using Finery.Training.Monitoring;
 
 namespace Finery.Training;
 
 /// <summary>Where a run is, and how it gets there again.</summary>
 public sealed partial class TrainingLoop
 {
+    private const string RepairPrefix = "repair.", ClipPrefix = "clip.";
+
+    private readonly double _initialTheta;
+    private readonly RopeScaling? _initialScaling;
+
     private readonly SortedDictionary<string, string> _identity;
 
     /// <summary>Continues from the newest whole checkpoint, if there is one.</summary>
@@ -26,14 +33,11 @@ public sealed partial class TrainingLoop
         int index = Array.FindIndex(_phaseEnds, end => step < end);
         var phase = _phases[index];
         bool begins = step == _phaseEnds[index] - phase.Steps;
-        if (begins && index > 0 && phase.OptimizerState == OptimizerStatePolicy.Reset)
-        {
-            foreach (var (_, tensor) in _optimizer.State) tensor.Bytes.Clear();
-            _optimizer.Updates = 0;
-        }
+        if (begins && index > 0 && phase.OptimizerState == OptimizerStatePolicy.Reset) _optimizer.Reset();
         if (ReferenceEquals(phase, _phase)) return;
         _phase = phase;
         Enter(phase);
+        if (begins) _repair.Rearm();
     }
 
     private void Enter(TrainingPhase phase)
@@ -41,42 +45,82 @@ public sealed partial class TrainingLoop
         // The old activations go first: both may not fit.
         _pass?.Dispose();
         _pass = null;
+        EnterContext(phase);
         _batch = phase.Source.CreateBatch();
         _pass = _loss.CreatePass(_kernels, _model, phase.Source.Rows / phase.MicroBatches * phase.Source.Length, _settings.Recompute);
         _flopsPerToken = _model.Config.TrainingFlopsPerToken(phase.Source.Length);
     }
 
+    /// <summary>Goes back to the newest healthy checkpoint that is old enough.</summary>
+    /// <returns>Whether there is one.</returns>
+    private bool RollBack(RepairDecision decision)
+    {
+        if (_checkpoints?.RestoreHealthy(decision.RestoreBefore, _identity, StateTensors(), OnWarning) is not { } state) return false;
+        RestoreCounters(state);
+        _repair.RolledBack(_step);
+        // From here on a killed run resumes on the new branch; until the last of these is done, on the old one, which comes here again.
+        SaveCheckpoint(healthy: true);
+        _checkpoints.DeleteAfter(_step);
+        return true;
+    }
+
+    /// <summary>Rotary base and scaling as the last phase up to this one gave them, whatever phase the run comes from.</summary>
+    private void EnterContext(TrainingPhase phase)
+    {
+        var (theta, scaling) = (_initialTheta, _initialScaling);
+        foreach (var earlier in _phases)
+        {
+            theta = earlier.RopeTheta ?? theta;
+            scaling = earlier.RopeScaling ?? scaling;
+            if (ReferenceEquals(earlier, phase)) break;
+        }
+        if (theta != _model.Config.RopeTheta || scaling != _model.Config.RopeScaling)
+            _model.ChangeContext(_model.Config.SequenceLength, theta, scaling);
+    }
+
     private void Restore(CheckpointState state)
+    {
+        RestoreCounters(state);
+        _repair.Restore(Below(RepairPrefix, state.Numbers));
+    }
+
+    private void RestoreCounters(CheckpointState state)
     {
         _step = state.Step;
         _optimizer.Updates = (long)state.Numbers["updates"];
         _tokensSeen = (long)state.Numbers["tokens"];
         _skipped = (long)state.Numbers["skipped"];
-        _skippedInARow = (long)state.Numbers["skippedInARow"];
         _smoothedSum = state.Numbers["smoothedSum"];
         _smoothedWeight = state.Numbers["smoothedWeight"];
+        _clipper.Restore(Below(ClipPrefix, state.Numbers));
     }
+
+    private static Dictionary<string, double> Below(string prefix, IReadOnlyDictionary<string, double> numbers) =>
+        numbers.Where(number => number.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(number => number.Key[prefix.Length..], number => number.Value);
 
     private void SaveCheckpoint(bool healthy)
     {
         if (_checkpoints is null) return;
-        string path = _checkpoints.Save(
-            new(_step, _identity, new Dictionary<string, double>
-            {
-                ["updates"] = _optimizer.Updates,
-                ["tokens"] = _tokensSeen,
-                ["skipped"] = _skipped,
-                ["skippedInARow"] = _skippedInARow,
-                ["smoothedSum"] = _smoothedSum,
-                ["smoothedWeight"] = _smoothedWeight,
-            })
-            { Healthy = healthy },
-            StateTensors());
+        var numbers = new Dictionary<string, double>
+        {
+            ["updates"] = _optimizer.Updates,
+            ["tokens"] = _tokensSeen,
+            ["skipped"] = _skipped,
+            ["smoothedSum"] = _smoothedSum,
+            ["smoothedWeight"] = _smoothedWeight,
+        };
+        foreach (var (name, value) in _repair.Save()) numbers[RepairPrefix + name] = value;
+        foreach (var (name, value) in _clipper.State) numbers[ClipPrefix + name] = value;
+        string path = _checkpoints.Save(new(_step, _identity, numbers) { Healthy = healthy }, StateTensors());
         OnCheckpoint?.Invoke(_step, path);
     }
 
     private List<NamedTensor> StateTensors() =>
-        [.. Parameters.Select(parameter => new NamedTensor("model." + parameter.Name, parameter.Weight)), .. _optimizer.State];
+    [
+        .. Parameters.Select(parameter => new NamedTensor("model." + parameter.Name, parameter.Weight)), .. _optimizer.State,
+        .. Average?.State ?? [], .. _monitor?.State ?? [],
+    ];
 
     private SortedDictionary<string, string> Identity()
     {
@@ -90,8 +134,11 @@ public sealed partial class TrainingLoop
             ["optimizer"] = _optimizer.Description,
             ["schedule"] = _schedule.ToString(),
             ["steps"] = TotalSteps.ToString(CultureInfo.InvariantCulture),
-            ["clipNorm"] = _settings.ClipNorm.ToString("R", CultureInfo.InvariantCulture),
+            ["clip"] = _settings.Clip.Description,
+            ["average"] = _settings.Average?.ToString() ?? "",
+            ["repair"] = _settings.Repair.ToString(),
         };
+        if (_settings.Faults.Count > 0) identity["faults"] = string.Join("; ", _settings.Faults);
         foreach (var (key, value) in _settings.Identity) identity["run." + key] = value;
         return identity;
     }

@@ -7,7 +7,9 @@ using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Models.Weights;
 using Finery.Tensors;
+using Finery.Training.Averaging;
 using Finery.Training.Losses;
+using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
 
@@ -36,12 +38,17 @@ public sealed partial class TrainingLoop : IDisposable
     private TrainingPhase _phase;
     private PackedBatch _batch = null!;
     private TrainingPass? _pass;
+    private readonly GradientNorms _norms;
+    private readonly GradientClipper _clipper;
+    private readonly QkClipping? _qkClip;
+    private readonly RepairLadder _repair;
+    private readonly List<RepairEvent> _repairEvents = [];
+    private readonly TrainingMonitor? _monitor;
     private double _flopsPerToken;
 
     private long _step;
     private long _tokensSeen;
     private long _skipped;
-    private long _skippedInARow;
     private double _smoothedSum;
     private double _smoothedWeight;
 
@@ -77,13 +84,42 @@ public sealed partial class TrainingLoop : IDisposable
         foreach (var phase in phases) loss.Check(phase.Source);
         Parameters = [.. model.Parameters, .. loss.Parameters];
         if (settings.CheckpointFolder is { } folder) _checkpoints = new(folder, settings.Retention);
+        (_initialTheta, _initialScaling) = (model.Config.RopeTheta, model.Config.RopeScaling);
         _identity = Identity();
+        _repair = new(settings.Repair, TotalSteps, schedule.Warmup(TotalSteps))
+        {
+            OnEvent = happened =>
+            {
+                _repairEvents.Add(happened);
+                OnRepair?.Invoke(happened);
+            },
+        };
+        _norms = new(Parameters);
+        _clipper = settings.Clip.Create(Parameters);
+        if (settings.QkClip is { } qkClip) _qkClip = new(optimizer, qkClip, model.Config.Attention, settings.Seed);
+        if (settings.Average is { } average) Average = new(model.Parameters, average, TotalSteps);
         _phase = phases[0];
         Enter(_phase);
+        if (settings.Monitoring is { Enabled: true } monitoring)
+        {
+            _phase.Source.Fill(0, _batch);
+            _monitor = new(kernels, model, Parameters, _batch, monitoring)
+            {
+                OnValues = (step, values) => OnMonitor?.Invoke(step, values),
+                OnAlert = alert => OnAlert?.Invoke(alert),
+            };
+            optimizer.Observer = _monitor;
+        }
     }
 
     /// <summary>What is trained: the model's parameters, then the loss's own.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The mean of the weights so far; null where none is kept.</summary>
+    public WeightAverage? Average { get; }
+
+    /// <summary>Heads that the last step's QK-clip scaled down.</summary>
+    public int ClippedHeads { get; private set; }
 
     /// <summary>Steps of the whole run.</summary>
     public long TotalSteps => _phaseEnds[^1];
@@ -106,6 +142,15 @@ public sealed partial class TrainingLoop : IDisposable
     /// <summary>Last hook: a checkpoint was written; steps done and path.</summary>
     public Action<long, string>? OnCheckpoint { get; set; }
 
+    /// <summary>Measurements of the monitor.</summary>
+    public MonitorHook? OnMonitor { get; set; }
+
+    /// <summary>Measurements that deserve a look.</summary>
+    public Action<TrainingAlert>? OnAlert { get; set; }
+
+    /// <summary>What was done about a diverging run.</summary>
+    public Action<RepairEvent>? OnRepair { get; set; }
+
     /// <summary>Told of what a user should know but need not act on: damaged checkpoints, skipped steps.</summary>
     public Action<string>? OnWarning { get; set; }
 
@@ -115,6 +160,9 @@ public sealed partial class TrainingLoop : IDisposable
     /// <summary>Steps done.</summary>
     public long Step => _step;
 
+    /// <summary>How often the run went back to a checkpoint: which branch it is on.</summary>
+    public int Attempt => (int)_repair.Rollbacks;
+
     /// <summary>Trains until all steps are done, a hook stops it, or it is cancelled; the step in progress is always finished.</summary>
     /// <param name="stop">Cancels between two steps, after a checkpoint.</param>
     /// <exception cref="DivergedException">Loss or gradients were not finite several times in a row.</exception>
@@ -122,6 +170,8 @@ public sealed partial class TrainingLoop : IDisposable
     {
         long from = _step, tokensBefore = _tokensSeen, ticks = 0, lastCheckpoint = Stopwatch.GetTimestamp();
         var outcome = TrainingOutcome.Completed;
+        // Something to go back to from the first steps.
+        if (_step == 0 && _settings.CheckpointEverySteps > 0) SaveCheckpoint(healthy: true);
         while (_step < TotalSteps)
         {
             if (stop.IsCancellationRequested)
@@ -129,7 +179,9 @@ public sealed partial class TrainingLoop : IDisposable
                 outcome = TrainingOutcome.Interrupted;
                 break;
             }
+            long before = _step;
             ticks += RunStep();
+            if (_step <= before) continue;
             if (IsDue(_settings.EvaluateEverySteps)) OnEvaluation?.Invoke(_step);
             if (ShouldStop?.Invoke() == true)
             {
@@ -138,10 +190,11 @@ public sealed partial class TrainingLoop : IDisposable
             }
             bool late = _settings.CheckpointEverySeconds > 0
                 && Stopwatch.GetElapsedTime(lastCheckpoint).TotalSeconds >= _settings.CheckpointEverySeconds;
+            // Not while an alarm is open: a run must not return to what it is to be saved from.
             bool due = _settings.CheckpointEverySteps > 0 && _step % _settings.CheckpointEverySteps == 0;
             if (_step < TotalSteps && (late || due || CheckpointRequested?.Invoke() == true))
             {
-                SaveCheckpoint(healthy: due);
+                SaveCheckpoint(healthy: due && _repair.IsHealthy);
                 lastCheckpoint = Stopwatch.GetTimestamp();
             }
         }
@@ -151,7 +204,14 @@ public sealed partial class TrainingLoop : IDisposable
     }
 
     /// <summary>Frees activations. Model and optimizer live on.</summary>
-    public void Dispose() => _pass?.Dispose();
+    public void Dispose()
+    {
+        if (ReferenceEquals(_optimizer.Observer, _monitor)) _optimizer.Observer = null;
+        _monitor?.Dispose();
+        _qkClip?.Dispose();
+        Average?.Dispose();
+        _pass?.Dispose();
+    }
 
     private double SmoothedLoss => _smoothedWeight == 0 ? double.NaN : _smoothedSum / _smoothedWeight;
 
@@ -172,8 +232,7 @@ public sealed partial class TrainingLoop : IDisposable
             if (phase.Schedule is { } part)
                 foreach (string error in part.Schedule.Validate(part.Steps)) yield return error;
         }
-        if (!(_settings.ClipNorm > 0)) yield return $"The clipping norm is {_settings.ClipNorm}; it must be positive (infinity for no clipping).";
-        if (_settings.SkipsUntilDiverged < 1) yield return "At least one skipped step must be allowed before a run counts as diverged.";
+        foreach (var (_, message) in _settings.Clip.Validate()) yield return $"Clipping: {message}.";
     }
 
     private bool IsDue(long every) => every > 0 && (_step % every == 0 || _step == TotalSteps);
@@ -182,48 +241,91 @@ public sealed partial class TrainingLoop : IDisposable
     private long RunStep()
     {
         EnterPhaseOf(_step);
-        long start = Stopwatch.GetTimestamp();
-        double rate = _phase.RateScale * (_phase.Schedule?.At(_step) ?? _schedule.At(_step, TotalSteps));
-        double epoch = _phase.Source.EpochAt(_step);
-        double loss, norm, scale;
-        bool skipped;
+        long start = Stopwatch.GetTimestamp(), step = _step, batchStep = _repair.BatchOf(step);
+        double rate = _phase.RateScale * (_phase.Schedule?.At(step) ?? _schedule.At(step, TotalSteps)) * _repair.RateScale(step);
+        double epoch = _phase.Source.EpochAt(batchStep);
+        double loss, norm, scale = 1;
+        RepairDecision decision;
         string? fault = null;
+        _monitor?.Begin(step);
         using (_kernels.Measure("step"))
         {
-            loss = LossAndGradients();
-            norm = GradientClipping.Norm(_kernels, Parameters);
-            scale = GradientClipping.Factor(norm, _settings.ClipNorm);
-            skipped = !double.IsFinite(loss) || !double.IsFinite(norm);
-            if (skipped) fault = FindFault();
-            else using (_kernels.Measure("optimizer")) _optimizer.Step(_kernels, rate, (float)scale);
+            loss = LossAndGradients(batchStep);
+            Inject(batchStep, ref rate);
+            _norms.Measure(_kernels);
+            norm = _norms.Global;
+            bool finite = double.IsFinite(loss) && double.IsFinite(norm);
+            decision = _repair.Decide(step, loss, norm, finite);
+            if (decision.Action == RepairAction.Continue)
+            {
+                var scales = _clipper.Clip(_norms, _repair.ClipScale);
+                scale = norm > 0 ? _clipper.ClippedNorm / norm : 1;
+                using (_kernels.Measure("optimizer"))
+                {
+                    _optimizer.Step(_kernels, rate, scales);
+                    ClippedHeads = _qkClip?.Apply(_kernels) ?? 0;
+                }
+            }
+            else
+            {
+                if (!finite) fault = FindFault();
+                GradientClipping.Clear(Parameters);
+                _qkClip?.Logits.Reset();
+            }
         }
+        Average?.Update(step);
+        bool skipped = decision.Action != RepairAction.Continue;
         Count(loss, skipped);
         long ticks = Stopwatch.GetTimestamp() - start;
         double tokensPerSecond = _batch.Count * (double)Stopwatch.Frequency / Math.Max(1, ticks);
         double utilisation = _settings.PeakFlops > 0 ? tokensPerSecond * _flopsPerToken / _settings.PeakFlops : 0;
+        _monitor?.End(step, norm, scale, rate);
         OnStep?.Invoke(
-            new(_step - 1, TotalSteps, loss, SmoothedLoss, rate, norm, scale, _tokensSeen, tokensPerSecond, utilisation, epoch, skipped),
+            new(step, TotalSteps, loss, SmoothedLoss, rate, norm, scale, _tokensSeen, tokensPerSecond, utilisation, epoch, skipped)
+            {
+                Attempt = Attempt,
+            },
             _loss.Metrics);
-        if (fault is not null) ReportSkip(loss, norm, fault);
+        if (skipped) Act(decision, fault);
         return ticks;
     }
 
     /// <summary>Forward and backward over all micro-batches; returns the loss.</summary>
-    private double LossAndGradients()
+    private double LossAndGradients(long batchStep)
     {
-        using (_kernels.Measure("batch")) _phase.Source.Fill(_step, _batch);
+        using (_kernels.Measure("batch")) _phase.Source.Fill(batchStep, _batch);
+        _loss.BeginStep(_step, batchStep, TotalSteps);
         double loss = 0;
-        for (int first = 0; first < _batch.Count; first += _pass!.Tokens) loss += _pass!.Run(_batch, first);
+        for (int first = 0; first < _batch.Count; first += _pass!.Tokens)
+        {
+            loss += _pass!.Run(_batch, first);
+            _monitor?.Look(_pass.MaxLogits);
+            _qkClip?.Logits.Observe(_pass.MaxLogits);
+        }
         return loss;
     }
 
-    /// <summary>Computes the step in progress once more, op by op, to name the first value that is not finite. Leaves gradients zero.</summary>
+    private void Inject(long batchStep, ref double rate)
+    {
+        foreach (var fault in _settings.Faults)
+        {
+            if (!fault.Covers(batchStep)) continue;
+            rate *= fault.RateScale;
+            for (int i = 0; i < Parameters.Count && fault.GradientScale != 1; i++)
+            {
+                var gradient = Parameters[i].Weight.Gradient!.Floats;
+                for (int j = 0; j < gradient.Length; j++) gradient[j] *= (float)fault.GradientScale;
+            }
+            if (fault.NotANumber) Parameters[^1].Weight.Gradient!.Floats[0] = float.NaN;
+        }
+    }
+
+    /// <summary>Computes the step in progress once more, op by op, to name the first value that is not finite.</summary>
     private string FindFault()
     {
         GradientClipping.Clear(Parameters);
         NonFinite? found = null;
         for (int first = 0; first < _batch.Count && found is null; first += _pass!.Tokens) found = _pass!.Check(_batch, first);
-        GradientClipping.Clear(Parameters);
         return found?.ToString() ?? "every value of the model and its gradients is finite, the loss or the norm made of them is not";
     }
 
@@ -231,7 +333,6 @@ public sealed partial class TrainingLoop : IDisposable
     {
         _step++;
         _tokensSeen += _batch.Count;
-        _skippedInARow = skipped ? _skippedInARow + 1 : 0;
         if (skipped)
         {
             _skipped++;
@@ -241,15 +342,16 @@ public sealed partial class TrainingLoop : IDisposable
         _smoothedWeight = Smoothing * _smoothedWeight + (1 - Smoothing);
     }
 
-    private void ReportSkip(double loss, double norm, string fault)
+    /// <summary>Does what a decision asks for besides not updating.</summary>
+    private void Act(RepairDecision decision, string? fault)
     {
-        string what = string.Create(
-            CultureInfo.InvariantCulture, $"Step {_step - 1} was skipped: loss {loss}, gradient norm {norm}; weights are as before. First: {fault}.");
+        string what = $"Step {_step - 1} was not applied: {decision.Diagnosis}" + (fault is null ? "." : $". First: {fault}.");
+        if (decision.Action == RepairAction.Rollback && !RollBack(decision))
+            decision = _repair.NoHealthyCheckpoint(_step - 1, decision.Onset);
         OnWarning?.Invoke(what);
-        if (_skippedInARow >= _settings.SkipsUntilDiverged)
-        {
-            throw new DivergedException(
-                $"{what} {_skippedInARow} steps in a row were: training has diverged. Lower the learning rate or look at the data.");
-        }
+        if (decision.Action != RepairAction.Stop) return;
+        string? bundle = _settings.CheckpointFolder is { } folder
+            ? new DiagnosticBundle(decision.Diagnosis!, _step - 1, decision.Onset, _repair.LastPoints, _repairEvents, Parameters).Write(folder) : null;
+        throw new DivergedException($"{what} Training has diverged: {decision.Diagnosis}.") { Bundle = bundle };
     }
 }

@@ -1,4 +1,7 @@
 using Finery.Tensors;
+using Finery.Training.Averaging;
+using Finery.Training.Monitoring;
+using Finery.Training.Optimizers;
 
 namespace Finery.Training;
 
@@ -14,14 +17,29 @@ public sealed record TrainingLoopSettings
     /// <summary>What the backward pass computes again instead of keeping it: less memory, the same bits.</summary>
     public Recompute Recompute { get; init; }
 
-    /// <summary>Global gradient norm above which gradients are scaled down.</summary>
-    public double ClipNorm { get; init; } = 1;
+    /// <summary>What is done about gradients that are too large.</summary>
+    public GradientClip Clip { get; init; } = new GlobalNormClip();
+
+    /// <summary>Bound on attention logits; null for none.</summary>
+    public QkClipSettings? QkClip { get; init; }
+
+    /// <summary>Of stochastic rounding in QK-clip.</summary>
+    public ulong Seed { get; init; }
 
     /// <summary>Peak FLOP/s of the machine, for <see cref="StepMetrics.Utilisation"/>.</summary>
     public double PeakFlops { get; init; }
 
-    /// <summary>Consecutive steps without finite loss and gradient that end the run.</summary>
-    public int SkipsUntilDiverged { get; init; } = 3;
+    /// <summary>What is done about steps that are not finite, spikes and divergence.</summary>
+    public RepairSettings Repair { get; init; } = new();
+
+    /// <summary>What is measured of the model while it trains; null for nothing.</summary>
+    public MonitoringSettings? Monitoring { get; init; }
+
+    /// <summary>A mean of the weights over steps; null for none.</summary>
+    public WeightAverageSettings? Average { get; init; }
+
+    /// <summary>Faults put into the run on purpose.</summary>
+    public IReadOnlyList<FaultInjection> Faults { get; init; } = [];
 
     /// <summary>Folder of checkpoints; null keeps none.</summary>
     public string? CheckpointFolder { get; init; }

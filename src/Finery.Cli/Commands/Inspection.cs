@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Finery.Cli.Terminal;
 using Finery.Data.Batches;
+using Finery.Data.Batches.Mixing;
 using Finery.Data.Classifiers;
 using Finery.Data.Curation;
 using Finery.Data.Readers;
@@ -44,13 +45,15 @@ public static class Inspection
         if (name == GenerationConfig.FileName)
             return Described("generation config", path, ModelInspection.OfGeneration(GenerationConfig.Load(folder)!));
         if (name == TokenizerFile.FileName) return OfTokenizer(path);
+        if (name == MixSummary.FileName)
+            return Described("mix", path, JsonNode.Parse(MixSummary.Parse(File.ReadAllText(path), path).ToJson())!.AsObject());
         if (name.EndsWith(".ftz", StringComparison.Ordinal) || name.EndsWith(".bin", StringComparison.Ordinal))
             return OfFastText(path);
         if (InputFormats.FormatOf(path) is not null) return OfDocuments(path);
         throw new UsageException(
             $"{name} is of no kind that can be inspected. Known: run, step and model folders, folders of documents " +
             $"or token shards, *.safetensors and their index, *.gguf, {ModelConfig.FileName}, {GenerationConfig.FileName}, " +
-            $"{TokenizerFile.FileName}, fastText *.bin and *.ftz, " +
+            $"{TokenizerFile.FileName}, {MixSummary.FileName}, fastText *.bin and *.ftz, " +
             $"{string.Join(", ", InputFormats.Extensions.Select(extension => "*" + extension))}.");
     }
 

@@ -49,11 +49,14 @@ public static class ScalingCommand
         var holdout = new Option<string?>("--holdout") { Description = "Leave this run out and predict it; 'largest' for that of most operations." };
         var loss = new Option<string>("--loss")
         {
-            Description = "Figure of the runs' summaries to fit, such as validation_loss.", DefaultValueFactory = _ => "final_loss",
+            Description = "Figure of the runs' summaries to fit, such as validation_loss.",
+            DefaultValueFactory = _ => "final_loss",
         };
-        var bootstrap = new Option<int>("--bootstrap") { Description = "Resamples for intervals; 0 for none.", DefaultValueFactory = _ => 400 };
+        var bootstrap = new Option<int>("--bootstrap") { Description = "Resamples for intervals; 0 for none.",
+            DefaultValueFactory = _ => 400 };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the resamples.", DefaultValueFactory = _ => 42 };
-        var chance = new Option<double>("--chance") { Description = "Accuracy of a guess, for downstream.", DefaultValueFactory = _ => 0.25 };
+        var chance = new Option<double>("--chance") { Description = "Accuracy of a guess, for downstream.",
+            DefaultValueFactory = _ => 0.25 };
         var output = new Option<string?>("--out") { Description = "File for the fit as JSON; a page with charts goes beside it.", HelpName = "file.json" };
         var json = new Option<bool>("--json") { Description = "The fit as JSON on stdout." };
         bootstrap.Validators.Add(result => RequireRange(result, 0, 100_000));
@@ -72,7 +75,8 @@ public static class ScalingCommand
                 Method.Downstream => Downstream(all, held, parsed.GetValue(chance), streams),
                 var kind => Loss(all, new LossStudyOptions
                 {
-                    Starts = parsed.GetValue(starts), Resamples = parsed.GetValue(bootstrap), Seed = parsed.GetValue(seed), Holdout = held,
+                    Starts = parsed.GetValue(starts), Resamples = parsed.GetValue(bootstrap), Seed = parsed.GetValue(seed),
+                    Holdout = held,
                     Exponents = kind == Method.Constants ? ScalingLaw.Refit : null,
                 }, parsed.GetValue(points)!.Length == 0, streams),
             };
@@ -92,7 +96,8 @@ public static class ScalingCommand
 
     private static List<ScalingRun> Load(string[] folders, string[] tables, string loss)
     {
-        if (folders.Length + tables.Length == 0) throw new UsageException("which runs? Give run folders, or a table with --points.");
+        if (folders.Length + tables.Length == 0)
+            throw new UsageException("which runs? Give run folders, or a table with --points.");
         try
         {
             return [.. folders.SelectMany(folder => ScalingRuns.Load(folder, loss)), .. tables.SelectMany(ScalingRuns.ReadTable)];
@@ -116,7 +121,8 @@ public static class ScalingCommand
         }
     }
 
-    private static (string Page, string Json, Action Show) Loss(List<ScalingRun> runs, LossStudyOptions options, bool own, Streams streams)
+    private static (string Page, string Json, Action Show) Loss(
+        List<ScalingRun> runs, LossStudyOptions options, bool own, Streams streams)
     {
         RequireColumns(runs, run => run.Point.Parameters, "parameters");
         RequireColumns(runs, run => run.Point.Tokens, "tokens");
@@ -132,14 +138,16 @@ public static class ScalingCommand
             table.Write(streams);
             var fitted = new TextTable("run", "N", "D", "loss", "law", "error %", "");
             foreach (var run in study.Runs) Add(fitted, run, "");
-            if (study.HeldOut is { } held) Add(fitted, held, held.Low is null ? "held out" : $"held out; 95% {Text(held.Low)} to {Text(held.High)}");
+            if (study.HeldOut is { } held)
+                Add(fitted, held, held.Low is null ? "held out" : $"held out; 95% {Text(held.Low)} to {Text(held.High)}");
             fitted.Write(streams);
             streams.Data.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{study.Runs.Count} runs, root mean square error {study.RootMeanSquarePercent:0.###}%"));
             foreach (string warning in study.Warnings) streams.Messages.WriteLine($"Careful: {warning}");
         }
 
-        static void Add(TextTable table, FittedRun run, string note) => table.Add(run.Name, Text(run.Parameters), Text(run.Tokens), Text(run.Loss),
+        static void Add(TextTable table, FittedRun run, string note) =>
+            table.Add(run.Name, Text(run.Parameters), Text(run.Tokens), Text(run.Loss),
             Text(run.Predicted), run.ErrorPercent.ToString("0.00", CultureInfo.InvariantCulture), note);
     }
 
@@ -148,40 +156,47 @@ public static class ScalingCommand
         RequireColumns(runs, run => run.Point.Tokens, "tokens");
         RequireColumns(runs, run => run.Point.Loss, "loss");
         RequireColumns(runs, run => run.Operations, "parameters (or flops)");
-        if (holdout is not (null or LossStudy.Largest)) throw new UsageException("--holdout: isoflop holds out a whole budget; only 'largest' is possible.");
+        if (holdout is not (null or LossStudy.Largest))
+            throw new UsageException("--holdout: isoflop holds out a whole budget; only 'largest' is possible.");
         var all = Try(() => IsoFlopFit.Fit([.. runs.Select(run => (run.Operations, run.Point))]));
         var fit = all;
         if (holdout is not null)
         {
             // A budget's runs may cost a little more or less than their mean.
             double below = Math.Sqrt(all.Budgets[^2].Operations * all.Budgets[^1].Operations);
-            fit = Try(() => IsoFlopFit.Fit([.. runs.Where(run => run.Operations < below).Select(run => (run.Operations, run.Point))]));
+            fit = Try(() => IsoFlopFit.Fit([.. runs.Where(run => run.Operations < below)
+                .Select(run => (run.Operations, run.Point))]));
         }
         return (ScalingReport.Page(fit), ScalingReport.Json(fit), Show);
 
         void Show()
         {
-            streams.Data.WriteLine(string.Create(CultureInfo.InvariantCulture, $"D*(C) = {fit.Tokens.Coefficient:R} C^{fit.Tokens.Exponent:R}"));
-            streams.Data.WriteLine(string.Create(CultureInfo.InvariantCulture, $"N*(C) = {fit.Parameters.Coefficient:R} C^{fit.Parameters.Exponent:R}"));
+            streams.Data.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"D*(C) = {fit.Tokens.Coefficient:R} C^{fit.Tokens.Exponent:R}"));
+            streams.Data.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"N*(C) = {fit.Parameters.Coefficient:R} C^{fit.Parameters.Exponent:R}"));
             var table = new TextTable("C", "runs", "D*", "N*", "loss", "by the law D*", "error %", "careful");
             foreach (var budget in all.Budgets)
             {
                 double predicted = fit.Tokens.At(budget.Operations);
                 bool held = budget == all.Budgets[^1] && fit != all;
-                table.Add(Text(budget.Operations), Text(budget.Runs), Text(budget.Tokens), Text(budget.Parameters), Text(budget.Loss), Text(predicted),
-                    Text(100 * (predicted / budget.Tokens - 1)), string.Join("; ", held ? budget.Warnings.Prepend("held out") : budget.Warnings));
+                table.Add(Text(budget.Operations), Text(budget.Runs), Text(budget.Tokens), Text(budget.Parameters),
+                    Text(budget.Loss), Text(predicted), Text(100 * (predicted / budget.Tokens - 1)),
+                    string.Join("; ", held ? budget.Warnings.Prepend("held out") : budget.Warnings));
             }
             table.Write(streams);
         }
     }
 
-    private static (string Page, string Json, Action Show) Downstream(List<ScalingRun> runs, string? holdout, double chance, Streams streams)
+    private static (string Page, string Json, Action Show) Downstream(
+        List<ScalingRun> runs, string? holdout, double chance, Streams streams)
     {
         RequireColumns(runs, run => run.Nll, "nll");
         RequireColumns(runs, run => run.Accuracy, "accuracy");
         var held = LossStudy.HeldOutOf(runs, holdout);
         var used = runs.Where(run => run != held).ToArray();
-        var fit = Try(() => DownstreamFit.Fit([.. used.Select(run => new DownstreamPoint(run.Operations, run.Nll, run.Accuracy))], chance));
+        var models = used.Select(run => new DownstreamPoint(run.Operations, run.Nll, run.Accuracy)).ToArray();
+        var fit = Try(() => DownstreamFit.Fit(models, chance));
         return (ScalingReport.Page(fit, used), ScalingReport.Json(fit), Show);
 
         void Show()
@@ -190,7 +205,8 @@ public static class ScalingCommand
             foreach (var run in runs)
             {
                 double nll = fit.NllAt(run.Operations);
-                table.Add(run.Name, Text(run.Operations), Text(run.Nll), Text(nll), Text(run.Accuracy), Text(fit.AccuracyAt(run.Nll)),
+                table.Add(run.Name, Text(run.Operations), Text(run.Nll), Text(nll), Text(run.Accuracy),
+                    Text(fit.AccuracyAt(run.Nll)),
                     Text(fit.AccuracyAt(nll)), run == held ? "held out" : "");
             }
             table.Write(streams);

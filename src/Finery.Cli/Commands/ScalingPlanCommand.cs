@@ -23,7 +23,8 @@ public static class ScalingPlanCommand
         var hours = new Option<double?>("--hours") { Description = "Budget in hours of this machine, whose training speed is measured." };
         var speed = new Option<double?>("--flops-per-second") { Description = "Speed for --hours, instead of measuring." };
         var law = new Option<string?>("--law") { Description = "A law fitted with 'scaling fit --out'.", HelpName = "file.json" };
-        var vocabulary = new Option<int>("--vocab-size") { Description = "Vocabulary of the shapes.", DefaultValueFactory = _ => 32768 };
+        var vocabulary = new Option<int>("--vocab-size") { Description = "Vocabulary of the shapes.",
+            DefaultValueFactory = _ => 32768 };
         var length = new Option<int>("--sequence-length") { Description = "Tokens of a row.", DefaultValueFactory = _ => 1024 };
         var threads = ModelArgument.ThreadsOption();
         var json = new Option<bool>("--json") { Description = "As JSON." };
@@ -39,7 +40,8 @@ public static class ScalingPlanCommand
                 if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, out int value) && value is < 16 or > 1 << 20)
                     result.AddError($"{result.Option.Name} must be from 16 to {1 << 20}.");
             });
-        var command = new Command("plan", "Size, tokens, learning rate and batch for a budget, by published laws or a fitted one.")
+        var command = new Command("plan",
+            "Size, tokens, learning rate and batch for a budget, by published laws or a fitted one.")
         {
             flops, hours, speed, law, vocabulary, length, threads, json,
         };
@@ -49,14 +51,11 @@ public static class ScalingPlanCommand
             var (given, time) = (parsed.GetValue(flops), parsed.GetValue(hours));
             if (given is null == time is null) throw new UsageException("what budget? Give either --flops or --hours.");
             var laws = BudgetLaw.Published.ToList();
-            if (parsed.GetValue(law) is { } file)
-            {
-                var study = LossStudy.Load(file);
-                laws.Insert(0, BudgetLaw.Of(study.Law, "fitted", file, study.LeastOperations, study.MostOperations) with { Counting = study.Counting });
-            }
+            if (parsed.GetValue(law) is { } file) laws.Insert(0, FittedLaw.Load(file));
             int rows = parsed.GetValue(length);
             ModelConfig[] shapes = [.. ComputeOptimalPlan.Shapes(parsed.GetValue(vocabulary), rows)];
-            double operations = given ?? time!.Value * 3600 * (parsed.GetValue(speed) ?? Measure(shapes, parsed.GetValue(threads), streams));
+            double operations = given
+                ?? time!.Value * 3600 * (parsed.GetValue(speed) ?? Measure(shapes, parsed.GetValue(threads), streams));
             if (parsed.GetValue(json)) streams.Data.WriteLine(Json(laws, operations, shapes).ToJsonString());
             else Write(laws, operations, shapes, streams);
             return (int)ExitCode.Ok;
@@ -81,7 +80,8 @@ public static class ScalingPlanCommand
         {
             var plan = law.Plan(operations);
             var shape = Nearest(shapes, plan.Parameters);
-            table.Add(law.Name, ScalingReport.Number(plan.Parameters), ScalingReport.Number(plan.Tokens), ScalingReport.Number(plan.Tokens / plan.Parameters),
+            table.Add(law.Name, ScalingReport.Number(plan.Parameters), ScalingReport.Number(plan.Tokens),
+                ScalingReport.Number(plan.Tokens / plan.Parameters),
                 ScalingReport.Number(plan.Loss), ScalingReport.Number(plan.LearningRate), ScalingReport.Number(plan.BatchTokens),
                 Shape(shape), law.Counting);
             if (law.Warning(operations) is { } warning) streams.Messages.WriteLine($"Careful: {warning}");
@@ -112,7 +112,8 @@ public static class ScalingPlanCommand
                 ["warning"] = law.Warning(operations),
                 ["shape"] = new JsonObject
                 {
-                    ["width"] = shape.EmbeddingSize, ["layers"] = shape.LayerCount, ["heads"] = shape.HeadCount, ["kv_heads"] = shape.KvHeadCount,
+                    ["width"] = shape.EmbeddingSize, ["layers"] = shape.LayerCount, ["heads"] = shape.HeadCount,
+                    ["kv_heads"] = shape.KvHeadCount,
                     ["feed_forward"] = shape.FeedForwardSize, ["parameters"] = shape.ParameterCount,
                 },
             };

@@ -21,13 +21,17 @@ public static class SweepCommand
         };
         var folder = new Option<string?>("--out") { Description = "Run folder. Default: runs/ and the sweep's name." };
         var flags = new RecipeRunFlags();
-        var command = new Command("sweep", "Run a recipe with many settings and seeds; finished trials are skipped.") { file, set, folder };
+        var command = new Command("sweep", "Run a recipe with many settings and seeds; finished trials are skipped.")
+        {
+            file, set, folder,
+        };
         foreach (var option in flags.Options) command.Add(option);
         command.SetAction(parsed =>
         {
             var streams = CommandLine.StreamsOf(parsed);
             string path = parsed.GetRequiredValue(file);
-            string runFolder = Path.GetFullPath(parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(path)));
+            string runFolder = Path.GetFullPath(
+                parsed.GetValue(folder) ?? Path.Combine("runs", Path.GetFileNameWithoutExtension(path)));
             var loaded = SweepFile.Load(path, runFolder, parsed.GetValue(set)!);
             return loaded.Sweep is { } sweep ? Run(sweep, flags.RunOf(parsed, runFolder), streams)
                 : RecipeRun.ReportErrors(loaded.Errors, streams);
@@ -61,7 +65,8 @@ public static class SweepCommand
     {
         var table = new TextTable("variant", "parameters", record.Metric, "deviation", "n", "lost", "");
         foreach (var group in record.Groups)
-            table.Add(group.Variant, string.Join(" ", group.Parameters.Select(pair => $"{pair.Key}={pair.Value}")), Figure(group.Mean, group.StandardError),
+            table.Add(group.Variant, string.Join(" ", group.Parameters.Select(pair => $"{pair.Key}={pair.Value}")),
+                Figure(group.Mean, group.StandardError),
                 Number(group.StandardDeviation), Number(group.Count), Number(group.Lost), group.Best ? "best" : "");
         table.Write(streams);
         foreach (var claim in record.Claims)

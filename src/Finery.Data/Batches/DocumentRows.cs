@@ -1,10 +1,12 @@
 namespace Finery.Data.Batches;
 
-/// <summary>Fills rows from token shards. Targets are the next token of the same document, also the one after the row's end.</summary>
+/// <summary>Fills rows from token shards. Targets are the next token of the same document, also the one after the row's
+/// end.</summary>
 internal static class DocumentRows
 {
-    /// <summary>Fills a row with the tokens from <paramref name="start"/> on, the corpus taken as a circle. Each document is a segment, one
-    /// that is cut by the row's start begins anew there; or, without <paramref name="masked"/>, the row is one segment.</summary>
+    /// <summary>Fills a row with the tokens from <paramref name="start"/> on, the corpus taken as a circle. Each document is a
+    /// segment, one that is cut by the row's start begins anew there; or, without <paramref name="masked"/>, the row is one
+    /// segment.</summary>
     public static void FillWindow(TokenShards shards, long start, PackedBatch batch, int row, bool masked)
     {
         int first = row * batch.Length, end = first + batch.Length;

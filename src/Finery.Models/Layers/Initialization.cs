@@ -6,7 +6,7 @@ namespace Finery.Models.Layers;
 public enum InitializationScheme
 {
     /// <summary>SmolLM3 and nanotron: normal; <c>o_proj</c> and <c>down_proj</c> divided by <c>sqrt(2 L)</c>.</summary>
-    SmolLM3,
+    Smollm3,
 
     /// <summary>OLMo: normal cut at three deviations, everywhere the same.</summary>
     Truncated,
@@ -42,7 +42,7 @@ public sealed record Initialization
     {
         foreach (var (_, message) in Validate()) yield return message;
         if (config.MaximalUpdate is not null && Scheme is InitializationScheme.Torchtitan or InitializationScheme.Nanochat)
-            yield return $"{Scheme} sets deviations by width itself: take SmolLM3 or Truncated with maximal_update.";
+            yield return $"{Scheme.ToString().ToLowerInvariant()} sets deviations by width itself: take smollm3 or truncated with maximal_update.";
     }
 
     /// <summary>What the weights of a tensor are drawn from.</summary>

@@ -135,21 +135,14 @@ public sealed partial class LlamaModel : IDisposable
     /// <returns>[N, D], what the output head reads.</returns>
     public Tensor Hidden(Tape tape, ModelInputs inputs, KeyValueCache? cache = null, ICollection<Tensor>? streams = null)
     {
-        var stream = Scaled(tape, tape.Embedding(inputs.Ids, _weights.Embedding), MaximalUpdate.EmbeddingFactor(Config));
-        streams?.Add(tape.Keep(stream));
-        for (int i = 0; i < _weights.Layers.Length; i++)
-        {
-            tape.Segment();
-            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache);
-            streams?.Add(tape.Keep(stream));
-        }
+        var stream = Stream(
+            tape, inputs, _weights.Layers.Length, streams is null ? null : (_, end) => streams.Add(tape.Keep(end)), cache);
         tape.Segment();
-        var hidden = tape.RmsNorm(stream, null, _weights.Norm, Config.RmsNormEpsilon).Output;
-        return Scaled(tape, hidden, MaximalUpdate.LogitsFactor(Config));
+        return FinalNorm(tape, stream);
     }
 
     /// <summary>Records one decoder layer; returns the residual stream after it.</summary>
-    private Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
+    internal Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
     {
         var attention = Config.Attention;
         (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);

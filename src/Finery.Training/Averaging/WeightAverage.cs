@@ -33,6 +33,10 @@ public sealed record WeightAverageSettings
     [Description("first step after which weights are averaged"), Range(0L, long.MaxValue)]
     public long FromStep { get; init; }
 
+    /// <summary>The same as a share of the run, in place of <see cref="FromStep"/>.</summary>
+    [Description("the same as a share of the run"), Range(0.0, 1.0)]
+    public double? FromShare { get; init; }
+
     /// <summary>Steps between updates.</summary>
     [Description("steps between updates of the average"), Range(1, 1 << 20)]
     public int EverySteps { get; init; } = 1;
@@ -47,6 +51,7 @@ public sealed class WeightAverage : IDisposable
 {
     private readonly WeightAverageSettings _settings;
     private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly long _from;
     private readonly Arena _arena = new("average");
     private readonly Tensor[] _averages;
     private readonly Tensor _count;
@@ -55,9 +60,11 @@ public sealed class WeightAverage : IDisposable
     /// <summary>Allocates zeros.</summary>
     /// <param name="parameters">Averaged as the model sees them.</param>
     /// <param name="settings">How.</param>
-    public WeightAverage(IReadOnlyList<Parameter> parameters, WeightAverageSettings settings)
+    /// <param name="steps">Length of the run.</param>
+    public WeightAverage(IReadOnlyList<Parameter> parameters, WeightAverageSettings settings, long steps = 0)
     {
         (_parameters, _settings) = (parameters, settings);
+        _from = settings.FromShare is { } share ? (long)(share * steps) : settings.FromStep;
         _averages = [.. parameters.Select(parameter => _arena.Floats("average." + parameter.Name, parameter.Weight.Shape))];
         _count = _arena.Integers("average.count", 1);
         State = [.. _averages.Append(_count).Select(tensor => new NamedTensor(tensor.Name, tensor))];
@@ -76,7 +83,7 @@ public sealed class WeightAverage : IDisposable
     /// <param name="step">The step done, from 0.</param>
     public void Update(long step)
     {
-        if (step < _settings.FromStep || (step - _settings.FromStep) % _settings.EverySteps != 0) return;
+        if (step < _from || (step - _from) % _settings.EverySteps != 0) return;
         int count = ++_count.Integers[0];
         float share = count == 1 ? 1 : (float)(_settings.Kind == AverageKind.Uniform ? 1.0 / count : 1 - _settings.Decay);
         for (int i = 0; i < _averages.Length; i++)

@@ -10,7 +10,7 @@ namespace Finery.Training.Losses;
 /// What is minimised: turns the cross-entropy of every token into the loss of a step, by way of one weight a token,
 /// <c>dLoss / d(cross-entropy)</c>. The one training loop knows nothing else of a stage.
 /// </summary>
-public abstract class TrainingLoss
+public abstract class TrainingLoss : IDisposable
 {
     /// <summary>Settings in words, part of a checkpoint's identity.</summary>
     public abstract string Description { get; }
@@ -52,6 +52,20 @@ public abstract class TrainingLoss
     public virtual TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute) =>
         new CrossEntropyPass(kernels, model, this, tokens, recompute);
 
+    /// <summary>Before the first micro-batch of a step: what depends on how far the run is, is a function of these alone.</summary>
+    /// <param name="step">From 0, in the whole run.</param>
+    /// <param name="batchStep">Step whose batch it takes: another one once the run left some out.</param>
+    /// <param name="totalSteps">Of the whole run.</param>
+    public virtual void BeginStep(long step, long batchStep, long totalSteps)
+    {
+    }
+
+    /// <summary>Writes what is worth keeping of <see cref="Parameters"/> beside the model that was trained.</summary>
+    /// <param name="folder">The model's; it is there.</param>
+    public virtual void SaveBeside(string folder)
+    {
+    }
+
     /// <summary>Before the forward pass of a micro-batch: writes its weights where <see cref="WeightsKnown"/>.</summary>
     /// <param name="batch">The whole step.</param>
     /// <param name="first">First token of the micro-batch.</param>
@@ -64,6 +78,9 @@ public abstract class TrainingLoss
     /// <param name="losses">[n] cross-entropy in nats, 0 where there is no target.</param>
     /// <param name="weights">[n] as for <see cref="Prepare"/>.</param>
     public abstract double Evaluate(PackedBatch batch, int first, ReadOnlySpan<float> losses, Span<float> weights);
+
+    /// <summary>Frees <see cref="Parameters"/> and whatever else the loss holds.</summary>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
 }
 
 /// <summary>Mean cross-entropy of all targets of the step, whatever its micro-batches: pretraining, and finetuning where prompts have

@@ -120,7 +120,8 @@ public sealed partial class RepairLadder
         Open(step);
         _nonFiniteInARow++;
         string what = Text($"loss {loss:g6}, gradient norm {norm:g6} at step {step}");
-        if (!_settings.Enabled)
+        if (_settings.Mode == RepairMode.Stop) return Stop(step, _onset, what + "; repair is off");
+        if (_settings.Mode == RepairMode.Endure)
         {
             return _nonFiniteInARow < _settings.NonFinite.InARow
                 ? Skip(step, RepairRung.NonFinite, what, ref _nonFiniteSkips)
@@ -141,7 +142,8 @@ public sealed partial class RepairLadder
             Open(step);
             _spikesInARow++;
             string what = Text($"loss {loss:g6} is {reading.LossSigmas:0.0} and gradient norm {norm:g6} is {reading.NormSigmas:0.0} sigma above the last {_lengths.Window}");
-            if (_settings.Enabled && _settings.Spikes.Enabled) return DecideSpike(step, what);
+            if (_settings.Spikes.Enabled && _settings.Mode == RepairMode.Stop) return Stop(step, _onset, what + "; repair is off");
+            if (_settings.Spikes.Enabled && _settings.Mode == RepairMode.Repair) return DecideSpike(step, what);
             Report(step, RepairRung.Spike, what + "; applied");
             // Applied, and still far off: this is the level now.
             if (_spikesInARow >= _settings.Spikes.InARow) _detector.Rearm();
@@ -174,6 +176,7 @@ public sealed partial class RepairLadder
         Open(step);
         _highInARow++;
         bool onProbation = _probationEnds >= 0;
+        if (_settings.Mode == RepairMode.Endure) return new(RepairAction.Continue);
         if (onProbation ? step < _probationEnds : _highInARow <= _lengths.Patience) return new(RepairAction.Continue);
         return Reduce(step, Text($"smoothed loss {_detector.SmoothedLoss:g6} is above {_settings.Reduce.LossRatio:0.##} x its best {_detector.BestLoss:g6} since step {_onset}"));
     }
@@ -181,7 +184,7 @@ public sealed partial class RepairLadder
     private RepairDecision Reduce(long step, string why)
     {
         var rung = _settings.Reduce;
-        if (!_settings.Enabled) return Stop(step, _onset, why + "; repair is off");
+        if (_settings.Mode == RepairMode.Stop) return Stop(step, _onset, why + "; repair is off");
         // A second reduction before the first has shown an effect is no new answer.
         if (!rung.Enabled || _probationEnds >= 0 || _reductions >= rung.Budget) return RollBack(step, why);
         double rate = _rateFactor, clip = _clipFactor;
@@ -198,7 +201,6 @@ public sealed partial class RepairLadder
     private RepairDecision RollBack(long step, string why)
     {
         var rung = _settings.Rollback;
-        if (!_settings.Enabled) return Stop(step, _onset, why + "; repair is off");
         if (!rung.Enabled) return Stop(step, _onset, why + "; rollback is off");
         if (_rollbacks >= rung.Budget) return Stop(step, _onset, Text($"{why}; {_rollbacks} rollbacks did not cure it"));
         double rate = _rateFactor;

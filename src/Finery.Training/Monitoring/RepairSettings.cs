@@ -3,15 +3,28 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Finery.Training.Monitoring;
 
+/// <summary>What is done about a run that seems to diverge.</summary>
+public enum RepairMode
+{
+    /// <summary>The rungs one after the other.</summary>
+    Repair,
+
+    /// <summary>The run stops with a diagnosis at the first step that is not finite, spikes, or stays high.</summary>
+    Stop,
+
+    /// <summary>Every finite step is applied; the run stops where several in a row are not.</summary>
+    Endure,
+}
+
 /// <summary>
 /// The ladder of answers to a diverging run (workflow reference 2.6). Each rung has its switch, thresholds and budget, and hands on to the
 /// next that is on when its budget is spent. Lengths left open are the published ones, shortened in runs of few steps.
 /// </summary>
 public sealed record RepairSettings
 {
-    /// <summary>Whether anything is repaired. Off, the run is watched all the same: it stops with a diagnosis where it cannot go on.</summary>
-    [Description("whether a diverging run is repaired; off, it is stopped with a diagnosis")]
-    public bool Enabled { get; init; } = true;
+    /// <summary>What is done about trouble.</summary>
+    [Description("repair: climb the ladder; stop: end at the first sign with a diagnosis; endure: apply what is finite, whatever it is")]
+    public RepairMode Mode { get; init; }
 
     /// <summary>Loss or gradient that is not finite.</summary>
     public NonFiniteRung NonFinite { get; init; } = new();

@@ -20,23 +20,24 @@ public abstract class GradientClipper
 
     /// <summary>Factors on the gradients of a step that is to be done; a step that is skipped must not come here.</summary>
     /// <param name="norms">Of the step's gradients. What is returned may be used until the next call.</param>
+    /// <param name="limitScale">Factor on the limit: below 1 clips more, as repair does after a divergence.</param>
     /// <exception cref="ArithmeticException">The norm is not finite; nothing has changed.</exception>
-    public GradientScales Clip(GradientNorms norms)
+    public GradientScales Clip(GradientNorms norms, double limitScale = 1)
     {
         if (!double.IsFinite(norms.Global)) throw new ArithmeticException($"Clipping: the gradient norm is {norms.Global}; such a step is skipped.");
-        var scales = Scales(norms);
+        var scales = Scales(norms, limitScale);
         double squares = 0;
         for (int i = 0; i < norms.Squares.Count; i++) squares += norms.Squares[i] * scales.Of(i) * scales.Of(i);
         ClippedNorm = Math.Sqrt(squares);
         return scales;
     }
 
-    private protected abstract GradientScales Scales(GradientNorms norms);
+    private protected abstract GradientScales Scales(GradientNorms norms, double limitScale);
 }
 
 internal sealed class GlobalNormClipper(double limit) : GradientClipper
 {
-    private protected override GradientScales Scales(GradientNorms norms) => (float)GradientClipping.Factor(norms.Global, limit);
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale) => (float)GradientClipping.Factor(norms.Global, limit * limitScale);
 }
 
 /// <summary>ZClip (arXiv 2504.02507): mean and variance follow the clipped norm, not what <see cref="ZClip.Norm"/> makes of it.</summary>
@@ -67,10 +68,10 @@ internal sealed class ZClipper(ZClip settings) : GradientClipper
         (_seen, _mean, _variance) = (seen, state["zclip.mean"], state["zclip.variance"]);
     }
 
-    private protected override GradientScales Scales(GradientNorms norms)
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale)
     {
         double norm = norms.Global, target = _seen < _first.Length ? Collect(norm) : Follow(norm);
-        double limit = Math.Min(target, settings.Norm);
+        double limit = Math.Min(target, settings.Norm * limitScale);
         return limit < norm ? (float)GradientClipping.Factor(norm, limit) : 1;
     }
 
@@ -112,7 +113,7 @@ internal sealed class AdaptiveClipper(AdaptiveClip settings, IReadOnlyList<Param
         for (int i = 0; i < _means.Length; i++) _means[i] = state[Key(parameters[i])];
     }
 
-    private protected override GradientScales Scales(GradientNorms norms)
+    private protected override GradientScales Scales(GradientNorms norms, double limitScale)
     {
         for (int i = 0; i < _means.Length; i++)
         {

@@ -30,4 +30,10 @@ public static class MaximalUpdateGroups
             },
         ];
     }
+
+    /// <summary>An optimizer's settings with these groups behind its own, which win where they name the same parameters.</summary>
+    /// <param name="settings">Of AdamW, or another optimizer whose updates do not depend on the size of gradients.</param>
+    /// <param name="config">Of the model.</param>
+    public static OptimizerSettings ForMaximalUpdate(this OptimizerSettings settings, ModelConfig config) =>
+        settings with { Groups = [.. settings.Groups, .. config.ParameterGroups(settings.WeightDecay)] };
 }

@@ -40,7 +40,8 @@ public sealed record BudgetLaw(
     /// <summary>Moonlight's law for AdamW.</summary>
     public static BudgetLaw Moonlight { get; } = new(
         "moonlight", "Moonlight, arXiv 2502.16982, AdamW", "without embeddings", 2e19, 4e20,
-        operations => new(new PowerLaw(0.0483359, 0.5112684).At(operations), new PowerLaw(3.4480927, 0.4887316).At(operations), double.NaN,
+        operations => new(new PowerLaw(0.0483359, 0.5112684).At(operations), new PowerLaw(3.4480927, 0.4887316).At(operations),
+            double.NaN,
             new PowerLaw(0.0127339, -0.0574752).At(operations), new PowerLaw(0.0065202, 0.4137915).At(operations)));
 
     /// <summary>All published ones.</summary>
@@ -54,13 +55,16 @@ public sealed record BudgetLaw(
         new(name, source, "all parameters", least, most, operations =>
         {
             var (parameters, tokens) = law.Optimum(operations);
-            return new(parameters, tokens, law.Loss(parameters, tokens), DeepSeekRate.At(operations), DeepSeekBatch.At(operations));
+            return new(parameters, tokens, law.Loss(parameters, tokens), DeepSeekRate.At(operations),
+                DeepSeekBatch.At(operations));
         });
 
     /// <summary>Why its answer for a budget is a guess; null if it is not.</summary>
     public string? Warning(double operations)
     {
-        if (operations < LeastOperations) return FormattableString.Invariant($"{Name}: fitted from {LeastOperations:0.#e0} operations up");
-        return operations > MostOperations ? FormattableString.Invariant($"{Name}: fitted up to {MostOperations:0.#e0} operations") : null;
+        if (operations < LeastOperations)
+            return FormattableString.Invariant($"{Name}: fitted from {LeastOperations:0.#e0} operations up");
+        return operations > MostOperations
+            ? FormattableString.Invariant($"{Name}: fitted up to {MostOperations:0.#e0} operations") : null;
     }
 }

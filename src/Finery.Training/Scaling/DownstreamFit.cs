@@ -7,9 +7,9 @@ namespace Finery.Training.Scaling;
 public readonly record struct DownstreamPoint(double Operations, double Nll, double Accuracy);
 
 /// <summary>
-/// Accuracy of a task from the operations of training, in two steps (Llama 3; reference 6): the likelihood of right answers is linear in
-/// the logarithm of C, and accuracy is a sigmoid of the likelihood, <c>c + (m - c) / (1 + exp(k (NLL - x0)))</c>. The second also
-/// learns from models of other families, whose C says nothing here.
+/// Accuracy of a task from the operations of training, in two steps (Llama 3; reference 6): the likelihood of right answers is
+/// linear in the logarithm of C, and accuracy is a sigmoid of the likelihood, <c>c + (m - c) / (1 + exp(k (NLL - x0)))</c>. The
+/// second also learns from models of other families, whose C says nothing here.
 /// </summary>
 /// <param name="Intercept">NLL at C = 1.</param>
 /// <param name="Slope">Of NLL over ln C; negative.</param>
@@ -36,7 +36,8 @@ public sealed record DownstreamFit(
         if (points.Any(point => !double.IsFinite(point.Nll) || !(point.Accuracy is >= 0 and <= 1) || point.Operations <= 0))
             throw new ArgumentException("Every model needs a finite NLL, an accuracy from 0 to 1 and positive operations (or none).");
         var family = points.Where(point => double.IsFinite(point.Operations)).ToArray();
-        if (family.Select(point => point.Operations).Distinct().Count() < 2 || points.Select(point => point.Nll).Distinct().Count() < 4)
+        if (family.Select(point => point.Operations).Distinct().Count() < 2
+            || points.Select(point => point.Nll).Distinct().Count() < 4)
             throw new ArgumentException("At least 2 models of different operations and 4 of different NLL are needed.");
         var (intercept, slope) = PowerLaw.Line(
             [.. family.Select(point => Math.Log(point.Operations))], [.. family.Select(point => point.Nll)]);
@@ -45,7 +46,8 @@ public sealed record DownstreamFit(
     }
 
     /// <summary>Least squares over k and x0 from a grid of starts; for each the height follows, at most up to 1.</summary>
-    private static (double Ceiling, double Steepness, double Midpoint) Sigmoid(IReadOnlyList<DownstreamPoint> points, double chance)
+    private static (double Ceiling, double Steepness, double Midpoint) Sigmoid(
+        IReadOnlyList<DownstreamPoint> points, double chance)
     {
         double low = points.Min(point => point.Nll), high = points.Max(point => point.Nll), range = high - low;
         double best = double.PositiveInfinity;
@@ -63,7 +65,8 @@ public sealed record DownstreamFit(
         }
         return found;
 
-        double Shape(double nll, double logSteepness, double midpoint) => 1 / (1 + Math.Exp(Math.Exp(logSteepness) * (nll - midpoint)));
+        double Shape(double nll, double logSteepness, double midpoint) =>
+            1 / (1 + Math.Exp(Math.Exp(logSteepness) * (nll - midpoint)));
 
         double Height(double logSteepness, double midpoint)
         {

@@ -11,7 +11,8 @@ public readonly record struct PowerLaw(double Coefficient, double Exponent)
     /// <summary>Least squares between the logarithms.</summary>
     public static PowerLaw Fit(IReadOnlyList<(double Operations, double Value)> points)
     {
-        double[] x = [.. points.Select(point => Math.Log(point.Operations))], y = [.. points.Select(point => Math.Log(point.Value))];
+        double[] x = [.. points.Select(point => Math.Log(point.Operations))],
+            y = [.. points.Select(point => Math.Log(point.Value))];
         var (intercept, slope) = Line(x, y);
         return new(Math.Exp(intercept), slope);
     }
@@ -36,9 +37,9 @@ public sealed record IsoFlopBudget(
     double Operations, int Runs, double Tokens, double Parameters, double Loss, IReadOnlyList<string> Warnings);
 
 /// <summary>
-/// Compute-optimal sizes from runs at equal budgets (approach 2 of Hoffmann et al. 2022; reference 6): for every budget a parabola of the
-/// loss in the logarithm of the tokens, then power laws through the minima. A parabola is biased where its runs are spread widely or lie
-/// to one side of the minimum; that is said, not corrected.
+/// Compute-optimal sizes from runs at equal budgets (approach 2 of Hoffmann et al. 2022; reference 6): for every budget a
+/// parabola of the loss in the logarithm of the tokens, then power laws through the minima. A parabola is biased where its runs
+/// are spread widely or lie to one side of the minimum; that is said, not corrected.
 /// </summary>
 /// <param name="Budgets">By budget, smallest first.</param>
 /// <param name="Tokens">D*(C).</param>
@@ -97,8 +98,10 @@ public sealed record IsoFlopFit(IReadOnlyList<IsoFlopBudget> Budgets, PowerLaw T
         var warnings = new List<string>();
         if (Math.Abs(at) > 1) warnings.Add("the minimum lies outside the runs: extrapolated");
         else if (Math.Abs(at) > 0.5) warnings.Add("the minimum is off-centre: add runs on its other side");
-        if (2 * half > Math.Log(WidestGrid) + 1e-9) warnings.Add($"the runs span more than a factor of {WidestGrid} in tokens: a parabola is biased");
-        return new(operations, runs.Count, tokens, operations / (6 * tokens), constant - linear * linear / (4 * square), warnings);
+        if (2 * half > Math.Log(WidestGrid) + 1e-9)
+            warnings.Add($"the runs span more than a factor of {WidestGrid} in tokens: a parabola is biased");
+        return new(operations, runs.Count, tokens, operations / (6 * tokens), constant - linear * linear / (4 * square),
+            warnings);
     }
 
     /// <summary>Least squares by orthogonal polynomials over the points themselves.</summary>

@@ -1,7 +1,7 @@
 namespace Finery.Training.Scaling;
 
-/// <summary>Least squares with coefficients of at least zero, for so few columns that every choice of those that are not zero can be
-/// tried: the exact minimum, whatever the columns.</summary>
+/// <summary>Least squares with coefficients of at least zero, for so few columns that every choice of those that are not zero
+/// can be tried: the exact minimum, whatever the columns.</summary>
 public static class NonNegativeLeastSquares
 {
     // What is left of a column that the earlier ones explain is rounding.

@@ -34,8 +34,8 @@ public static class ScalingFit
     private const double LeastExponent = 0.02, MostExponent = 2;
 
     /// <summary>
-    /// E, A and B by least squares with the exponents held: they belong to the architecture more than to the corpus, and a handful of
-    /// small runs cannot determine all five. None is negative.
+    /// E, A and B by least squares with the exponents held: they belong to the architecture more than to the corpus, and a
+    /// handful of small runs cannot determine all five. None is negative.
     /// </summary>
     /// <param name="points">At least three runs of different sizes and lengths.</param>
     /// <param name="exponents">Whose alpha and beta to keep.</param>
@@ -55,7 +55,8 @@ public static class ScalingFit
     /// </summary>
     /// <param name="points">At least five runs of different sizes and lengths.</param>
     /// <param name="starts">Where to begin.</param>
-    /// <exception cref="ArgumentException">Too few points, all of one size or length, or values that are not positive.</exception>
+    /// <exception cref="ArgumentException">Too few points, all of one size or length, or values that are not
+    /// positive.</exception>
     public static ScalingLaw Parametric(IReadOnlyList<ScalingPoint> points, FitStarts starts = FitStarts.Projection)
     {
         Check(points, 5);
@@ -73,7 +74,8 @@ public static class ScalingFit
         return ends.Where(end => double.IsFinite(end.Value)).MinBy(end => end.Value).Law;
     }
 
-    /// <summary>Laws of as many sets of runs drawn from these with replacement: how far the fit depends on which runs were made.</summary>
+    /// <summary>Laws of as many sets of runs drawn from these with replacement: how far the fit depends on which runs were
+    /// made.</summary>
     /// <param name="points">The runs.</param>
     /// <param name="fitted">The law of all of them.</param>
     /// <param name="resamples">How many.</param>
@@ -99,7 +101,8 @@ public static class ScalingFit
         {
             double at = share * (sorted.Length - 1);
             int below = (int)at;
-            return below + 1 == sorted.Length ? sorted[below] : sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
+            return below + 1 == sorted.Length ? sorted[below]
+                : sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
         }
         return (At(0.025), At(0.975));
     }
@@ -110,7 +113,8 @@ public static class ScalingFit
         var drawn = new ScalingPoint[points.Count];
         for (ulong counter = 0; ;)
         {
-            for (int i = 0; i < drawn.Length; i++) drawn[i] = points[(int)(Tensors.CounterRandom.Uniform(key, counter++) * drawn.Length)];
+            for (int i = 0; i < drawn.Length; i++)
+                drawn[i] = points[(int)(Tensors.CounterRandom.Uniform(key, counter++) * drawn.Length)];
             if (drawn.Distinct().Count() >= 5 && Distinguishable(drawn)) return drawn;
             // Five runs have only one resample of five different ones; any other is as good as there is.
             if (counter > 200UL * (ulong)drawn.Length) return [.. points];
@@ -120,7 +124,8 @@ public static class ScalingFit
     private static void Check(IReadOnlyList<ScalingPoint> points, int least)
     {
         if (points.Count < least)
-            throw new ArgumentException($"{points.Count} runs; at least {least} are needed to fit a scaling law.", nameof(points));
+            throw new ArgumentException($"{points.Count} runs; at least {least} are needed to fit a scaling law.",
+                nameof(points));
         if (points.Any(point => !(point.Parameters > 0 && point.Tokens > 0 && point.UniqueTokens > 0 && point.Loss > 0)
             || !double.IsFinite(point.Parameters + point.Tokens + point.Loss)))
             throw new ArgumentException("Parameters, tokens and loss of every run must be positive.", nameof(points));
@@ -191,7 +196,8 @@ public static class ScalingFit
             {
                 double size = at[0] - at[3] * sizes[i], length = at[1] - at[4] * lengths[i];
                 double largest = Math.Max(Math.Max(size, length), at[2]);
-                double s = Math.Exp(size - largest), l = Math.Exp(length - largest), e = Math.Exp(at[2] - largest), all = s + l + e;
+                double s = Math.Exp(size - largest), l = Math.Exp(length - largest), e = Math.Exp(at[2] - largest);
+                double all = s + l + e;
                 double residual = largest + Math.Log(all) - losses[i];
                 sum += Math.Abs(residual) <= HuberWidth
                     ? 0.5 * residual * residual : HuberWidth * (Math.Abs(residual) - 0.5 * HuberWidth);

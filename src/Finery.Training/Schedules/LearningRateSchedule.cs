@@ -52,7 +52,8 @@ public abstract record LearningRateSchedule
     /// <summary>Learning rate after warm-up.</summary>
     private protected abstract double AfterWarmup(long step, long warmup, long totalSteps);
 
-    private protected long Warmup(long totalSteps) => Steps(WarmupSteps, WarmupShare, totalSteps);
+    /// <summary>Steps of warm-up of a run of <paramref name="totalSteps"/>.</summary>
+    public long Warmup(long totalSteps) => Steps(WarmupSteps, WarmupShare, totalSteps);
 
     private protected static long Steps(long steps, double? share, long totalSteps) =>
         share is { } part ? (long)Math.Round(part * totalSteps, MidpointRounding.AwayFromZero) : steps;

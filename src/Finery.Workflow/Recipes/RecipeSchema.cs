@@ -1,5 +1,6 @@
 using Finery.Data.Curation;
 using Finery.Data.Filters;
+using Finery.Training.Losses;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
 using Finery.Workflow.Steps;
@@ -17,6 +18,7 @@ public sealed record RecipeSchema(IReadOnlyDictionary<string, Type> Steps, IRead
         [
             new(typeof(DocumentFilter), "filter", FilterCatalogue.Filters),
             new(typeof(CurationStage), "stage", StageCatalogue.Stages),
+            new(typeof(TrainingObjective), "objective", ObjectiveCatalogue.Objectives),
             new(typeof(OptimizerSettings), "optimizer", OptimizerCatalogue.Optimizers),
             new(typeof(GradientClip), "clip", ClipCatalogue.Clips),
             new(typeof(LearningRateSchedule), "schedule", ScheduleCatalogue.Schedules),

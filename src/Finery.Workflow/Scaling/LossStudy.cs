@@ -1,6 +1,4 @@
-using System.Text.Json;
 using Finery.Training.Scaling;
-using Finery.Workflow.Runs;
 using Finery.Workflow.Steps;
 
 namespace Finery.Workflow.Scaling;
@@ -18,7 +16,8 @@ public sealed record FittedFigure(string Name, double Value, double? Low = null,
 /// <param name="Low">Low end of the bootstrap's predictions, for a run that was held out.</param>
 /// <param name="High">High end.</param>
 public sealed record FittedRun(
-    string Name, double Parameters, double Tokens, double Loss, double Predicted, double ErrorPercent, double? Low = null, double? High = null);
+    string Name, double Parameters, double Tokens, double Loss, double Predicted, double ErrorPercent, double? Low = null,
+        double? High = null);
 
 /// <summary>How a loss law is fitted.</summary>
 public sealed record LossStudyOptions
@@ -39,7 +38,8 @@ public sealed record LossStudyOptions
     public string? Holdout { get; init; }
 }
 
-/// <summary>A loss law fitted to runs, with all that says how far to trust it. Also the file that <c>scaling plan</c> reads.</summary>
+/// <summary>A loss law fitted to runs, with all that says how far to trust it. Also the file that <c>scaling plan</c>
+/// reads.</summary>
 public sealed record LossStudy
 {
     /// <summary>The name that holds out the run of most operations.</summary>
@@ -88,7 +88,8 @@ public sealed record LossStudy
     {
         var held = HeldOutOf(runs, options.Holdout);
         // Its repetitions with other seeds would give the answer away.
-        var used = runs.Where(run => held is null || (run.Point.Parameters, run.Point.Tokens) != (held.Point.Parameters, held.Point.Tokens)).ToArray();
+        var used = runs.Where(run => held is null
+            || (run.Point.Parameters, run.Point.Tokens) != (held.Point.Parameters, held.Point.Tokens)).ToArray();
         ScalingPoint[] points = [.. used.Select(run => run.Point)];
         bool all = options.Exponents is null;
         var law = all ? ScalingFit.Parametric(points, options.Starts) : ScalingFit.Constants(points, options.Exponents!);
@@ -103,7 +104,8 @@ public sealed record LossStudy
         {
             double Predict(ScalingLaw by) => by.Loss(run.Point.Parameters, run.Point.Tokens, run.Point.UniqueTokens);
             double predicted = Predict(law);
-            var fitted = new FittedRun(run.Name, run.Point.Parameters, run.Point.Tokens, run.Point.Loss, predicted, 100 * (predicted / run.Point.Loss - 1));
+            var fitted = new FittedRun(run.Name, run.Point.Parameters, run.Point.Tokens, run.Point.Loss, predicted,
+                100 * (predicted / run.Point.Loss - 1));
             if (run != held || laws.Count == 0) return fitted;
             var (low, high) = ScalingFit.Interval(laws, Predict);
             return fitted with { Low = low, High = high };
@@ -116,8 +118,10 @@ public sealed record LossStudy
             Law = law,
             Figures =
             [
-                Figure("E", by => by.E), Figure("A", by => by.A), Figure("alpha", by => by.Alpha), Figure("B", by => by.B), Figure("beta", by => by.Beta),
-                Figure("exponent of N*", by => by.Beta / (by.Alpha + by.Beta)), Figure("exponent of D*", by => by.Alpha / (by.Alpha + by.Beta)),
+                Figure("E", by => by.E), Figure("A", by => by.A), Figure("alpha", by => by.Alpha), Figure("B", by => by.B),
+                Figure("beta", by => by.Beta),
+                Figure("exponent of N*", by => by.Beta / (by.Alpha + by.Beta)),
+                Figure("exponent of D*", by => by.Alpha / (by.Alpha + by.Beta)),
             ],
             LeastOperations = points.Min(point => point.Operations),
             MostOperations = points.Max(point => point.Operations),
@@ -137,7 +141,8 @@ public sealed record LossStudy
         string wanted = name.Replace('\\', '/').TrimEnd('/');
         var found = runs.Where(run => run.Name == wanted || run.Name.EndsWith('/' + wanted, StringComparison.Ordinal)
             || run.Name.StartsWith(wanted[(wanted.LastIndexOf('/') + 1)..] + '/', StringComparison.Ordinal)).ToArray();
-        return found.Length == 1 ? found[0] : throw new RecipeException($"--holdout {name}: {found.Length} runs have this name; there are "
+        return found.Length == 1 ? found[0]
+            : throw new RecipeException($"--holdout {name}: {found.Length} runs have this name; there are "
             + $"{string.Join(", ", runs.Select(run => run.Name).Take(20))}, or 'largest'.");
     }
 
@@ -149,20 +154,6 @@ public sealed record LossStudy
         if (law.A < 1e-6 || law.B < 1e-6) yield return "a term vanished: the runs do not show what size or data alone do";
         if (held is { } run && run.Operations > Extrapolation * points.Max(point => point.Operations))
             yield return "the run held out has over 100 times the operations of the largest used";
-    }
-
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
-    /// <exception cref="RecipeException">It is not there or no fitted law.</exception>
-    public static LossStudy Load(string path)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<LossStudy>(File.ReadAllText(path), RunJson.Indented) ?? throw new RecipeException($"{path} is empty.");
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new RecipeException($"{path} is not a law written by 'finery scaling fit --out': {e.Message}");
-        }
     }
 
     /// <summary>As JSON.</summary>

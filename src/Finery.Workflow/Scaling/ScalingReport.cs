@@ -24,7 +24,8 @@ public static class ScalingReport
         html.Paragraph(Formula(study.Law) + $" N counts {study.Counting}; D discounts repeated tokens.");
         html.Table(["figure", "value", "95% from", "to"], study.Figures.Select(figure => new[]
         {
-            figure.Name, Number(figure.Value), figure.Low is { } low ? Number(low) : "", figure.High is { } high ? Number(high) : "",
+            figure.Name, Number(figure.Value), figure.Low is { } low ? Number(low) : "",
+            figure.High is { } high ? Number(high) : "",
         }));
         foreach (string warning in study.Warnings) html.Paragraph("Careful: " + warning);
         var sizes = study.Runs.GroupBy(run => run.Parameters).OrderBy(size => size.Key).Take(MostSizes).ToList();
@@ -32,20 +33,24 @@ public static class ScalingReport
         foreach (var (size, colour) in sizes.Select((size, index) => (size, index)))
         {
             double from = Math.Log10(size.Min(run => run.Tokens)), to = Math.Log10(size.Max(run => run.Tokens));
-            curves.Add(new($"N = {Number(size.Key)}", [.. Enumerable.Range(0, CurvePoints).Select(i => from + (to - from) * i / (CurvePoints - 1))
+            curves.Add(new($"N = {Number(size.Key)}",
+                [.. Enumerable.Range(0, CurvePoints).Select(i => from + (to - from) * i / (CurvePoints - 1))
                 .Select(x => (x, study.Law.Loss(size.Key, Math.Pow(10, x))))]) { Colour = colour });
             curves.Add(new("", [.. size.OrderBy(run => run.Tokens).Select(run => (Math.Log10(run.Tokens), run.Loss))])
             {
                 Colour = colour, Style = SeriesStyle.Dots,
             });
         }
-        html.Raw("<div class=\"charts\">" + LineChart.Render("loss of the runs (dots) and of the law (without repetition)", "log10 of tokens", curves)
+        html.Raw("<div class=\"charts\">"
+            + LineChart.Render("loss of the runs (dots) and of the law (without repetition)", "log10 of tokens", curves)
             + LineChart.Render("prediction over measurement, %", "log10 of 6 N D", new Series("", [.. study.Runs
-                .Select(run => (X: Math.Log10(6 * run.Parameters * run.Tokens), Y: run.ErrorPercent)).OrderBy(point => point.X)]) { Style = SeriesStyle.Dots }) + "</div>");
+                .Select(run => (X: Math.Log10(6 * run.Parameters * run.Tokens), Y: run.ErrorPercent))
+                    .OrderBy(point => point.X)]) { Style = SeriesStyle.Dots }) + "</div>");
         var held = study.HeldOut is { } one ? (FittedRun[])[one] : [];
         html.Table(["run", "N", "D", "loss", "law", "error %", ""], held.Concat(study.Runs).Select(run => new[]
         {
-            run.Name, Number(run.Parameters), Number(run.Tokens), Number(run.Loss), Number(run.Predicted), HtmlWriter.Number(run.ErrorPercent, "F2"),
+            run.Name, Number(run.Parameters), Number(run.Tokens), Number(run.Loss), Number(run.Predicted),
+            HtmlWriter.Number(run.ErrorPercent, "F2"),
             run == study.HeldOut ? "held out" : "",
         }));
     });
@@ -56,7 +61,8 @@ public static class ScalingReport
         html.Paragraph($"D*(C) = {Number(fit.Tokens.Coefficient)} C^{Number(fit.Tokens.Exponent)}, N*(C) = {Number(fit.Parameters.Coefficient)} C^{Number(fit.Parameters.Exponent)}.");
         html.Table(["C", "runs", "D*", "N*", "loss", ""], fit.Budgets.Select(budget => new[]
         {
-            Number(budget.Operations), HtmlWriter.Number(budget.Runs), Number(budget.Tokens), Number(budget.Parameters), Number(budget.Loss),
+            Number(budget.Operations), HtmlWriter.Number(budget.Runs), Number(budget.Tokens), Number(budget.Parameters),
+            Number(budget.Loss),
             string.Join("; ", budget.Warnings),
         }));
         var minima = fit.Budgets.Where(budget => double.IsFinite(budget.Tokens)).ToList();

@@ -21,7 +21,8 @@ public static class ScalingRuns
     /// <summary>What N counts in runs of Finery.</summary>
     public const string Counting = "all parameters, embeddings included (once if tied to the head)";
 
-    private static readonly string[] s_columns = ["name", "parameters", "tokens", "loss", "unique_tokens", "flops", "nll", "accuracy"];
+    private static readonly string[] s_columns = ["name", "parameters", "tokens", "loss", "unique_tokens", "flops", "nll",
+        "accuracy"];
 
     /// <summary>The finished pretraining steps of a run folder, of a sweep too.</summary>
     /// <param name="folder">The run folder.</param>
@@ -39,7 +40,8 @@ public static class ScalingRuns
 
     private static ScalingRun? Of(string name, JsonObject summary, string loss)
     {
-        double Figure(string key) => summary[key] is JsonValue value && value.TryGetValue(out double number) ? number : double.NaN;
+        double Figure(string key) => summary[key] is JsonValue value && value.TryGetValue(out double number) ? number
+            : double.NaN;
         double tokens = Figure("tokens"), epochs = Figure("epochs");
         var point = new ScalingPoint(
             Figure("parameters"), tokens, epochs > 0 ? tokens / epochs : double.PositiveInfinity, Figure(loss));
@@ -58,7 +60,8 @@ public static class ScalingRuns
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new RecipeException(e is FileNotFoundException or DirectoryNotFoundException ? $"{path}: no such file" : $"{path}: {e.Message}");
+            throw new RecipeException(e is FileNotFoundException or DirectoryNotFoundException ? $"{path}: no such file"
+                : $"{path}: {e.Message}");
         }
         string[]? heading = null;
         var runs = new List<ScalingRun>();
@@ -74,7 +77,8 @@ public static class ScalingRuns
                     throw new RecipeException($"{place}: no column '{unknown}' is known; there are {string.Join(", ", s_columns)}");
                 continue;
             }
-            if (cells.Length != heading.Length) throw new RecipeException($"{place}: {cells.Length} cells under {heading.Length} headings");
+            if (cells.Length != heading.Length)
+                throw new RecipeException($"{place}: {cells.Length} cells under {heading.Length} headings");
             runs.Add(Row(heading, cells, place));
         }
         return runs.Count > 0 ? runs : throw new RecipeException($"{path}: no runs; expected a heading such as parameters,tokens,loss and rows");
@@ -86,7 +90,8 @@ public static class ScalingRuns
         {
             int at = Array.IndexOf(heading, column);
             if (at < 0 || cells[at].Length == 0) return otherwise;
-            if (double.TryParse(cells[at], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value > 0)
+            if (double.TryParse(cells[at], NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+                && double.IsFinite(value) && value > 0)
                 return value;
             // Nothing may be answered rightly.
             return column == "accuracy" && value == 0 && cells[at][0] == '0' ? 0

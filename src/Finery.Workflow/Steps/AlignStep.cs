@@ -54,7 +54,7 @@ public sealed record AlignStep : Step, ITrainingStep
 
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
-    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+    public double CheckpointSeconds { get; init; } = TrainingOptions.DefaultCheckpointSeconds;
 
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
@@ -76,10 +76,15 @@ public sealed record AlignStep : Step, ITrainingStep
         context.Progress(0, 0, $"scoring {examples.Count:N0} pairs with the reference");
         var settings = new PreferenceLossSettings { Beta = Beta, ChosenWeight = ChosenWeight };
         var reference = ReferenceLogProbabilities.Compute(model, kernels, source, settings.EndToken, context.Stop);
-        var budget = new TrainingRun.Budget(
-            steps ?? (examples.Count + source.PairsPerBatch - 1) / source.PairsPerBatch, LearningRate ?? plan?.LearningRate / 10 ?? 1e-4,
-            plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute).Run(source, new PreferenceLoss(settings, reference), budget, tokenizer, "align");
+        long length = steps ?? (examples.Count + source.PairsPerBatch - 1) / source.PairsPerBatch;
+        new TrainingRun(context, model, kernels, new()
+        {
+            Schedule = TrainingOptions.DefaultSchedule(LearningRate ?? plan?.LearningRate / 10 ?? 1e-4, length),
+            Repair = TrainingOptions.NonFiniteOnly,
+            Recompute = Recompute,
+            CheckpointSeconds = CheckpointSeconds,
+            PeakFlops = plan?.PeakFlops ?? 0,
+        }).Run(source, length, new PreferenceLoss(settings, reference), tokenizer, "align");
     }
 
     private IEnumerable<PreferenceExample> Load(Tokenizer tokenizer, int maxTokens, StepContext context)

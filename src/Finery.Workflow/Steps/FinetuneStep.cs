@@ -41,7 +41,7 @@ public sealed record FinetuneStep : Step, ITrainingStep
 
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
-    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+    public double CheckpointSeconds { get; init; } = TrainingOptions.DefaultCheckpointSeconds;
 
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
@@ -65,8 +65,14 @@ public sealed record FinetuneStep : Step, ITrainingStep
             examples, model.Config.SequenceLength, Rows ?? plan?.Rows ?? 16, context.Seed, tokenizer.PadId ?? 0);
         if (source.Dropped > 0) context.Warn($"{source.Dropped:N0} chats dropped: nothing to learn fits the sequence length");
         long epoch = (source.RowsPerEpoch + source.Rows - 1) / source.Rows;
-        var budget = new TrainingRun.Budget(
-            Steps ?? plan?.FinetuneSteps ?? epoch, LearningRate ?? plan?.LearningRate / 10 ?? 3e-4, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute).Run(source, new NextTokenLoss(), budget, tokenizer, "finetune");
+        long steps = Steps ?? plan?.FinetuneSteps ?? epoch;
+        new TrainingRun(context, model, kernels, new()
+        {
+            Schedule = TrainingOptions.DefaultSchedule(LearningRate ?? plan?.LearningRate / 10 ?? 3e-4, steps),
+            Repair = TrainingOptions.NonFiniteOnly,
+            Recompute = Recompute,
+            CheckpointSeconds = CheckpointSeconds,
+            PeakFlops = plan?.PeakFlops ?? 0,
+        }).Run(source, steps, new NextTokenLoss(), tokenizer, "finetune");
     }
 }

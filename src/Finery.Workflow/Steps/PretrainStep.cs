@@ -1,12 +1,15 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using Finery.Data.Batches;
-using Finery.Data.Tokenizers;
-using Finery.Models.Llama;
+using Finery.Data.Batches.Mixing;
+using Finery.Models.Layers;
 using Finery.Tensors;
 using Finery.Training;
+using Finery.Training.Averaging;
 using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
+using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
 
 namespace Finery.Workflow.Steps;
 
@@ -20,21 +23,33 @@ public enum Precision
     BF16,
 }
 
-/// <summary>Trains a Llama model from scratch on token shards.</summary>
-[Description("Train a model from scratch on token shards")]
+/// <summary>Trains a model on token shards: from nothing, or on from a model (annealing, more context, more data).</summary>
+[Description("Train a model on token shards")]
 public sealed record PretrainStep : Step, ITrainingStep
 {
-    /// <summary>What to learn.</summary>
-    [Input(ArtifactKind.Tokens), Description("token shards")]
-    public required Artifact Tokens { get; init; }
+    /// <summary>What to learn; several sources are mixed.</summary>
+    [Input(ArtifactKind.Tokens), Description("token shards; several are mixed")]
+    public required IReadOnlyList<Artifact> Tokens { get; init; }
 
     /// <summary>The tokenizer of the shards.</summary>
     [Input(ArtifactKind.Tokenizer), Description("tokenizer of the shards")]
     public required Artifact Tokenizer { get; init; }
 
+    /// <summary>A model to go on from; its shape then is the model's.</summary>
+    [Input(ArtifactKind.Model), Description("model to go on from; without it training starts from nothing")]
+    public Artifact? From { get; init; }
+
     /// <summary>Text to measure the loss on, not to learn from.</summary>
     [Input(ArtifactKind.Tokens), Description("token shards of held-out text, whose loss is measured")]
     public Artifact? Validation { get; init; }
+
+    /// <summary>A larger model to learn from (objective: distillation).</summary>
+    [Input(ArtifactKind.Model), Description("model to learn from, for the objective 'distillation'")]
+    public Artifact? Teacher { get; init; }
+
+    /// <summary>Gives shape, length and learning rate; settings given here win.</summary>
+    [Input(ArtifactKind.Plan), Description("plan with shape, length and learning rate; settings given here win")]
+    public Artifact? Plan { get; init; }
 
     /// <summary>Steps between measurements of the validation loss.</summary>
     [Description("steps between measurements of the validation loss; 0 for the end alone"), Range(0, long.MaxValue)]
@@ -44,13 +59,13 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Description("tokens of the validation text read each time"), Range(1, long.MaxValue)]
     public long ValidationTokens { get; init; } = 200_000;
 
-    /// <summary>Gives shape, length and learning rate; settings given here win.</summary>
-    [Input(ArtifactKind.Plan), Description("plan with shape, length and learning rate; settings given here win")]
-    public Artifact? Plan { get; init; }
-
     /// <summary>Shape of the model.</summary>
     [Description("shape of the model")]
     public ModelShape? Model { get; init; }
+
+    /// <summary>How initial weights are drawn.</summary>
+    [Description("how initial weights are drawn")]
+    public Initialization Initialization { get; init; } = new();
 
     /// <summary>Tokens of a row.</summary>
     [Description("tokens of a training row"), Range(8, 1 << 20)]
@@ -60,13 +75,61 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Description("rows of a step"), Range(1, 1 << 20)]
     public int? Rows { get; init; }
 
+    /// <summary>How documents are put into rows.</summary>
+    [Description("how documents are put into rows")]
+    public RowSettings Packing { get; init; } = new();
+
+    /// <summary>Parts a step's rows are cut into: less memory, the same step.</summary>
+    [Description("parts a step's rows are cut into, to save memory"), Range(1, 1 << 20)]
+    public int MicroBatches { get; init; } = 1;
+
     /// <summary>Optimizer steps.</summary>
     [Description("optimizer steps"), Range(1, long.MaxValue)]
     public long? Steps { get; init; }
 
+    /// <summary>Stages of the run; without any there is one with all sources by their size.</summary>
+    [Description("stages with their own length, mix, rows, sequence length, rotary base, schedule")]
+    public IReadOnlyList<PretrainStage> Stages { get; init; } = [];
+
     /// <summary>Peak learning rate.</summary>
-    [Description("peak learning rate"), Range(1e-9, 1)]
+    [Description("peak learning rate"), Range(1e-9, 10)]
     public double? LearningRate { get; init; }
+
+    /// <summary>Learning rate over the run; its peak is <see cref="LearningRate"/> where that is given.</summary>
+    [Description("learning rate over the run; by default a short warm-up, then linearly to zero")]
+    public LearningRateSchedule? Schedule { get; init; }
+
+    /// <summary>Whether the rate grows with the root of the batch where rows or length change.</summary>
+    [Description("let the learning rate follow the root of the batch size where it changes")]
+    public bool ScaleRateWithBatch { get; init; }
+
+    /// <summary>What turns gradients into updates.</summary>
+    [Description("what turns gradients into updates")]
+    public OptimizerSettings? Optimizer { get; init; }
+
+    /// <summary>What is done about gradients that are too large.</summary>
+    [Description("what is done about gradients that are too large")]
+    public GradientClip Clip { get; init; } = new GlobalNormClip();
+
+    /// <summary>What is minimised.</summary>
+    [Description("what is minimised")]
+    public TrainingObjective Objective { get; init; } = new NextTokenObjective();
+
+    /// <summary>The weights of the model that is saved: the last, or a mean over the end of the run.</summary>
+    [Description("save a mean of the weights over the end of the run")]
+    public WeightAverageSettings? Average { get; init; }
+
+    /// <summary>What is done about a run that diverges.</summary>
+    [Description("what is done about a run that diverges")]
+    public RepairSettings Repair { get; init; } = new();
+
+    /// <summary>What is measured of the model while it trains; null for nothing.</summary>
+    [Neutral, Description("what is measured of the model while it trains")]
+    public MonitoringSettings? Monitoring { get; init; } = new();
+
+    /// <summary>Faults put into the run on purpose, to test its repair.</summary>
+    [Description("faults put into the run on purpose, to test its repair")]
+    public IReadOnlyList<FaultInjection> Faults { get; init; } = [];
 
     /// <summary>What the backward pass computes again instead of keeping it: less memory, the same result.</summary>
     [Neutral, Description("what the backward pass computes again to save memory")]
@@ -76,14 +139,20 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Description("storage of weights and activations; bf16 halves their memory, and is faster where the processor multiplies it")]
     public Precision Precision { get; init; } = Precision.F32;
 
-    /// <summary>What the optimizer keeps beside bf16 weights.</summary>
-    [Description("kept beside bf16 weights: split (their low halves: exact, 2 bytes), f32 (a full copy: exact, 4 bytes), " +
-        "none (updates are rounded stochastically)")]
-    public MasterWeights Masters { get; init; } = MasterWeights.Split;
-
     /// <summary>Seconds between checkpoints: what a kill may cost.</summary>
     [Neutral, Description("seconds between checkpoints"), Range(0.1, 86_400)]
-    public double CheckpointSeconds { get; init; } = TrainingRun.CheckpointSeconds;
+    public double CheckpointSeconds { get; init; } = TrainingOptions.DefaultCheckpointSeconds;
+
+    /// <summary>Steps between checkpoints to go back to.</summary>
+    [Description("steps between checkpoints that a diverging run may go back to; default a twentieth of the run"), Range(1, long.MaxValue)]
+    public long? HealthyEvery { get; init; }
+
+    /// <summary>Which checkpoints are kept.</summary>
+    [Neutral, Description("which checkpoints are kept")]
+    public CheckpointRetention Retention { get; init; } = new();
+
+    /// <inheritdoc/>
+    public override int Version => 2;
 
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
@@ -91,37 +160,15 @@ public sealed record PretrainStep : Step, ITrainingStep
     /// <inheritdoc/>
     public override IEnumerable<(string Property, string Message)> Validate()
     {
-        if (Plan is null && Steps is null) yield return (nameof(Steps), "give 'steps', or a 'plan' that chooses them.");
-        if (Model is { } shape)
-        {
-            foreach (string error in shape.ToConfig(512, 64, null, null).Validate()) yield return (nameof(Model), error);
-        }
+        if (Plan is null && Steps is null && (Stages.Count == 0 || Stages.Any(stage => stage.Share is not null)))
+            yield return (nameof(Steps), "give 'steps', a 'plan' that chooses them, or stages of steps or tokens.");
+        if (Objective is DistillationObjective { Teacher: null, Cache: null } && Teacher is null)
+            yield return (nameof(Teacher), "the objective 'distillation' needs a 'teacher', or a 'cache' of one.");
+        if (Teacher is not null && Objective is not DistillationObjective { Teacher: null, Cache: null })
+            yield return (nameof(Teacher), "a 'teacher' is for the objective 'distillation' without one of its own.");
+        if (From is not null && Model is not null) yield return (nameof(Model), "the model to go on 'from' has its shape already.");
     }
 
     /// <inheritdoc/>
-    public override void Run(StepContext context)
-    {
-        var plan = Plan is null ? null : TrainingPlan.Load(Plan);
-        var tokenizer = TokenizerFile.Load(Tokenizer.Path);
-        using var shards = TokenShards.Open(Tokens.Path, tokenizer.Fingerprint);
-        int length = SequenceLength ?? plan?.SequenceLength ?? 256;
-        var shape = Model ?? plan?.Model ?? new ModelShape();
-        var config = shape.ToConfig(tokenizer.VocabSize, length, tokenizer.BosId, tokenizer.EosId);
-        var source = new PretrainingBatches(shards, length, Rows ?? plan?.Rows ?? 16, context.Seed);
-        using var kernels = new CpuKernels(context.Threads);
-        var type = Precision == Precision.BF16 ? DType.BF16 : DType.F32;
-        TrainingRun.RequireMemory(MemoryEstimate.OfTraining(
-            config, source.Rows * source.Length, Recompute, type, new AdamWOptimizerSettings { Masters = Masters }, context.Threads), Recompute);
-        using var model = new LlamaModel(config, context.Seed, trainable: true, type);
-        context.Log($"{shape}: {config.ParameterCount:N0} parameters");
-        using var heldOut = Validation is null ? null : TokenShards.Open(Validation.Path, tokenizer.Fingerprint);
-        var budget = new TrainingRun.Budget(
-            Steps ?? plan!.PretrainSteps, LearningRate ?? plan?.LearningRate ?? 3e-3, plan?.PeakFlops ?? 0);
-        new TrainingRun(context, model, kernels, CheckpointSeconds, Recompute, Masters)
-        {
-            Validation = heldOut is null ? null : new ValidationLoss(heldOut, ValidationTokens),
-            ValidationEvery = ValidationEvery,
-        }
-            .Run(source, new NextTokenLoss(), budget, tokenizer, "pretrain");
-    }
+    public override void Run(StepContext context) => new Pretraining(this, context).Run();
 }

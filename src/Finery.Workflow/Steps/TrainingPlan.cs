@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Finery.Data.Writers;
-using Finery.Models;
 
 namespace Finery.Workflow.Steps;
 
@@ -57,48 +56,4 @@ public sealed record TrainingPlan
 
     /// <summary>Writes the plan.</summary>
     public void Save(string path) => AtomicFile.WriteText(path, JsonSerializer.Serialize(this, Json) + "\n");
-}
-
-/// <summary>Shape of a Llama model, as recipes give it.</summary>
-public sealed record ModelShape
-{
-    /// <summary>Decoder layers.</summary>
-    public int Layers { get; init; } = 4;
-
-    /// <summary>Model width D.</summary>
-    public int Width { get; init; } = 128;
-
-    /// <summary>Query heads.</summary>
-    public int Heads { get; init; } = 4;
-
-    /// <summary>Key and value heads.</summary>
-    public int KvHeads { get; init; } = 2;
-
-    /// <summary>Width of the gated feed-forward layer.</summary>
-    public int FeedForward { get; init; } = 352;
-
-    /// <summary>The model configuration for a vocabulary and sequence length.</summary>
-    public ModelConfig ToConfig(int vocabSize, int sequenceLength, int? bosId, int? eosId) => new()
-    {
-        VocabSize = vocabSize,
-        EmbeddingSize = Width,
-        LayerCount = Layers,
-        HeadCount = Heads,
-        KvHeadCount = KvHeads,
-        HeadSize = Width / Heads,
-        FeedForwardSize = FeedForward,
-        SequenceLength = sequenceLength,
-        BosId = bosId,
-        EosIds = eosId is { } id ? [id] : [],
-    };
-
-    /// <summary>Reads the shape of an existing configuration.</summary>
-    public static ModelShape Of(ModelConfig config) => new()
-    {
-        Layers = config.LayerCount, Width = config.EmbeddingSize, Heads = config.HeadCount, KvHeads = config.KvHeadCount,
-        FeedForward = config.FeedForwardSize,
-    };
-
-    /// <summary>Shape in short, such as <c>d192 L6 h6 kv2 ff512</c>.</summary>
-    public override string ToString() => $"d{Width} L{Layers} h{Heads} kv{KvHeads} ff{FeedForward}";
 }

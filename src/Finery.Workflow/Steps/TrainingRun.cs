@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Finery.Data.Batches;
 using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
@@ -12,29 +13,12 @@ using Finery.Workflow.Runs;
 namespace Finery.Workflow.Steps;
 
 /// <summary>What pretraining, finetuning and alignment share: the training loop tied to a step's records, checkpoints and outputs.</summary>
-internal sealed class TrainingRun(
-    StepContext context, LlamaModel model, Kernels kernels, double checkpointSeconds, Recompute recompute,
-    MasterWeights masters = MasterWeights.Split)
+internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels kernels, TrainingOptions options)
 {
-    /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
-    public const double CheckpointSeconds = 20;
-
     // A tenth of the run: long enough to average the noise of single steps, short enough to be the end.
     private const int TailShare = 10;
 
     private double _validationLoss = double.NaN;
-
-    /// <summary>Measures the loss on held-out text; null for none.</summary>
-    public ValidationLoss? Validation { get; init; }
-
-    /// <summary>Steps between measurements; 0 for the end alone.</summary>
-    public long ValidationEvery { get; init; }
-
-    /// <summary>Length, learning rate and machine peak of a run.</summary>
-    /// <param name="Steps">Optimizer steps.</param>
-    /// <param name="LearningRate">Peak; warmed up over a twentieth of the steps (at most 200), then decayed linearly to zero.</param>
-    /// <param name="PeakFlops">Of the machine, for utilisation; 0 if unknown.</param>
-    public readonly record struct Budget(long Steps, double LearningRate, double PeakFlops);
 
     /// <summary>Fails before anything is allocated where training would not fit into memory.</summary>
     /// <param name="estimate">What it takes.</param>
@@ -49,53 +33,83 @@ internal sealed class TrainingRun(
             ExitCode.MissingPrerequisite, $"{why} Fewer 'rows' or shorter sequences need less, a smaller model most of all;{remedy} or free memory.");
     }
 
+    /// <summary>Trains on batches of one source for so many steps.</summary>
+    /// <inheritdoc cref="Run(IReadOnlyList{TrainingPhase}, TrainingLoss, Tokenizer, string)"/>
+    public void Run(IBatchSource source, long steps, TrainingLoss loss, Tokenizer tokenizer, string stage) =>
+        Run([new() { Steps = steps, Source = source }], loss, tokenizer, stage);
+
     /// <summary>Trains to the end, resuming from a checkpoint of an interrupted attempt, and saves the model.</summary>
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
-    public void Run(IBatchSource source, TrainingLoss loss, Budget budget, Tokenizer tokenizer, string stage)
+    public void Run(IReadOnlyList<TrainingPhase> phases, TrainingLoss loss, Tokenizer tokenizer, string stage)
     {
-        var settings = new AdamWOptimizerSettings { Masters = masters };
+        int tokens = phases.Max(phase => phase.Source.Rows / phase.MicroBatches * phase.Source.Length);
         RequireMemory(MemoryEstimate.OfTraining(
-            model.Config, source.Rows * source.Length, recompute, model.WeightType, settings, context.Threads, loss.WeightsKnown),
-            recompute, held: model.Bytes);
-        using var optimizer = settings.Create(model.Parameters, context.Seed);
-        long warmup = Math.Min(200, budget.Steps / 20);
-        var schedule = new WarmupStableDecay { Peak = budget.LearningRate, WarmupSteps = warmup, DecaySteps = budget.Steps - warmup };
-        using var loop = new TrainingLoop(kernels, model, source, loss, optimizer, schedule, new TrainingLoopSettings
+            model.Config, tokens, options.Recompute, model.WeightType, options.Optimizer, context.Threads, loss.WeightsKnown),
+            options.Recompute, held: model.Bytes);
+        long steps = phases.Sum(phase => phase.Steps);
+        using var optimizer = options.Optimizer.Create([.. model.Parameters, .. loss.Parameters], context.Seed);
+        using var signal = new CheckpointSignal();
+        using var loop = new TrainingLoop(kernels, model, phases, loss, optimizer, options.Schedule, new TrainingLoopSettings
         {
-            Steps = budget.Steps,
-            PeakFlops = budget.PeakFlops,
-            Recompute = recompute,
+            PeakFlops = options.PeakFlops,
+            Recompute = options.Recompute,
+            Clip = options.Clip,
+            QkClip = options.Optimizer.QkClip,
+            Repair = options.Repair,
+            Monitoring = options.Monitoring,
+            Average = options.Average,
+            Faults = options.Faults,
             CheckpointFolder = context.StateFolder,
-            CheckpointEverySeconds = checkpointSeconds,
-            EvaluateEverySteps = Validation is null ? 0 : ValidationEvery > 0 ? ValidationEvery : budget.Steps,
+            CheckpointEverySeconds = options.CheckpointSeconds,
+            CheckpointEverySteps = options.HealthyEveryOf(steps),
+            Retention = options.Retention,
+            EvaluateEverySteps = options.Validation is null ? 0 : options.ValidationEvery > 0 ? options.ValidationEvery : steps,
+            Seed = context.Seed,
             Identity = new Dictionary<string, string> { ["stage"] = stage, ["seed"] = context.Seed.ToString(CultureInfo.InvariantCulture) },
         });
+        loop.CheckpointRequested = signal.Take;
         loop.OnWarning = context.Warn;
         bool resumed = loop.Resume();
-        context.TruncateMetrics(loop.Step);
-        if (resumed) context.Log($"continues at step {loop.Step:N0} of {budget.Steps:N0}");
+        context.TruncateMetrics(loop.Step, loop.Attempt);
+        if (resumed) context.Log($"continues at step {loop.Step:N0} of {steps:N0}");
 
         string[] lossNames = [.. loss.MetricNames.Select(name => name.Replace("rewards/accuracy", "accuracy"))];
-        var row = new (string, double)[5 + lossNames.Length];
+        var row = new List<(string, double)>();
         var profile = context.ProfiledSteps > 0 ? new TrainingProfile(context, kernels) : null;
+        loop.OnMonitor = (_, values) => row.AddRange(values);
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> lossMetrics) =>
         {
-            row[0] = ("loss", metrics.Loss);
-            row[1] = ("learning_rate", metrics.LearningRate);
-            row[2] = ("gradient_norm", metrics.GradientNorm);
-            row[3] = ("tokens_per_second", metrics.TokensPerSecond);
-            row[4] = ("mfu", metrics.Utilisation);
-            for (int i = 0; i < lossNames.Length; i++) row[5 + i] = (lossNames[i], lossMetrics[i]);
-            context.Metrics(metrics.Step, row);
+            row.AddRange(
+            [
+                ("loss", metrics.Loss), ("learning_rate", metrics.LearningRate), ("gradient_norm", metrics.GradientNorm),
+                ("tokens_per_second", metrics.TokensPerSecond), ("mfu", metrics.Utilisation),
+                ("step_seconds", loop.Phase.TokensPerStep / metrics.TokensPerSecond),
+            ]);
+            for (int i = 0; i < lossNames.Length; i++) row.Add((lossNames[i], lossMetrics[i]));
+            if (metrics.Skipped) row.Add(("skipped", 1));
+            if (metrics.Attempt > 0) row.Add((StepContext.AttemptMetric, metrics.Attempt));
+            context.Metrics(metrics.Step, CollectionsMarshal.AsSpan(row));
+            row.Clear();
             context.Progress(metrics.Step + 1, metrics.TotalSteps, string.Create(CultureInfo.InvariantCulture,
                 $"loss {metrics.SmoothedLoss:F3}, lr {metrics.LearningRate:0.0e0}, {metrics.TokensPerSecond:N0} tokens/s, epoch {metrics.Epoch:F2}"));
             profile?.AfterStep(metrics.Step);
         };
-
+        loop.OnRepair = happened =>
+        {
+            string kind = happened.Rung.ToString().ToLowerInvariant();
+            context.Event(happened.Step, loop.Attempt, kind, happened.Reason,
+                [.. happened.Changes.SelectMany(change => new[] { (change.Name + " before", change.Before), (change.Name + " after", change.After) })]);
+            context.Log($"step {happened.Step:N0}: {kind}: {happened.Reason}");
+        };
+        loop.OnAlert = alert =>
+        {
+            context.Event(alert.Step, loop.Attempt, "alert", alert.ToString(), (alert.What, alert.Value), ("threshold", alert.Threshold));
+            context.Warn(alert.ToString());
+        };
         loop.OnEvaluation = step =>
         {
-            _validationLoss = Validation!.Of(kernels, model, source.Length);
-            context.Metrics(step - 1, ("validation_loss", _validationLoss));
+            _validationLoss = options.Validation!.Of(kernels, model, loop.Phase.Source.Length);
+            context.Metrics(step - 1, ("validation_loss", _validationLoss), (StepContext.AttemptMetric, loop.Attempt));
         };
 
         TrainingResult result;
@@ -105,7 +119,8 @@ internal sealed class TrainingRun(
         }
         catch (DivergedException exception)
         {
-            throw new StepFailedException(ExitCode.Diverged, $"{exception.Message} Try a lower 'learning_rate'.");
+            string bundle = exception.Bundle is { } file ? $" The last steps and the norms of all parameters are in {file}." : "";
+            throw new StepFailedException(ExitCode.Diverged, $"{exception.Message}{bundle} Try a lower 'learning_rate'.");
         }
         finally
         {
@@ -116,13 +131,21 @@ internal sealed class TrainingRun(
             context.Log($"checkpoint written at step {result.Steps:N0}");
             throw new OperationCanceledException(context.Stop);
         }
+        if (loop.Average is { Count: > 0 } average)
+        {
+            if (!double.IsNaN(_validationLoss)) context.Summary["validation_loss_last"] = _validationLoss;
+            average.CopyTo(model.Parameters);
+            _validationLoss = double.NaN;
+        }
         // A run killed after its last step resumes with nothing left to do.
-        if (Validation is not null && double.IsNaN(_validationLoss)) _validationLoss = Validation.Of(kernels, model, source.Length);
+        if (options.Validation is not null && double.IsNaN(_validationLoss))
+            _validationLoss = options.Validation.Of(kernels, model, phases[^1].Source.Length);
         ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
-        Summarize(source, budget, result, stage);
+        loss.SaveBeside(context.Output("model"));
+        Summarize(phases, result, stage);
     }
 
-    private void Summarize(IBatchSource source, Budget budget, TrainingResult result, string stage)
+    private void Summarize(IReadOnlyList<TrainingPhase> phases, TrainingResult result, string stage)
     {
         var rows = context.MetricRows().Where(row => row.ContainsKey("loss")).ToList();
         var summary = context.Summary;
@@ -130,16 +153,17 @@ internal sealed class TrainingRun(
         summary["steps"] = result.Steps;
         summary["skipped_steps"] = result.SkippedSteps;
         summary["tokens"] = result.TokensSeen;
-        summary["epochs"] = source.EpochAt(result.Steps);
+        summary["epochs"] = phases[^1].Source.EpochAt(result.Steps);
         summary["final_loss"] = Mean(rows.TakeLast(Math.Max(1, rows.Count / TailShare)), "loss");
-        if (Validation is not null) summary["validation_loss"] = _validationLoss;
+        if (options.Validation is not null) summary["validation_loss"] = _validationLoss;
         // The median, so that pauses of a busy machine and of interrupted attempts do not count.
         double[] rates = [.. rows.Select(row => row["tokens_per_second"]).Order()];
         double median = rates[rates.Length / 2];
         summary["tokens_per_second"] = median;
-        summary["seconds_training"] = rows.Sum(row => source.Rows * source.Length / row["tokens_per_second"]);
+        summary["seconds_training"] = rows.Sum(row => row["step_seconds"]);
         // Only where every token has a target: the head skips the others, and the count of operations does not know.
-        if (budget.PeakFlops > 0 && stage == "pretrain") summary["mfu"] = median * model.Config.TrainingFlopsPerToken(source.Length) / budget.PeakFlops;
+        if (options.PeakFlops > 0 && stage == "pretrain")
+            summary["mfu"] = median * model.Config.TrainingFlopsPerToken(phases[^1].Source.Length) / options.PeakFlops;
         context.Log(string.Create(CultureInfo.InvariantCulture,
             $"{result.Steps:N0} steps, {result.TokensSeen:N0} tokens, final loss {summary["final_loss"]!.GetValue<double>():F3}, {median:N0} tokens/s"));
     }

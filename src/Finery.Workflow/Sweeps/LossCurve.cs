@@ -9,7 +9,8 @@ internal static class LossCurve
     private const int WindowShare = 20;
 
     /// <summary>A series of a step's metrics; where a repair went back and trained some steps again, their last values.</summary>
-    public static IReadOnlyList<(double Step, double Loss)> Of(RunFolder run, string step, string key) => [.. run.Metrics(step).Rows
+    public static IReadOnlyList<(double Step, double Loss)> Of(RunFolder run, string step, string key) =>
+        [.. run.Metrics(step).Rows
         .Where(row => row.Values.ContainsKey(key)).GroupBy(row => row.Step).OrderBy(rows => rows.Key)
         .Select(rows => ((double)rows.Key, rows.Last().Values[key]))];
 
@@ -29,9 +30,9 @@ internal static class LossCurve
     /// <summary>Rows that are averaged in a curve of so many.</summary>
     public static int Window(int rows) => Math.Max(1, rows / WindowShare);
 
-    /// <summary>The share of B's steps after which A's smoothed loss has come down to B's last one; both are smoothed over a twentieth of
-    /// B's rows. Infinite if it never does, NaN if a curve is empty. The rates of both decay over their own whole run, so that A
-    /// gets there before its own decay has done its part: the share is an upper bound.</summary>
+    /// <summary>The share of B's steps after which A's smoothed loss has come down to B's last one; both are smoothed over a
+    /// twentieth of B's rows. Infinite if it never does, NaN if a curve is empty. The rates of both decay over their own whole
+    /// run, so that A gets there before its own decay has done its part: the share is an upper bound.</summary>
     public static double ShareToReach(IReadOnlyList<(double Step, double Loss)> a, IReadOnlyList<(double Step, double Loss)> b)
     {
         if (a.Count == 0 || b.Count == 0) return double.NaN;

@@ -3,7 +3,8 @@ namespace Finery.Workflow.Sweeps;
 /// <summary>Mean and spread of a few figures.</summary>
 internal static class Statistics
 {
-    /// <summary>Mean, standard deviation of the sample and standard error of the mean; the last two are NaN below two figures.</summary>
+    /// <summary>Mean, standard deviation of the sample and standard error of the mean; the last two are NaN below two
+    /// figures.</summary>
     public static (double Mean, double Deviation, double Error) Of(IReadOnlyList<double> figures)
     {
         if (figures.Count == 0) return (double.NaN, double.NaN, double.NaN);

@@ -36,8 +36,8 @@ public sealed record SweepClaim
     [Description("difference, ratio or steps_to_reach")]
     public ClaimMeasure By { get; init; }
 
-    /// <summary>What must be reached: a difference of at least so much in the better direction (0), a ratio or share of steps of at most
-    /// so much (1; at least, for a ratio of a metric to maximize).</summary>
+    /// <summary>What must be reached: a difference of at least so much in the better direction (0), a ratio or share of steps of
+    /// at most so much (1; at least, for a ratio of a metric to maximize).</summary>
     [Description("what must be reached")]
     public double? Threshold { get; init; }
 

@@ -9,9 +9,9 @@ using Finery.Workflow.Steps;
 namespace Finery.Workflow.Sweeps;
 
 /// <summary>
-/// Makes one recipe of all trials. Every trial is the swept recipe with its changes; a step that is the same in several trials (settings,
-/// inputs and seed) stands once. The steps that some trial changes, and those that read them, take their seed from the trial's and their own
-/// name in the swept recipe: trials of one seed differ by what they change and by nothing else.
+/// Makes one recipe of all trials. Every trial is the swept recipe with its changes; a step that is the same in several trials
+/// (settings, inputs and seed) stands once. The steps that some trial changes, and those that read them, take their seed from
+/// the trial's and their own name in the swept recipe: trials of one seed differ by what they change and by nothing else.
 /// </summary>
 internal sealed class SweepExpansion(
     SweepSettings settings, YamlMap map, YamlMap recipe, RecipeSchema schema, RecipeErrors errors, string runFolder)
@@ -56,19 +56,21 @@ internal sealed class SweepExpansion(
         if (errors.Count > 0) return null;
 
         var steps = new List<RecipeStep>();
+        var known = new HashSet<string>();
         var trials = new List<SweepTrial>();
+        var labels = Labels(combinations);
         foreach (string step in first.Steps.Select(step => step.Name)) _taken.Add(step);
         foreach (ulong seed in seeds)
         {
             foreach (var (variant, point, plain, tree) in plans)
             {
-                string label = Label(variant, point, combinations, seed);
+                string label = Label(variant, labels[point], seed);
                 var names = Names(plain, changed, seed, label);
-                var known = steps.Select(step => step.Name).ToHashSet();
                 foreach (var (step, own) in new RecipeReader(errors, schema, runFolder, names).Read(tree).Steps.Zip(plain.Steps))
                 {
-                    if (known.Contains(step.Name)) continue;
-                    steps.Add(changed.Contains(own.Name) ? step with { Seed = own.Seed ?? StepRecorder.SeedOf(seed, own.Name) } : step);
+                    if (!known.Add(step.Name)) continue;
+                    ulong paired = own.Seed ?? StepRecorder.SeedOf(seed, own.Name);
+                    steps.Add(changed.Contains(own.Name) ? step with { Seed = paired } : step);
                 }
                 var parameters = new JsonObject(point.Select(change => KeyValuePair.Create(change.Key.Text, Json(change.Value))));
                 trials.Add(new SweepTrial(label, variant, parameters, seed, names));
@@ -84,7 +86,8 @@ internal sealed class SweepExpansion(
             Trials = trials,
             Recipe = new Recipe
             {
-                Name = settings.Name, Seed = first.Seed, Steps = steps, Resolved = RecipeReader.Resolved(settings.Name, first.Seed, steps, schema),
+                Name = settings.Name, Seed = first.Seed, Steps = steps,
+                Resolved = RecipeReader.Resolved(settings.Name, first.Seed, steps, schema),
             },
         };
     }
@@ -99,7 +102,8 @@ internal sealed class SweepExpansion(
             if (change.Path.Length == 1)
                 errors.Add(change.Key.At, $"'{change.Key.Text}' is no setting of a step; expected step.key{(change.Key.Text == "seed" ? ", or 'seeds'" : "")}");
         }
-        foreach (var change in variants.SelectMany(variant => variant.Changes).Where(change => swept.Contains(string.Join('.', change.Path))))
+        foreach (var change in variants.SelectMany(variant => variant.Changes)
+            .Where(change => swept.Contains(string.Join('.', change.Path))))
             errors.Add(change.Key.At, $"'{change.Key.Text}' is a parameter of the sweep; a variant cannot set it too");
     }
 
@@ -135,21 +139,25 @@ internal sealed class SweepExpansion(
         {
             var at = (map["claims"] ?? map["claim"])!.At;
             foreach (string name in new[] { claim.Better, claim.Than }.Where(name => !names.Contains(name)))
-                errors.Add(at, $"the claim names the variant '{name}'; there are {string.Join(", ", names)}", NearestWord.Of(name, names));
+                errors.Add(at, $"the claim names the variant '{name}'; there are {string.Join(", ", names)}",
+                    NearestWord.Of(name, names));
             if (claim.Better == claim.Than) errors.Add(at, "the claim compares a variant with itself");
         }
     }
 
     /// <summary>Steps that a trial changes, and all that read from them.</summary>
     private static HashSet<string> Changed(
-        List<(string Name, List<SweepChange> Changes)> variants, List<List<SweepChange>> combinations, Recipe first, SweepMetric metric)
+        List<(string Name, List<SweepChange> Changes)> variants, List<List<SweepChange>> combinations, Recipe first,
+            SweepMetric metric)
     {
-        var changed = variants.SelectMany(variant => variant.Changes).Concat(combinations[0]).Select(change => change.Path[0]).ToHashSet();
+        var changed = variants.SelectMany(variant => variant.Changes).Concat(combinations[0]).Select(change => change.Path[0])
+            .ToHashSet();
         // Only seeds differ: of whatever is random in training.
         if (changed.Count == 0) changed.UnionWith(first.Steps.Where(step => step.Step is ITrainingStep).Select(step => step.Name));
         if (changed.Count == 0) changed.Add(metric.Step);
         foreach (var step in first.Steps)
-            if (step.Inputs().Any(input => input.Artifact.Producer is { } producer && changed.Contains(producer))) changed.Add(step.Name);
+            if (step.Inputs().Any(input => input.Artifact.Producer is { } producer && changed.Contains(producer)))
+                changed.Add(step.Name);
         return changed;
     }
 
@@ -176,18 +184,26 @@ internal sealed class SweepExpansion(
         if (name.Length > LongestName)
             name = $"{step[..Math.Min(step.Length, LongestName - 10)]}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8]}";
         string unique = name;
-        for (int i = 2; !_taken.Add(unique); i++) unique = string.Create(CultureInfo.InvariantCulture, $"{name[..Math.Min(name.Length, 60)]}-{i}");
+        for (int i = 2; !_taken.Add(unique); i++)
+            unique = string.Create(CultureInfo.InvariantCulture, $"{name[..Math.Min(name.Length, 60)]}-{i}");
         return unique;
     }
 
-    private string Label(string variant, List<SweepChange> point, List<List<SweepChange>> combinations, ulong seed)
+    /// <summary>Combinations by their values, or by number where those are long or not unique; nothing for a single one.</summary>
+    private static Dictionary<List<SweepChange>, string> Labels(List<List<SweepChange>> combinations)
     {
-        string values = string.Join('-', point.Select((change, i) => Short(change.Value, i)));
-        int index = combinations.IndexOf(point);
-        if (values.Length > LongestLabel || combinations.Count(other => string.Join('-', other.Select((change, i) => Short(change.Value, i))) == values) > 1)
-            values = string.Create(CultureInfo.InvariantCulture, $"p{index + 1}");
+        string[] values = [.. combinations.Select(point => string.Join('-', point.Select((change, i) => Short(change.Value, i))))];
+        var often = values.GroupBy(value => value).Where(same => same.Count() > 1).Select(same => same.Key).ToHashSet();
+        string Label(int i) => values[i].Length > LongestLabel || often.Contains(values[i])
+            ? string.Create(CultureInfo.InvariantCulture, $"p{i + 1}") : values[i];
+        return combinations.Select((point, i) => (point, Text: combinations.Count > 1 ? Label(i) : ""))
+            .ToDictionary(pair => pair.point, pair => pair.Text);
+    }
+
+    private string Label(string variant, string values, ulong seed)
+    {
         string seeded = settings.Seeds.Count > 0 ? string.Create(CultureInfo.InvariantCulture, $"s{seed}") : "";
-        string label = string.Join('-', new[] { variant, combinations.Count > 1 ? values : "", seeded }.Where(part => part.Length > 0));
+        string label = string.Join('-', new[] { variant, values, seeded }.Where(part => part.Length > 0));
         return label.Length > 0 ? label : "only";
     }
 

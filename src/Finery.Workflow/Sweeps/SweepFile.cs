@@ -33,7 +33,8 @@ public static class SweepFile
         var settings = (SweepSettings)new RecordBinder(errors, schema, NoArtifact).Record(typeof(SweepSettings), map, "a sweep");
         if (errors.Count > 0) return new(null, errors.Sorted());
         if (Recipe(settings, map, path, errors) is not { } recipe) return new(null, errors.Sorted());
-        foreach (var change in changes.Where(change => change.Path.Length > 1)) change.Apply(recipe, errors, repeatsMakeLists: false);
+        foreach (var change in changes.Where(change => change.Path.Length > 1))
+            change.Apply(recipe, errors, repeatsMakeLists: false);
         if (errors.Count > 0) return new(null, errors.Sorted());
         var sweep = new SweepExpansion(settings, map, recipe, schema, errors, Path.GetFullPath(runFolder)).Expand();
         return errors.Count > 0 ? new(null, errors.Sorted())
@@ -51,7 +52,8 @@ public static class SweepFile
         }
         string file = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, name);
         // As the user would type it, where that is shorter.
-        if (Path.GetRelativePath(Environment.CurrentDirectory, file) is { } relative && !relative.StartsWith("..", StringComparison.Ordinal))
+        if (Path.GetRelativePath(Environment.CurrentDirectory, file) is { } relative
+            && !relative.StartsWith("..", StringComparison.Ordinal))
             file = relative;
         var (text, problem) = RecipeFile.ReadText(file);
         if (text is null)
@@ -61,7 +63,8 @@ public static class SweepFile
         }
         errors.AddFile(file, text);
         var root = YamlTree.Read(text, file, errors);
-        if (root is not YamlMap && errors.Count == 0) errors.Add(new Place(file, 1, 1), "a recipe is a map with 'name', 'seed' and 'steps'");
+        if (root is not YamlMap && errors.Count == 0)
+            errors.Add(new Place(file, 1, 1), "a recipe is a map with 'name', 'seed' and 'steps'");
         return root as YamlMap;
     }
 

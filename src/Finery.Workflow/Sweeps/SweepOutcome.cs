@@ -23,7 +23,8 @@ public static class SweepOutcome
     {
         if (run.ExitCode is ExitCode.Ok or ExitCode.Interrupted or ExitCode.Usage) return run.ExitCode;
         if (record.Trials.All(trial => trial.State != TrialState.Finished)) return run.ExitCode;
-        return record.Trials.All(trial => trial.State is TrialState.Finished or TrialState.Diverged) ? ExitCode.Ok : ExitCode.Partial;
+        return record.Trials.All(trial => trial.State is TrialState.Finished or TrialState.Diverged) ? ExitCode.Ok
+            : ExitCode.Partial;
     }
 
     internal static SweepRecord Collect(Sweep sweep, RunFolder run)
@@ -59,8 +60,10 @@ public static class SweepOutcome
         {
             var summary = run.Step(metric)?.Summary ?? [];
             if (Figure(summary, sweep.Metric.Key) is not { } value)
-                return Record(TrialState.Failed, error: $"step '{metric}' reports no '{sweep.Metric.Key}'; it has {string.Join(", ", summary.Select(entry => entry.Key))}");
-            return double.IsFinite(value) ? Record(TrialState.Finished, value) : Record(TrialState.Diverged, error: $"{sweep.Metric} is {value}");
+                return Record(TrialState.Failed,
+                    error: $"step '{metric}' reports no '{sweep.Metric.Key}'; it has {string.Join(", ", summary.Select(entry => entry.Key))}");
+            return double.IsFinite(value) ? Record(TrialState.Finished, value)
+                : Record(TrialState.Diverged, error: $"{sweep.Metric} is {value}");
         }
         string? failed = trial.Steps.Values.FirstOrDefault(step => states[step] == StepState.Failed);
         if (failed is null) return Record(TrialState.Pending);
@@ -78,7 +81,8 @@ public static class SweepOutcome
             node = node switch
             {
                 JsonObject map => map[part],
-                JsonArray list when int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < list.Count
+                JsonArray list when int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                    && index < list.Count
                     => list[index],
                 _ => null,
             };
@@ -88,7 +92,8 @@ public static class SweepOutcome
         {
             JsonValueKind.Number => value.GetValue<JsonElement>().GetDouble(),
             // Not-a-number and infinities are written in quotes.
-            JsonValueKind.String when double.TryParse(value.GetValue<string>(), CultureInfo.InvariantCulture, out double named) => named,
+            JsonValueKind.String when double.TryParse(value.GetValue<string>(), CultureInfo.InvariantCulture,
+                out double named) => named,
             _ => null,
         };
     }
@@ -96,31 +101,38 @@ public static class SweepOutcome
     private static ClaimRecord Judge(SweepClaim claim, SweepRecord record, RunFolder run)
     {
         var (better, than) = (record.BestOf(claim.Better), record.BestOf(claim.Than));
-        bool pending = record.Trials.Any(trial => trial.State == TrialState.Pending && (trial.Variant == claim.Better || trial.Variant == claim.Than));
+        bool pending = record.Trials.Any(trial => trial.State == TrialState.Pending
+            && (trial.Variant == claim.Better || trial.Variant == claim.Than));
         if (pending) return Verdict(ClaimRecord.Undecided, "not all of their trials have been run");
         if (better is null) return Verdict(ClaimRecord.NotReproduced, $"no trial of {claim.Better} came to an end");
         if (than is null) return Verdict(ClaimRecord.Undecided, $"no trial of {claim.Than} came to an end");
 
-        var pairs = record.TrialsOf(better).Join(record.TrialsOf(than), trial => trial.Seed, trial => trial.Seed, (a, b) => (A: a, B: b)).ToArray();
+        var pairs = record.TrialsOf(better)
+            .Join(record.TrialsOf(than), trial => trial.Seed, trial => trial.Seed, (a, b) => (A: a, B: b)).ToArray();
         string at = $"{claim.Better}{At(better)} with {claim.Than}{At(than)}, each at its best point, seed by seed";
-        if (pairs.Any(pair => pair.A.Value is null)) return Verdict(ClaimRecord.NotReproduced, $"{at}; {better.Lost} trials of {claim.Better} failed or diverged");
+        if (pairs.Any(pair => pair.A.Value is null))
+            return Verdict(ClaimRecord.NotReproduced, $"{at}; {better.Lost} trials of {claim.Better} failed or diverged");
         var whole = pairs.Where(pair => pair.B.Value is not null).ToArray();
         if (whole.Length < pairs.Length) at += $"; {pairs.Length - whole.Length} pairs without a result of {claim.Than} left out";
         double[] figures = [.. whole.Select(pair => claim.By switch
         {
-            ClaimMeasure.Difference => record.Goal == SweepGoal.Minimize ? pair.B.Value!.Value - pair.A.Value!.Value : pair.A.Value!.Value - pair.B.Value!.Value,
+            ClaimMeasure.Difference => record.Goal == SweepGoal.Minimize ? pair.B.Value!.Value - pair.A.Value!.Value
+                : pair.A.Value!.Value - pair.B.Value!.Value,
             ClaimMeasure.Ratio => pair.A.Value!.Value / pair.B.Value!.Value,
             _ => LossCurve.ShareToReach(Losses(pair.A), Losses(pair.B)),
         })];
         if (figures.Any(double.IsNaN)) return Verdict(ClaimRecord.Undecided, $"{at}; {record.Curve} has no curve");
         if (figures.Any(double.IsInfinity)) at += $"; {figures.Count(double.IsInfinity)} never got there";
         var (reproduced, mean, error, criterion) = claim.Judge(figures, record.Goal);
-        return new(claim.Statement, reproduced ? ClaimRecord.Reproduced : ClaimRecord.NotReproduced, figures.Length, criterion, at,
+        return new(claim.Statement, reproduced ? ClaimRecord.Reproduced : ClaimRecord.NotReproduced, figures.Length, criterion,
+            at,
             Finite(mean), Finite(error));
 
-        IReadOnlyList<(double Step, double Loss)> Losses(TrialRecord trial) => LossCurve.Of(run, trial.Steps[record.Curve.Step], record.Curve.Key);
+        IReadOnlyList<(double Step, double Loss)> Losses(TrialRecord trial) =>
+            LossCurve.Of(run, trial.Steps[record.Curve.Step], record.Curve.Key);
 
-        ClaimRecord Verdict(string verdict, string detail) => new(claim.Statement, verdict, 0, claim.Judge([], record.Goal).Criterion, detail);
+        ClaimRecord Verdict(string verdict, string detail) =>
+            new(claim.Statement, verdict, 0, claim.Judge([], record.Goal).Criterion, detail);
     }
 
     private static string At(GroupRecord group) =>

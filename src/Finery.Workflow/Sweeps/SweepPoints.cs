@@ -28,8 +28,10 @@ internal sealed class SweepPoints(SweepSettings settings, RecipeSchema schema, R
         var variants = new List<(string, List<SweepChange>)>();
         foreach (var (key, node) in Map(settings.Variants, "variants", "names with overrides").Entries)
         {
-            if (!RecipeReader.ValidName(key.Text)) errors.Add(key.At, $"'{key.Text}' cannot name a variant: use letters, digits, - and _");
-            var changes = node is YamlScalar { IsNull: true } ? new YamlMap(node.At) : Map(node, key.Text, "settings and their values");
+            if (!RecipeReader.ValidName(key.Text))
+                errors.Add(key.At, $"'{key.Text}' cannot name a variant: use letters, digits, - and _");
+            var changes = node is YamlScalar { IsNull: true } ? new YamlMap(node.At)
+                : Map(node, key.Text, "settings and their values");
             variants.Add((key.Text, [.. changes.Entries.Select(entry => new SweepChange(entry.Key, entry.Value))]));
         }
         return variants.Count > 0 ? variants : [("", [])];
@@ -84,7 +86,8 @@ internal sealed class SweepPoints(SweepSettings settings, RecipeSchema schema, R
         return points;
     }
 
-    /// <summary>A function of seed, parameter and number of the draw alone: more trials leave the earlier ones as they are.</summary>
+    /// <summary>A function of seed, parameter and number of the draw alone: more trials leave the earlier ones as they
+    /// are.</summary>
     private SweepChange Draw(YamlScalar key, SweepParameter parameter, ulong trial)
     {
         double share = CounterRandom.Uniform(CounterRandom.Key(settings.Seed, key.Text), trial);

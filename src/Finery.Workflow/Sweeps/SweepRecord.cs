@@ -55,7 +55,8 @@ public sealed record GroupRecord(
 /// <param name="Measured">Mean over seed pairs; null if there is none, or the end was never reached.</param>
 /// <param name="StandardError">Of the mean; null below two pairs.</param>
 public sealed record ClaimRecord(
-    string Statement, string Verdict, int Pairs, string Criterion, string Detail, double? Measured = null, double? StandardError = null)
+    string Statement, string Verdict, int Pairs, string Criterion, string Detail, double? Measured = null,
+        double? StandardError = null)
 {
     /// <summary>The verdict of a claim that holds here.</summary>
     public const string Reproduced = "reproduced";

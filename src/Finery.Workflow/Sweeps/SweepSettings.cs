@@ -3,7 +3,8 @@ using Finery.Workflow.Recipes;
 
 namespace Finery.Workflow.Sweeps;
 
-/// <summary>A sweep file as it is written. What names settings of the recipe stays YAML, so that errors can point at it.</summary>
+/// <summary>A sweep file as it is written. What names settings of the recipe stays YAML, so that errors can point at
+/// it.</summary>
 internal sealed record SweepSettings
 {
     public required string Name { get; init; }
@@ -61,10 +62,13 @@ internal sealed record SweepParameter
 
     public IEnumerable<(string Property, string Message)> Validate()
     {
-        if (Values is null == (Min is null || Max is null)) yield return (nameof(Values), "give either 'values', a list, or 'min' and 'max'.");
-        else if (Values is not null and not YamlList { Items.Count: > 0 }) yield return (nameof(Values), "'values' must be a list.");
+        if (Values is null == (Min is null || Max is null))
+            yield return (nameof(Values), "give either 'values', a list, or 'min' and 'max'.");
+        else if (Values is not null and not YamlList { Items.Count: > 0 })
+            yield return (nameof(Values), "'values' must be a list.");
         else if (Values is null && !(Min < Max)) yield return (nameof(Max), "'max' must be above 'min'.");
-        else if (Values is null && Scale == SweepScale.Log && !(Min > 0)) yield return (nameof(Min), "'min' must be positive on a log scale.");
+        else if (Values is null && Scale == SweepScale.Log && !(Min > 0))
+            yield return (nameof(Min), "'min' must be positive on a log scale.");
     }
 }
 

@@ -124,6 +124,7 @@ public sealed class InspectTests : IDisposable
     [InlineData("x.gguf", "GGUF")]
     [InlineData("config.json", "JSON")]
     [InlineData("generation_config.json", "JSON")]
+    [InlineData("mix.json", "JSON")]
     public void Damaged_files_end_in_a_clear_error(string name, string message)
     {
         File.WriteAllText(_folder[name], "{bad");

@@ -40,6 +40,8 @@ public class KernelFaceTests : KernelFaces
     [InlineData(nameof(Kernels.AttentionBackward), "starts", -1, "0..3")]
     [InlineData(nameof(Kernels.LinearCrossEntropyForward), "targets", V, "[-1, 7)")]
     [InlineData(nameof(Kernels.LinearCrossEntropyForwardBackward), "targets", -2, "[-1, 7)")]
+    [InlineData(nameof(Kernels.LinearSparseTargets), "targets", V, "[-1, 7)")]
+    [InlineData(nameof(Kernels.LinearSparseTargets), "softIds", V, "[-1, 7)")]
     public void An_index_out_of_range_names_op_value_and_range(string face, string parameter, int value, string range)
     {
         var (method, arguments) = Call(face);

@@ -21,7 +21,10 @@ public abstract class KernelFaces : OpTest
     /// <summary>Arguments of an op that fit together, by the names of its parameters.</summary>
     private object? Argument(string face, string name) => (face, name) switch
     {
-        (_, "ids" or "positions" or "starts" or "targets") => Integers(new int[N]),
+        (_, "ids" or "positions" or "starts" or "targets" or "keep") => Integers(new int[N]),
+        (nameof(Kernels.LinearSparseTargets), "softIds") => Arena.Integers("softIds", N, 2),
+        (nameof(Kernels.LinearSparseTargets), "probabilities" or "logProbabilities") => Zeros(N, 2),
+        (nameof(Kernels.LinearSparseTargets), "options") => new SparseTargetOptions(1),
         (_, "epsilon") => 1e-5f,
         (nameof(Kernels.Scale), "factor") => 2f,
         (nameof(Kernels.Softcap), "softcap") => 3f,
@@ -36,9 +39,12 @@ public abstract class KernelFaces : OpTest
         (nameof(Kernels.Sgd), "settings") => new SgdSettings(1e-3f, .9f, .1f),
         (_, "settings") => new AdamWSettings(1e-3f, .9f, .95f, 1e-8f, .1f, 1, 1),
         (nameof(Kernels.LinearDivergence), "tokenWeights") => Matrix([1, 1, 1, 1, 1]),
-        (_, "scale" or "losses" or "tokenWeights") => Zeros(N),
+        (_, "scale" or "losses" or "tokenWeights" or "softWeights" or "divergences") => Zeros(N),
         (_, "master" or "masters" or "second") => null,
         (_, "rounding") => default(StochasticRounding),
+        (_, "measure") => RowMeasure.Square,
+        (nameof(Kernels.ConcatForward) or nameof(Kernels.ConcatBackward), "a" or "da") => Zeros(N, D - 3),
+        (nameof(Kernels.ConcatForward) or nameof(Kernels.ConcatBackward), "b" or "db") => Zeros(N, 3),
         (nameof(Kernels.LinearDivergence), "options") => new DivergenceOptions(Divergence.Forward),
         (_, "options") => default(CrossEntropyOptions),
         ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward", "logSumExp") => Zeros(N),
@@ -57,7 +63,7 @@ public abstract class KernelFaces : OpTest
         ("LinearForward" or "LinearBackward", "weight" or "dWeight") => Zeros(F, D),
         (_, "table" or "dTable") => Zeros(V, D),
         (nameof(Kernels.LinearDivergence), "teacherWeight") => Zeros(V, D),
-        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward" or "LinearDivergence", "weight" or "dWeight") => Zeros(V, D),
+        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward" or "LinearDivergence" or "LinearSparseTargets", "weight" or "dWeight") => Zeros(V, D),
         ("RmsNormForward" or "RmsNormBackward", "weight" or "dWeight") => Zeros(1, D),
         _ => Zeros(N, D),
     };

@@ -32,8 +32,8 @@ public sealed record DataPhase
 }
 
 /// <summary>
-/// All phases of a run, known before it starts: stages cut where a ramp changes the shape. A step is in one phase; a ramp's switch comes at
-/// the end of the step that reaches its tokens, so that <see cref="DataPhase.FirstToken"/> says exactly when.
+/// All phases of a run, known before it starts: stages cut where a ramp changes the shape. A step is in one phase; a ramp's
+/// switch comes at the end of the step that reaches its tokens, so that <see cref="DataPhase.FirstToken"/> says exactly when.
 /// </summary>
 public sealed class DataSchedule
 {
@@ -57,7 +57,9 @@ public sealed class DataSchedule
     /// <param name="length">T.</param>
     /// <param name="steps">Length in steps.</param>
     public static DataSchedule Uniform(IReadOnlyList<string> sources, int rows, int length, long steps) =>
-        Create(sources, [new() { Name = "all", Steps = steps, Data = new() { Mix = sources.ToDictionary(name => name, _ => 1.0) } }], rows, length);
+        Create(
+            sources, [new() { Name = "all", Steps = steps, Data = new() { Mix = sources.ToDictionary(name => name, _ => 1.0) } }],
+            rows, length);
 
     /// <summary>Expands stages into phases.</summary>
     /// <param name="sources">Names of the sources, each once.</param>
@@ -86,19 +88,22 @@ public sealed class DataSchedule
         foreach (var same in sources.GroupBy(name => name).Where(group => group.Count() > 1))
             yield return $"{same.Count()} sources are called '{same.Key}'; names must differ.";
         if (stages.Count == 0) yield return "There is no stage.";
-        if (rows < 1 || length < 2) yield return $"A batch of {rows} x {length} tokens is too small: at least 1 row of 2 tokens is needed.";
+        if (rows < 1 || length < 2)
+            yield return $"A batch of {rows} x {length} tokens is too small: at least 1 row of 2 tokens is needed.";
         bool sound = rows >= 1 && length >= 2;
+        var phases = new List<DataPhase>();
         for (int i = 0; i < stages.Count; i++)
         {
             DataStage stage = stages[i];
             var faults = stage.Data.Validate().Select(fault => fault.Message).ToList();
             foreach (string name in stage.Data.Mix.Keys.Except(sources))
                 faults.Add($"there is no source '{name}' (there are {string.Join(", ", sources)}).");
-            if (i == 0 && stage.Data.Mix.Count == 0 && sources.Count > 1) faults.Add("the first stage must name its mix, as there are several sources.");
+            if (i == 0 && stage.Data.Mix.Count == 0 && sources.Count > 1)
+                faults.Add("the first stage must name its mix, as there are several sources.");
             if (stage.Steps is null == stage.Tokens is null) faults.Add("give either steps or tokens.");
             if (stage.Steps < 1 || stage.Tokens < 1) faults.Add("it must last at least one step.");
             sound &= faults.Count == 0;
-            if (sound) (rows, length) = Expand(stage, i, [], rows, length, [], faults);
+            if (sound) (rows, length) = Expand(stage, i, [], rows, length, phases, faults);
             foreach (string fault in faults) yield return $"Stage '{stage.Name}': {fault}";
         }
     }
@@ -124,7 +129,8 @@ public sealed class DataSchedule
         return checked(phase.FirstToken + ((step - phase.FirstStep) * phase.TokensPerStep));
     }
 
-    /// <summary>First step before which at least so many tokens have been read: where something due after that many happens.</summary>
+    /// <summary>First step before which at least so many tokens have been read: where something due after that many
+    /// happens.</summary>
     public long StepReaching(long tokens)
     {
         int i = Phases.Count - 1;
@@ -133,7 +139,8 @@ public sealed class DataSchedule
         return phase.FirstStep + StepsFor(Math.Max(0, tokens - phase.FirstToken), phase.TokensPerStep);
     }
 
-    /// <summary>Adds the phases of a stage; returns the shape at its end. Faults are collected if there is a list for them.</summary>
+    /// <summary>Adds the phases of a stage; returns the shape at its end. Faults are collected if there is a list for
+    /// them.</summary>
     private static (int Rows, int Length) Expand(
         DataStage stage, int number, double[] weights, int rows, int length, List<DataPhase> phases, List<string>? faults)
     {
@@ -144,7 +151,8 @@ public sealed class DataSchedule
             foreach (RampStep ramp in stage.Data.Ramp)
             {
                 long reaching = StepsFor(Math.Max(0, ramp.AfterTokens - tokens), (long)rows * length);
-                if ((stage.Steps is { } inSteps && steps + reaching >= inSteps) || (stage.Tokens is { } inTokens && ramp.AfterTokens >= inTokens))
+                bool late = stage.Steps is { } lasting ? steps + reaching >= lasting : ramp.AfterTokens >= stage.Tokens;
+                if (late)
                 {
                     faults?.Add($"its ramp changes the shape after {ramp.AfterTokens} tokens, but it ends before.");
                     break;
@@ -155,9 +163,9 @@ public sealed class DataSchedule
             // A stage given in tokens may have reached them with the step that ended the ramp's last part.
             Add(stage.Steps - steps ?? StepsFor(Math.Max(0, stage.Tokens!.Value - tokens), (long)rows * length));
         }
-        catch (OverflowException)
+        catch (OverflowException) when (faults is not null)
         {
-            faults?.Add("it has more tokens than can be counted.");
+            faults.Add("it has more tokens than can be counted.");
         }
         return (rows, length);
 
@@ -169,7 +177,8 @@ public sealed class DataSchedule
             var phase = new DataPhase
             {
                 Stage = number, Steps = count, Rows = rows, Length = length, Weights = weights,
-                FirstStep = before is null ? 0 : before.FirstStep + before.Steps, FirstToken = before is null ? 0 : before.FirstToken + before.Tokens,
+                FirstStep = before is null ? 0 : before.FirstStep + before.Steps,
+                FirstToken = before is null ? 0 : before.FirstToken + before.Tokens,
             };
             tokens = checked(tokens + (count * phase.TokensPerStep));
             _ = checked(phase.FirstToken + (count * phase.TokensPerStep));

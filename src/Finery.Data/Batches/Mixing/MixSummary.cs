@@ -28,16 +28,19 @@ public sealed record MixSummary
     public string ToJson() => JsonSerializer.Serialize(this, MixJson.Default.MixSummary).ReplaceLineEndings("\n") + "\n";
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <param name="json">Content of the file.</param>
+    /// <param name="path">How errors call it.</param>
     /// <exception cref="InvalidDataException">It is something else.</exception>
-    public static MixSummary Parse(string json)
+    public static MixSummary Parse(string json, string path)
     {
         try
         {
-            return JsonSerializer.Deserialize(json, MixJson.Default.MixSummary) ?? throw new InvalidDataException("The summary of a mix is empty.");
+            return JsonSerializer.Deserialize(json, MixJson.Default.MixSummary)
+                ?? throw new InvalidDataException($"{path} is empty.");
         }
         catch (JsonException problem)
         {
-            throw new InvalidDataException($"This is not the summary of a mix: {problem.Message}", problem);
+            throw new InvalidDataException($"{path} is not the summary of a mix in JSON: {problem.Message}", problem);
         }
     }
 }

@@ -3,10 +3,11 @@ using System.Globalization;
 namespace Finery.Data.Batches.Mixing;
 
 /// <summary>
-/// Batches of a run over several sources, with stages that change the mix, the rows and their length. Every row is a pure function of
-/// (sources, schedule, seed, step, row): <see cref="SourceOrder"/> says which source it comes from and which of its windows is next,
-/// <see cref="WindowOrder"/> where that begins. Each source is read on from where it was left: stages and ramps neither repeat nor skip its tokens, except fewer than
-/// T at the end of an epoch. As long as T stays, an epoch is shuffled whole. Safe to use from many threads.
+/// Batches of a run over several sources, with stages that change the mix, the rows and their length. Every row is a pure
+/// function of (sources, schedule, seed, step, row): <see cref="SourceOrder"/> says which source it comes from and which of its
+/// windows is next, <see cref="WindowOrder"/> where that begins. Each source is read on from where it was left: stages and
+/// ramps neither repeat nor skip its tokens, except fewer than T at the end of an epoch. As long as T stays, an epoch is
+/// shuffled whole. Safe to use from many threads.
 /// </summary>
 public sealed class MixedBatches
 {
@@ -21,8 +22,8 @@ public sealed class MixedBatches
     /// <param name="schedule">What is read when.</param>
     /// <param name="seed">Decides all orders.</param>
     /// <param name="rows">How rows are made; null for windows with a document mask.</param>
-    /// <exception cref="InvalidDataException">A source is too small for its rows, or they come from different tokenizers; the message lists
-    /// every fault.</exception>
+    /// <exception cref="InvalidDataException">A source is too small for its rows, or they come from different tokenizers; the
+    /// message lists every fault.</exception>
     public MixedBatches(IReadOnlyList<TokenShards> sources, DataSchedule schedule, ulong seed, RowSettings? rows = null)
     {
         (_sources, Schedule, _rows) = (sources, schedule, rows ?? new());
@@ -36,7 +37,8 @@ public sealed class MixedBatches
     /// <summary>What is read when.</summary>
     public DataSchedule Schedule { get; }
 
-    /// <summary>A name for sources, schedule, settings and seed. The length of the last phase is not part of it, as no batch depends on it.</summary>
+    /// <summary>A name for sources, schedule, settings and seed. The length of the last phase is not part of it, as no batch
+    /// depends on it.</summary>
     public string Fingerprint { get; }
 
     /// <summary>Batches of one shape from a single source, in one phase without end.</summary>
@@ -67,8 +69,8 @@ public sealed class MixedBatches
         }
     }
 
-    /// <summary>Batches of a phase. It is filled by steps of the run, from the phase's first on; beyond its last it goes on in its own shape and
-    /// mix, without repeating what it has read. All phases have the fingerprint of the whole.</summary>
+    /// <summary>Batches of a phase. It is filled by steps of the run, from the phase's first on; beyond its last it goes on in
+    /// its own shape and mix, without repeating what it has read. All phases have the fingerprint of the whole.</summary>
     /// <param name="phase">Number of the phase in <see cref="Schedule"/>.</param>
     public IBatchSource Phase(int phase) => _phases[phase];
 
@@ -100,13 +102,13 @@ public sealed class MixedBatches
         long[] before = new long[_sources.Count], after = new long[_sources.Count];
         TokensBefore(phase.FirstStep, before);
         _phases[Schedule.PhaseAt(phase.FirstStep)].TokensBefore(phase.FirstStep + phase.Steps, after);
+        int[] read = [.. Enumerable.Range(0, before.Length).Where(k => phase.Weights[k] > 0)];
         return new()
         {
             Stage = phase.Stage, FirstStep = phase.FirstStep, Steps = phase.Steps, Rows = phase.Rows, SequenceLength = phase.Length,
             FirstToken = phase.FirstToken, Tokens = phase.Tokens,
-            Mix = Enumerable.Range(0, before.Length).Where(k => phase.Weights[k] > 0).ToDictionary(k => Schedule.Sources[k], k => phase.Weights[k]),
-            TokensBySource = Enumerable.Range(0, before.Length).Where(k => phase.Weights[k] > 0)
-                .ToDictionary(k => Schedule.Sources[k], k => after[k] - before[k]),
+            Mix = read.ToDictionary(k => Schedule.Sources[k], k => phase.Weights[k]),
+            TokensBySource = read.ToDictionary(k => Schedule.Sources[k], k => after[k] - before[k]),
         };
     }
 
@@ -122,7 +124,8 @@ public sealed class MixedBatches
         return SourceFingerprint.Of([.. parts]);
     }
 
-    /// <summary>Walks through the schedule once: how much each phase takes of each source says where the next one goes on.</summary>
+    /// <summary>Walks through the schedule once: how much each phase takes of each source says where the next one goes
+    /// on.</summary>
     private PhaseBatches[] Phases(ulong seed)
     {
         int sources = _sources.Count, count = Schedule.Phases.Count;
@@ -190,8 +193,8 @@ public sealed class MixedBatches
 
     /// <summary>The batches of one phase.</summary>
     private sealed class PhaseBatches(
-        MixedBatches mix, DataPhase phase, SourceOrder order, WindowOrder[] windows, long[] rowsBefore, long[] tokensBefore, double[] epochsBefore)
-        : IBatchSource
+        MixedBatches mix, DataPhase phase, SourceOrder order, WindowOrder[] windows, long[] rowsBefore, long[] tokensBefore,
+        double[] epochsBefore) : IBatchSource
     {
         public int Rows => phase.Rows;
 
@@ -204,7 +207,8 @@ public sealed class MixedBatches
         /// <summary>Over all sources together, each as large as it is.</summary>
         public double EpochAt(long step)
         {
-            Span<double> epochs = mix._sources.Count <= StackSources ? stackalloc double[mix._sources.Count] : new double[mix._sources.Count];
+            int count = mix._sources.Count;
+            Span<double> epochs = count <= StackSources ? stackalloc double[count] : new double[count];
             mix.EpochsBefore(step, epochs);
             double seen = 0, all = 0;
             for (int k = 0; k < epochs.Length; k++)

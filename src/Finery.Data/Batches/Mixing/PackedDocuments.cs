@@ -1,6 +1,7 @@
 namespace Finery.Data.Batches.Mixing;
 
-/// <summary>The documents of a source packed whole into rows of T tokens, documents longer than T split into pieces of T and a rest.</summary>
+/// <summary>The documents of a source packed whole into rows of T tokens, documents longer than T split into pieces of T and a
+/// rest.</summary>
 internal sealed class PackedDocuments
 {
     // Packed by themselves: bounds the memory of packing, and loses next to nothing of a fit that has so many to choose from.

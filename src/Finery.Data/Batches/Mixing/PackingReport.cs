@@ -3,7 +3,8 @@ namespace Finery.Data.Batches.Mixing;
 /// <summary>What a way of filling rows makes of documents.</summary>
 /// <param name="Rows">Rows of an epoch.</param>
 /// <param name="Utilisation">Share of the rows' places that hold a token, the rest being padding.</param>
-/// <param name="CutOffShare">Share of tokens whose row does not hold the beginning of their document: they have lost context.</param>
+/// <param name="CutOffShare">Share of tokens whose row does not hold the beginning of their document: they have lost
+/// context.</param>
 /// <param name="SplitDocuments">Documents that are not in one row whole.</param>
 /// <param name="DroppedTokens">Tokens of an epoch that are in no row: fewer than T.</param>
 public sealed record PackingReport(long Rows, double Utilisation, double CutOffShare, long SplitDocuments, long DroppedTokens)

@@ -1,10 +1,11 @@
 namespace Finery.Data.Batches.Mixing;
 
 /// <summary>
-/// Which source each sample of a phase comes from, from any sample on. The sources are a chain: of the n samples that the ones before leave,
-/// source k takes round(n f_k), where f_k is its weight over the sum of its own and all later weights. That is monotone in n and adds up
-/// exactly, so the counts of all sources before a sample are K integer operations; each is within K / 2 of its exact share. Inside windows
-/// of 256 samples a seeded shuffle then decides which sample is whose, so that a rare source is not seen at every so-many-th step.
+/// Which source each sample of a phase comes from, from any sample on. The sources are a chain: of the n samples that the ones
+/// before leave, source k takes round(n f_k), where f_k is its weight over the sum of its own and all later weights. That is
+/// monotone in n and adds up exactly, so the counts of all sources before a sample are K integer operations; each is within K /
+/// 2 of its exact share. Inside windows of 256 samples a seeded shuffle then decides which sample is whose, so that a rare
+/// source is not seen at every so-many-th step.
 /// </summary>
 internal sealed class SourceOrder
 {
@@ -18,7 +19,8 @@ internal sealed class SourceOrder
     private readonly ulong _seed;
 
     /// <param name="weights">Not negative, of finite and positive sum.</param>
-    /// <param name="samples">Samples of the phase: no window reaches across, so that their counts are exact. There is no end after them.</param>
+    /// <param name="samples">Samples of the phase: no window reaches across, so that their counts are exact. There is no end
+    /// after them.</param>
     /// <param name="seed">Decides the order within windows.</param>
     public SourceOrder(IReadOnlyList<double> weights, long samples, ulong seed)
     {
@@ -34,7 +36,8 @@ internal sealed class SourceOrder
     /// <summary>Looks up the window that holds <paramref name="sample"/>.</summary>
     /// <param name="sample">Number of a sample, from 0.</param>
     /// <param name="sources">[<see cref="Window"/>] sources of the window's samples, its first on.</param>
-    /// <param name="counts">[K] how many samples before <paramref name="sample"/> each source has had: its next is that number.</param>
+    /// <param name="counts">[K] how many samples before <paramref name="sample"/> each source has had: its next is that
+    /// number.</param>
     /// <returns>Where in the window the sample is, and the window's length.</returns>
     public (int Index, int Length) Find(long sample, Span<int> sources, Span<long> counts)
     {

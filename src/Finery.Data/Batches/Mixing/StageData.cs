@@ -1,10 +1,11 @@
 namespace Finery.Data.Batches.Mixing;
 
-/// <summary>What a stage of a run reads: which sources in which shares, and the shape of its batches. What is not given stays as it was
-/// at the end of the stage before.</summary>
+/// <summary>What a stage of a run reads: which sources in which shares, and the shape of its batches. What is not given stays
+/// as it was at the end of the stage before.</summary>
 public sealed record StageData
 {
-    /// <summary>Weight of each source by its name; they need not sum to 1. A source that is not named has weight 0. Empty: as before.</summary>
+    /// <summary>Weight of each source by its name; they need not sum to 1. A source that is not named has weight 0. Empty: as
+    /// before.</summary>
     public IReadOnlyDictionary<string, double> Mix { get; init; } = new Dictionary<string, double>();
 
     /// <summary>Rows of a step at the start of the stage.</summary>

@@ -6,10 +6,11 @@ namespace Finery.Data.Batches.Mixing;
 internal readonly record struct SourceCursor(long Epoch, long Position);
 
 /// <summary>
-/// Where the windows of a source begin while their length stays T. The source is a circle of N tokens; each epoch goes once round it from an
-/// offset hashed from (seed, epoch), window after window, until fewer than T are left, which it leaves out. From a cursor on, a stretch of
-/// windows is therefore a part of an epoch, whole epochs, and a part of one; the windows of each of these are visited in a seeded
-/// permutation. What follows a stretch begins at its <see cref="End"/>: no token is seen twice in an epoch, whatever lengths it was read in.
+/// Where the windows of a source begin while their length stays T. The source is a circle of N tokens; each epoch goes once
+/// round it from an offset hashed from (seed, epoch), window after window, until fewer than T are left, which it leaves out.
+/// From a cursor on, a stretch of windows is therefore a part of an epoch, whole epochs, and a part of one; the windows of each
+/// of these are visited in a seeded permutation. What follows a stretch begins at its <see cref="End"/>: no token is seen twice
+/// in an epoch, whatever lengths it was read in.
 /// </summary>
 internal sealed class WindowOrder
 {
@@ -45,7 +46,8 @@ internal sealed class WindowOrder
     /// <summary>Where the next stretch begins.</summary>
     public SourceCursor End { get; }
 
-    /// <summary>First token of a window by its number in the stretch, in order of visit. Beyond the stretch it goes on as if it did.</summary>
+    /// <summary>First token of a window by its number in the stretch, in order of visit. Beyond the stretch it goes on as if it
+    /// did.</summary>
     public long TokenAt(long number)
     {
         if (number >= _windows) return _beyond!.TokenAt(number - _windows);

@@ -47,11 +47,13 @@ public sealed partial class Tape
     /// <summary>Multiplies by a weight: <c>x W^T</c>.</summary>
     /// <param name="x">[N, in].</param>
     /// <param name="weight">[out, in].</param>
+    /// <param name="wide">Keeps the result in full precision: it starts a residual stream, or is compared with something.</param>
     /// <returns>[N, out].</returns>
-    public Tensor Linear(Tensor x, Tensor weight)
+    public Tensor Linear(Tensor x, Tensor weight, bool wide = false)
     {
         Consume(x);
-        var y = Activation($"{weight.Name} output", x.Rows, weight.Rows);
+        string name = $"{weight.Name} output";
+        var y = wide ? WideActivation(name, x.Rows, weight.Rows) : Activation(name, x.Rows, weight.Rows);
         Record(new LinearOperation(x, weight, y));
         return y;
     }

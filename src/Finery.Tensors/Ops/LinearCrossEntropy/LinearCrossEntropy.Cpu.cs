@@ -15,30 +15,44 @@ public sealed unsafe partial class CpuKernels
 
     private protected override void LinearCrossEntropyForwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor losses, CrossEntropyOptions options, Tensor? logSumExp) =>
-        Head(x, weight, targets, null, losses, null, null, options, logSumExp);
+        CrossEntropy(x, weight, targets, null, losses, null, null, options, logSumExp);
 
     private protected override void LinearCrossEntropyForwardBackwardCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor losses, Tensor dx, Tensor? dWeight,
         CrossEntropyOptions options, Tensor? logSumExp) =>
-        Head(x, weight, targets, tokenWeights, losses, dx, dWeight, options, logSumExp);
+        CrossEntropy(x, weight, targets, tokenWeights, losses, dx, dWeight, options, logSumExp);
+
+    private void CrossEntropy(
+        Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight,
+        CrossEntropyOptions options, Tensor? logSumExp)
+    {
+        losses.Floats.Clear();
+        if (logSumExp is not null) logSumExp.Floats.Clear();
+        var buffers = BuffersOfHead(x, weight);
+        Head(x, weight, buffers, new CrossEntropyRows(
+            buffers, weight.Rows, targets.IntegerPointer, tokenWeights is null ? null : tokenWeights.FloatPointer,
+            losses.FloatPointer, logSumExp is null ? null : logSumExp.FloatPointer, options), dx, dWeight);
+    }
 
     private static int HeadChunk(int rows, int vocabulary) =>
         Math.Min(rows, Math.Clamp(LogitBudget / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
 
-    /// <summary>Gathers the rows that have a target, chunk by chunk, so that others cost nothing.</summary>
-    private void Head(
-        Tensor x, Tensor weight, Tensor targets, Tensor? tokenWeights, Tensor losses, Tensor? dx, Tensor? dWeight,
-        CrossEntropyOptions options, Tensor? logSumExp)
+    private HeadBuffers BuffersOfHead(Tensor x, Tensor weight)
     {
-        int width = x.Columns, vocabulary = weight.Rows;
-        losses.Floats.Clear();
-        if (logSumExp is not null) logSumExp.Floats.Clear();
-        int chunkRows = HeadChunk(x.Rows, vocabulary);
+        int chunkRows = HeadChunk(x.Rows, weight.Rows);
+        long gathered = (long)chunkRows * x.Columns, all = (long)chunkRows * weight.Rows;
+        float* logits = _head.Floats(all + 2 * gathered + chunkRows);
+        return new(chunkRows, logits, logits + all, logits + all + gathered, (int*)(logits + all + 2 * gathered));
+    }
+
+    /// <summary>Gathers the rows that are wanted, chunk by chunk, so that others cost nothing; makes their logits, lets
+    /// <paramref name="body"/> replace those by gradients, and multiplies back.</summary>
+    private void Head<TRows>(Tensor x, Tensor weight, in HeadBuffers buffers, in TRows body, Tensor? dx, Tensor? dWeight)
+        where TRows : struct, IHeadRows
+    {
+        int width = x.Columns, vocabulary = weight.Rows, chunkRows = buffers.ChunkRows;
         int elementBytes = x.Type.ByteSize();
-        long gathered = (long)chunkRows * width;
-        float* logits = _head.Floats((long)chunkRows * vocabulary + 2 * gathered + chunkRows);
-        float* rows = logits + (long)chunkRows * vocabulary, gradients = rows + gathered;
-        int* indices = (int*)(gradients + gathered);
+        int* indices = buffers.Indices;
         bool packs = x.Rows > chunkRows && weight.Length <= PackedHead;
         if (packs)
         {
@@ -51,26 +65,25 @@ public sealed unsafe partial class CpuKernels
             int count = 0;
             for (; next < x.Rows && count < chunkRows; next++)
             {
-                if (targets.IntegerPointer[next] >= 0) indices[count++] = next;
+                if (body.Wants(next)) indices[count++] = next;
                 else if (dx is not null) dx.RowBytes(next).Clear();
             }
             if (count == 0) break;
             bool together = indices[count - 1] - indices[0] == count - 1;
             for (int i = 0; i < count && !together; i++)
-                x.RowBytes(indices[i]).CopyTo(new Span<byte>((byte*)rows + (long)i * width * elementBytes, width * elementBytes));
+                x.RowBytes(indices[i]).CopyTo(new Span<byte>((byte*)buffers.Rows + (long)i * width * elementBytes, width * elementBytes));
 
-            var chunk = together ? Matrix(x).From(indices[0], 0) : new StridedMatrix(rows, x.Type, width, 1);
-            var dz = StridedMatrix.RowMajor(logits, vocabulary);
-            _gemm.Multiply(count, vocabulary, width, chunk, Matrix(weight).Transposed, logits, vocabulary, add: false, packs ? _headForward : null);
-            _pool.For(count, new CrossEntropyRows(
-                logits, vocabulary, indices, targets.IntegerPointer, tokenWeights is null ? null : tokenWeights.FloatPointer,
-                losses.FloatPointer, logSumExp is null ? null : logSumExp.FloatPointer, options));
+            var chunk = together ? Matrix(x).From(indices[0], 0) : new StridedMatrix(buffers.Rows, x.Type, width, 1);
+            var dz = StridedMatrix.RowMajor(buffers.Logits, vocabulary);
+            _gemm.Multiply(
+                count, vocabulary, width, chunk, Matrix(weight).Transposed, buffers.Logits, vocabulary, add: false, packs ? _headForward : null);
+            _pool.For(count, body);
             if (dx is not null)
             {
                 bool inPlace = together && dx.Type == DType.F32;
-                float* destination = inPlace ? dx.FloatPointer + (long)indices[0] * width : gradients;
+                float* destination = inPlace ? dx.FloatPointer + (long)indices[0] * width : buffers.Gradients;
                 _gemm.Multiply(count, width, vocabulary, dz, Matrix(weight), destination, width, add: false, packs ? _headBackward : null);
-                for (int i = 0; i < count && !inPlace; i++) CopyRow(gradients + (long)i * width, dx, indices[i]);
+                for (int i = 0; i < count && !inPlace; i++) CopyRow(buffers.Gradients + (long)i * width, dx, indices[i]);
             }
             if (dWeight is not null)
                 _gemm.Multiply(vocabulary, width, count, dz.Transposed, chunk, dWeight.FloatPointer, width, add: true);
@@ -89,15 +102,42 @@ public sealed unsafe partial class CpuKernels
         for (int i = 0; i < destination.Columns; i++) to[i] = (BFloat16)source[i];
     }
 
+    /// <summary>Memory for one chunk of rows.</summary>
+    private readonly struct HeadBuffers(int chunkRows, float* logits, float* rows, float* gradients, int* indices)
+    {
+        public readonly int ChunkRows = chunkRows;
+
+        /// <summary>[ChunkRows, V].</summary>
+        public readonly float* Logits = logits;
+
+        /// <summary>[ChunkRows, D]: gathered rows of x.</summary>
+        public readonly float* Rows = rows;
+
+        /// <summary>[ChunkRows, D].</summary>
+        public readonly float* Gradients = gradients;
+
+        /// <summary>[ChunkRows]: which row of x each is.</summary>
+        public readonly int* Indices = indices;
+    }
+
+    /// <summary>What becomes of the logits of a chunk: runs for each of its rows.</summary>
+    private interface IHeadRows : IParallelBody
+    {
+        /// <summary>Whether a row of x has a loss.</summary>
+        bool Wants(int row);
+    }
+
     /// <summary>The loss of one row of logits, which its gradient replaces where there are token weights.</summary>
     private readonly struct CrossEntropyRows(
-        float* logits, int vocabulary, int* indices, int* targets, float* tokenWeights, float* losses, float* logSumExp,
-        CrossEntropyOptions options) : IParallelBody
+        HeadBuffers buffers, int vocabulary, int* targets, float* tokenWeights, float* losses, float* logSumExp,
+        CrossEntropyOptions options) : IHeadRows
     {
+        public bool Wants(int row) => targets[row] >= 0;
+
         public void Run(int task, int worker)
         {
-            float* row = logits + (long)task * vocabulary;
-            int index = indices[task], target = targets[index];
+            float* row = buffers.Logits + (long)task * vocabulary;
+            int index = buffers.Indices[task], target = targets[index];
             bool capped = options.Softcap > 0;
             if (capped) SoftcapRow.Apply(row, vocabulary, options);
             float max = SoftmaxRow.Max(row, vocabulary), logit = row[target];

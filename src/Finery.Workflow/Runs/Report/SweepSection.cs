@@ -12,11 +12,14 @@ internal static class SweepSection
         html.Heading("Sweep");
         string[] parameters = [.. sweep.Groups.SelectMany(group => group.Parameters.Select(pair => pair.Key)).Distinct()];
         bool variants = sweep.Groups.Any(group => group.Variant.Length > 0);
-        html.Table([.. variants ? ["variant"] : Array.Empty<string>(), .. parameters, sweep.Metric, "standard deviation", "n", "lost", ""],
+        html.Table([.. variants ? ["variant"] : Array.Empty<string>(), .. parameters, sweep.Metric, "standard deviation", "n",
+            "lost", ""],
             sweep.Groups.Select(group => (string[])
             [
-                .. variants ? [group.Variant] : Array.Empty<string>(), .. parameters.Select(path => group.Parameters[path]?.ToString() ?? ""),
-                Number(group.Mean) + (group.StandardError is { } error ? $" ± {Number(error)}" : ""), Number(group.StandardDeviation),
+                .. variants ? [group.Variant] : Array.Empty<string>(),
+                .. parameters.Select(path => group.Parameters[path]?.ToString() ?? ""),
+                Number(group.Mean) + (group.StandardError is { } error ? $" ± {Number(error)}" : ""),
+                Number(group.StandardDeviation),
                 HtmlWriter.Number(group.Count), HtmlWriter.Number(group.Lost), group.Best ? "best" : "",
             ]));
         html.Note($"{sweep.Goal}: mean ± standard error over n seeds; the same seed gives every combination the same data and the same initial "
@@ -25,7 +28,8 @@ internal static class SweepSection
         WriteCurves(html, sweep, run, variants);
         html.Details("Every trial", () => html.Table(["trial", "seed", "state", sweep.Metric, ""], sweep.Trials.Select(trial => new[]
         {
-            trial.Name, trial.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture), trial.State.ToString().ToLowerInvariant(),
+            trial.Name, FormattableString.Invariant($"{trial.Seed}"),
+            trial.State.ToString().ToLowerInvariant(),
             Number(trial.Value), trial.Error ?? "",
         })));
     }
@@ -36,7 +40,8 @@ internal static class SweepSection
         html.Heading("Claims");
         html.Table(["claim", "verdict", "measured", "criterion", "compared"], sweep.Claims.Select(claim => new[]
         {
-            claim.Statement, claim.Verdict, Number(claim.Measured) + (claim.StandardError is { } error ? $" ± {Number(error)}" : ""),
+            claim.Statement, claim.Verdict, Number(claim.Measured)
+                + (claim.StandardError is { } error ? $" ± {Number(error)}" : ""),
             claim.Criterion, claim.Detail,
         }));
     }
@@ -51,7 +56,8 @@ internal static class SweepSection
         foreach (var (group, colour) in shown.Select((group, index) => (group, index)))
         {
             var curves = sweep.TrialsOf(group).Where(trial => trial.State == TrialState.Finished)
-                .Select(trial => LossCurve.Of(run, trial.Steps[sweep.Curve.Step], sweep.Curve.Key)).Where(curve => curve.Count > 0).ToList();
+                .Select(trial => LossCurve.Of(run, trial.Steps[sweep.Curve.Step], sweep.Curve.Key))
+                .Where(curve => curve.Count > 0).ToList();
             if (curves.Count == 0) continue;
             int length = curves.Min(curve => curve.Count), window = LossCurve.Window(length);
             var smooth = curves.Select(curve => LossCurve.Smooth(curve, window)).ToList();
@@ -60,7 +66,8 @@ internal static class SweepSection
                 {
                     Colour = colour, Style = SeriesStyle.Faint,
                 }));
-            string name = group.Variant.Length > 0 ? group.Variant : string.Join(", ", group.Parameters.Select(pair => $"{pair.Value}"));
+            string name = group.Variant.Length > 0 ? group.Variant
+                : string.Join(", ", group.Parameters.Select(pair => $"{pair.Value}"));
             means.Add(new Series(name, [.. Enumerable.Range(0, length).Select(i => (curves[0][i].Step, smooth.Average(loss => loss[i])))]) { Colour = colour });
         }
         html.Raw(LineChart.Render($"{sweep.Curve}, smoothed over a twentieth of the run", "step", [.. faint, .. means]));

@@ -43,6 +43,7 @@ internal static class BatchAssert
         Assert.Equal(expected.Starts, actual.Starts);
         Assert.Equal(expected.Targets, actual.Targets);
         Assert.Equal(expected.Weights, actual.Weights);
+        Assert.Equal(expected.Sources, actual.Sources);
     }
 
     /// <summary>A batch does not depend on what was filled before, on what the arrays held, or on the thread.</summary>

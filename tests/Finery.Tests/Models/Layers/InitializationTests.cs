@@ -62,7 +62,7 @@ public class InitializationTests
     }
 
     [Theory]
-    [InlineData(InitializationScheme.SmolLM3)]
+    [InlineData(InitializationScheme.Smollm3)]
     [InlineData(InitializationScheme.Truncated)]
     [InlineData(InitializationScheme.Torchtitan)]
     [InlineData(InitializationScheme.Nanochat)]
@@ -83,9 +83,9 @@ public class InitializationTests
 
     // Pretraining reference 1.5, for d = 100 and L = 3.
     [Theory]
-    [InlineData(InitializationScheme.SmolLM3, "model.layers.1.self_attn.o_proj.weight", WeightKind.Normal, 0.02 / 2.449489743, 0)]
-    [InlineData(InitializationScheme.SmolLM3, "model.embed_tokens.weight", WeightKind.Normal, 0.02, 0)]
-    [InlineData(InitializationScheme.SmolLM3, "model.norm.weight", WeightKind.Constant, 1, 0)]
+    [InlineData(InitializationScheme.Smollm3, "model.layers.1.self_attn.o_proj.weight", WeightKind.Normal, 0.02 / 2.449489743, 0)]
+    [InlineData(InitializationScheme.Smollm3, "model.embed_tokens.weight", WeightKind.Normal, 0.02, 0)]
+    [InlineData(InitializationScheme.Smollm3, "model.norm.weight", WeightKind.Constant, 1, 0)]
     [InlineData(InitializationScheme.Truncated, "model.layers.2.mlp.down_proj.weight", WeightKind.Normal, 0.02, 0.06)]
     [InlineData(InitializationScheme.Truncated, "lm_head.weight", WeightKind.Normal, 0.02, 0.06)]
     [InlineData(InitializationScheme.Torchtitan, "model.layers.2.mlp.up_proj.weight", WeightKind.Normal, 0.02 / 2.449489743, 0)]
@@ -130,7 +130,7 @@ public class InitializationTests
     public void Impossible_settings_are_named()
     {
         var update = TinyModels.Config with { MaximalUpdate = new() { BaseEmbeddingSize = 10 } };
-        Assert.Contains("Nanochat", Assert.Throws<ArgumentException>(() =>
+        Assert.Contains("nanochat", Assert.Throws<ArgumentException>(() =>
             new LlamaModel(update, 1, false, initialization: new() { Scheme = InitializationScheme.Nanochat })).Message, StringComparison.Ordinal);
         Assert.Contains("deviation", Assert.Throws<ArgumentException>(() =>
             new LlamaModel(TinyModels.Config, 1, false, initialization: new() { Deviation = 0 })).Message, StringComparison.Ordinal);

@@ -161,6 +161,9 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(0, false)]
     [InlineData(1, false)]
     [InlineData(2, true)]
+    [InlineData(3, false)]
+    [InlineData(3, true)]
+    [InlineData(4, true)]
     public void PyTorch_computes_the_same_losses_and_predictions(int kind, bool packed)
     {
         string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
@@ -170,10 +173,18 @@ public sealed class CheckpointTests : IDisposable
         {
             0 => TinyModels.Config,
             1 => TinyModels.Config with { TieEmbeddings = false, RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 32) },
-            _ => TinyModels.Config with { LayerCount = 4, NoRopeInterval = 4, RmsNormEpsilon = 1e-6f },
+            2 => TinyModels.Config with { LayerCount = 4, NoRopeInterval = 4, RmsNormEpsilon = 1e-6f },
+            // SmolLM3's shape in small, with Llama 3's frequencies.
+            3 => ModelPresets.Find("smollm3-3b").Pretraining.Scaled(1.0 / 32, vocabSize: 61, sequenceLength: 160)
+                with { RopeScaling = new Llama3Scaling(8, 1, 4, 32) },
+            _ => TinyModels.Config with
+            {
+                MaximalUpdate = new() { BaseEmbeddingSize = 8, BaseLayerCount = 1, EmbeddingMultiplier = 2, LogitsMultiplier = 3 },
+            },
         };
         using var model = TinyModels.Create(config);
-        model.Save(_folder.Path);
+        using var folded = model.Folded();
+        folded.Save(_folder.Path);
         int[] ids = TinyModels.Ids(50);
         int[] starts = [.. ids.Select((_, i) => !packed || i < 13 ? 0 : i < 14 ? 13 : 14)];
         string[] documents = packed ? ["--documents", string.Join(",", starts)] : [];

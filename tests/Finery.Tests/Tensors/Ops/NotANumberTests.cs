@@ -92,6 +92,22 @@ public class NotANumberTests : OpTest
         ["LinearDivergence forward"] = Distillation(Divergence.Forward),
         ["LinearDivergence reverse"] = Distillation(Divergence.Reverse),
         ["LinearDivergence symmetric"] = Distillation(Divergence.JensenShannon),
+        ["LinearSparseTargets"] = Sparse(new(1)),
+        ["LinearSparseTargets with a bucket"] = Sparse(new(1, Remainder: true)),
+        ["LinearSparseTargets at a temperature"] = Sparse(new(2) { Head = new(1e-4f, 5) }),
+        ["ForkForward"] = new([[3, 19]], (test, kernels, x) =>
+        {
+            var y = test.Zeros(3, 19);
+            kernels.ForkForward(x[0], null, y);
+            return [y];
+        }),
+        ["ForkBackward"] = new([[3, 19], [3, 19]], (test, kernels, x) =>
+        {
+            kernels.ForkBackward(x[0], test.Integers(1, 1, 1), x[1]);
+            return [x[1]];
+        }),
+        ["RowDistance of squares"] = Distance(RowMeasure.Square),
+        ["RowDistance of cosines"] = Distance(RowMeasure.Cosine),
         ["AdamW"] = new([[3, 19], [3, 19], [3, 19], [3, 19]], (_, kernels, x) =>
         {
             // Second moments are squares.
@@ -135,6 +151,24 @@ public class NotANumberTests : OpTest
         var (losses, dx, dWeight) = (test.Zeros(4), test.Zeros(4, 3), test.Zeros(37, 3));
         kernels.LinearDivergence(x[0], x[1], x[2], x[3], x[4], new(kind, 2), losses, dx, dWeight);
         return [losses, dx, dWeight];
+    });
+
+    private static Op Sparse(SparseTargetOptions options) => new([[4, 3], [37, 3], [1, 4], [4, 2], [1, 4]], (test, kernels, x) =>
+    {
+        for (int i = 0; i < x[3].Length; i++) x[3][i] = .2 + .01 * x[3][i];
+        var (losses, divergences, logs, dx, dWeight) = (test.Zeros(4), test.Zeros(4), test.Zeros(4, 2), test.Zeros(4, 3), test.Zeros(37, 3));
+        var ids = test.Arena.Integers("ids", 4, 2);
+        ((int[])[0, 36, 5, 1, 7, 8, 30, 2]).CopyTo(ids.Integers);
+        kernels.LinearSparseTargets(
+            x[0], x[1], test.Integers(0, 36, 5, 1), x[2], ids, x[3], x[4], options, losses, divergences, logs, dx, dWeight);
+        return [losses, divergences, logs, dx, dWeight];
+    });
+
+    private static Op Distance(RowMeasure measure) => new([[3, 19], [3, 19], [1, 3]], (test, kernels, x) =>
+    {
+        var (losses, dy) = (test.Zeros(3), test.Zeros(3, 19));
+        kernels.RowDistance(x[0], x[1], x[2], measure, losses, dy);
+        return [losses, dy];
     });
 
     public static TheoryData<string> Names => [.. Ops.Keys];

@@ -165,23 +165,33 @@ public class RepairLadderTests
     }
 
     [Fact]
-    public void With_repair_off_a_run_that_cannot_go_on_stops_with_a_diagnosis()
+    public void With_repair_off_the_first_sign_stops_the_run_with_a_diagnosis()
     {
-        var off = new RepairSettings { Enabled = false };
-        var ladder = Ladder(off);
+        var ladder = Ladder(new() { Mode = RepairMode.Stop });
         Run(ladder, 0, 100, Normal);
-        Assert.Equal(RepairAction.SkipUpdate, ladder.Decide(100, double.NaN, 1, false).Action);
-        Assert.Equal(RepairAction.SkipUpdate, ladder.Decide(101, double.NaN, 1, false).Action);
-        var decision = ladder.Decide(102, double.NaN, 1, false);
+        var decision = ladder.Decide(100, double.NaN, 1, false);
         Assert.Equal(RepairAction.Stop, decision.Action);
         Assert.Contains("repair is off", decision.Diagnosis);
 
         var events = new List<RepairEvent>();
-        ladder = Ladder(off, events);
+        ladder = Ladder(new() { Mode = RepairMode.Stop }, events);
+        var actions = Run(ladder, 0, 301, step => step == 300 ? (9, 9) : Normal(step));
+        Assert.Equal(RepairAction.Stop, actions[^1]);
+        Assert.DoesNotContain(actions[..^1], action => action != RepairAction.Continue);
+        Assert.Equal(RepairRung.Stop, events[^1].Rung);
+    }
+
+    [Fact]
+    public void A_run_that_endures_applies_every_finite_step()
+    {
+        var events = new List<RepairEvent>();
+        var ladder = Ladder(new() { Mode = RepairMode.Endure }, events);
         Assert.DoesNotContain(Run(ladder, 0, 301, step => step == 300 ? (9, 9) : Normal(step)), action => action != RepairAction.Continue);
         Assert.Equal(RepairRung.Spike, events[0].Rung);
-        var actions = Run(ladder, 301, 400, step => (Normal(step).Loss + 4, 1));
-        Assert.Contains(RepairAction.Stop, actions);
+        Assert.DoesNotContain(Run(ladder, 301, 400, step => (Normal(step).Loss + 4, 1)), action => action != RepairAction.Continue);
+        Assert.Equal(RepairAction.SkipUpdate, ladder.Decide(400, double.NaN, 1, false).Action);
+        Assert.Equal(RepairAction.SkipUpdate, ladder.Decide(401, double.NaN, 1, false).Action);
+        Assert.Equal(RepairAction.Stop, ladder.Decide(402, double.NaN, 1, false).Action);
     }
 
     [Fact]

@@ -112,7 +112,7 @@ public class TrainingMonitorTests
     [Fact]
     public void A_collapsed_model_is_reported_once_with_place_value_and_advice()
     {
-        using var loop = new MiniLoop(new() { Enabled = false }, new() { EverySteps = 1, Alerts = new() { MaxLogitAbove = 3, UpdateRatioBelow = 0 } }, 60) { Rate = 0 };
+        using var loop = new MiniLoop(new() { Mode = RepairMode.Endure }, new() { EverySteps = 1, Alerts = new() { MaxLogitAbove = 3, UpdateRatioBelow = 0 } }, 60) { Rate = 0 };
         foreach (var parameter in loop.Model.Parameters.Where(parameter => parameter.Name.Contains("qkv")))
             foreach (ref float weight in parameter.Weight.Floats) weight *= 100;
         foreach (var parameter in loop.Model.Parameters.Where(parameter => parameter.Name.Contains("gate_up")))

@@ -91,15 +91,17 @@ public sealed class ScalingRunsTests : IDisposable
     }
 
     [Fact]
-    public void A_study_is_read_back_as_it_was_written()
+    public void A_study_is_read_back_as_a_law()
     {
         var runs = (from size in new[] { 1e6, 2e6, 4e6 }
             from tokens in new[] { 1e7, 4e7 }
             select new ScalingRun($"{size}/{tokens}", new(size, tokens, 1e9, ScalingLaw.Refit.Loss(size, tokens)), 6 * size * tokens)).ToArray();
         var study = LossStudy.Make(runs, "all", new() { Resamples = 5, Seed = 1 });
         Assert.Contains(study.Warnings, warning => warning.Contains("6 runs for five figures"));
-        string file = _folder.Write("law.json", study.ToJson());
-        Assert.Equal(study.ToJson(), LossStudy.Load(file).ToJson());
-        Assert.Throws<RecipeException>(() => LossStudy.Load(_folder.Write("other.json", "{\"law\": 1}")));
+        var law = FittedLaw.Load(_folder.Write("law.json", study.ToJson()));
+        Assert.Equal(study.Law.Optimum(1e15), (law.Plan(1e15).Parameters, law.Plan(1e15).Tokens));
+        Assert.Equal((study.LeastOperations, study.MostOperations, "all"), (law.LeastOperations, law.MostOperations, law.Counting));
+        foreach (string text in new[] { "{\"law\": 1}", "{}", "[]", "", "{\"budgets\": [{}]}" })
+            Assert.Throws<RecipeException>(() => FittedLaw.Load(_folder.Write("other.json", text)));
     }
 }

@@ -55,7 +55,9 @@ public class RowPackingTests
                 int segmentStart = batch.Ids[batch.Starts[i]] - 1;
                 Assert.InRange(segmentStart, start, token);
                 Assert.Equal(token - segmentStart, batch.Positions[i]);
-                Assert.True(segmentStart == start || packing == RowPacking.BestFit || batch.Starts[i] % Length == 0, "only a row's start cuts a document");
+                Assert.True(
+                    segmentStart == start || packing == RowPacking.BestFit || batch.Starts[i] % Length == 0,
+                    "only a row's start cuts a document");
             }
         }
     }
@@ -124,7 +126,8 @@ public class RowPackingTests
         // Pieces 5, 3, 6+3, 2, 1: rows 6 | 5+1 | 3+3 | 2.
         Assert.Equal(new(4, 20 / 24.0, 3 / 20.0, 1, 0), PackingReport.Of(documents, 6, RowPacking.BestFit));
         Assert.Equal(new(0, 0, 0, 0, 0), PackingReport.Of([], 6, RowPacking.Windows));
-        PackingReport best = PackingReport.Of(Lengths(), 2048, RowPacking.BestFit), windows = PackingReport.Of(Lengths(), 2048, RowPacking.Windows);
+        PackingReport best = PackingReport.Of(Lengths(), 2048, RowPacking.BestFit);
+        PackingReport windows = PackingReport.Of(Lengths(), 2048, RowPacking.Windows);
         Assert.True(best.Utilisation > .99, $"{best}");
         Assert.True(best.CutOffShare < windows.CutOffShare, $"{best} {windows}");
 
@@ -147,8 +150,16 @@ public class RowPackingTests
         using var code = new SyntheticShards([400, 400]);
         var schedule = DataSchedule.Create(["web", "code"],
         [
-            new() { Name = "stable", Steps = 20, Data = new() { Mix = new Dictionary<string, double> { ["web"] = 1 }, Ramp = [new() { AfterTokens = 64, Rows = 3 }] } },
-            new() { Name = "decay", Tokens = 500, Data = new() { Mix = new Dictionary<string, double> { ["web"] = 1, ["code"] = 1 }, SequenceLength = 16 } },
+            new()
+            {
+                Name = "stable", Steps = 20,
+                Data = new() { Mix = new Dictionary<string, double> { ["web"] = 1 }, Ramp = [new() { AfterTokens = 64, Rows = 3 }] },
+            },
+            new()
+            {
+                Name = "decay", Tokens = 500,
+                Data = new() { Mix = new Dictionary<string, double> { ["web"] = 1, ["code"] = 1 }, SequenceLength = 16 },
+            },
         ], 1, Length);
         MixSummary summary = new MixedBatches([web.Shards, code.Shards], schedule, 1).Summarize();
         Assert.Equal([(64L, 1), (18 * 96, 1), (528, 2)], summary.Phases.Select(phase => (phase.Tokens, phase.Mix.Count)));
@@ -162,8 +173,8 @@ public class RowPackingTests
         Assert.Equal((2, 400.0, 4.0), (summary.Sources[1].Documents, summary.Sources[1].TokensPerDocument, summary.Sources[1].BytesPerToken));
         string json = summary.ToJson();
         Assert.Contains("\"tokens_by_source\"", json);
-        Assert.Equal(json, MixSummary.Parse(json).ToJson());
-        Assert.Throws<InvalidDataException>(() => MixSummary.Parse("[]"));
-        Assert.Throws<InvalidDataException>(() => MixSummary.Parse("null"));
+        Assert.Equal(json, MixSummary.Parse(json, "mix.json").ToJson());
+        foreach (string wrong in new[] { "[]", "null", "{}" })
+            Assert.Contains("mix.json", Assert.Throws<InvalidDataException>(() => MixSummary.Parse(wrong, "mix.json")).Message);
     }
 }

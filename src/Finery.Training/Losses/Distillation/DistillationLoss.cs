@@ -1,0 +1,103 @@
+using Finery.Models;
+using Finery.Models.Llama;
+using Finery.Tensors;
+using Finery.Training.Losses.Branches;
+
+namespace Finery.Training.Losses.Distillation;
+
+/// <summary>Distillation from a teacher that runs beside the model. Figures: <c>loss/next_token</c> (cross-entropy),
+/// <c>loss/divergence</c> (times tau^2; NaN where alpha is 0), <c>alpha</c>, and <c>loss/features</c> where they are matched.</summary>
+internal sealed class DistillationLoss : BranchedLoss
+{
+    private readonly DistillationObjective _objective;
+    private readonly LlamaModel _teacher;
+    private readonly bool _owned;
+    private readonly string _fingerprint;
+    private readonly LlamaModules _modules;
+    private readonly (int Layer, int TeacherLayer, Tensor? Projection)[] _features;
+
+    public DistillationLoss(DistillationObjective objective, LlamaModel model, LlamaModel teacher, bool owned, ulong seed)
+        : base(objective.Features is null ? ["loss/next_token", "loss/divergence", "alpha"] : ["loss/next_token", "loss/divergence", "alpha", "loss/features"])
+    {
+        string[] faults = [.. Faults(objective, model.Config, teacher.Config)];
+        if (faults.Length > 0) throw new ArgumentException("Distillation: " + string.Join(" ", faults));
+        (_objective, _teacher, _owned) = (objective, teacher, owned);
+        _fingerprint = TeacherFingerprint.Of(teacher);
+        _modules = new LlamaModules(model);
+        int layers = model.Config.LayerCount;
+        bool projects = objective.Features?.Measure == RowMeasure.Square || model.Config.EmbeddingSize != teacher.Config.EmbeddingSize;
+        _features =
+        [
+            .. (objective.Features is { } matching ? matching.Layers ?? [layers] : []).Select(layer => (
+                layer, Math.Max(1, (int)Math.Round((double)layer * teacher.Config.LayerCount / layers)),
+                projects ? _modules.AddProjection($"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
+        ];
+        _modules.Initialize(seed);
+        BeginStep(0, 0, 1);
+    }
+
+    public override string Description => $"{_objective.Description} teacher={_fingerprint}";
+
+    public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
+
+    /// <summary>Weight of the divergence in the step in progress.</summary>
+    public double Alpha { get; private set; }
+
+    public override void BeginStep(long step, long batchStep, long totalSteps) => Alpha = _objective.AlphaAt(step, totalSteps);
+
+    public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
+    {
+        var arena = new Arena("training");
+        Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
+        var inputs = new ModelInputs(arena, tokens);
+        double featureWeight = _objective.Features?.Weight ?? 0;
+        var teacher = new TeacherPart(
+            kernels, arena, _teacher, inputs, [.. _features.Select(feature => feature.TeacherLayer)], () => Alpha > 0 || featureWeight > 0);
+
+        var trunk = NewTape();
+        var parts = new List<ObjectivePart> { teacher };
+        var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount, (layer, end) =>
+        {
+            int index = Array.FindIndex(_features, feature => feature.Layer == layer);
+            if (index < 0) return;
+            var fork = trunk.Fork(end);
+            var weights = arena.Floats("featureWeights", tokens);
+            var projected = _features[index].Projection is { } projection ? trunk.Linear(fork, projection, wide: true) : fork;
+            var distances = trunk.RowDistance(projected, teacher.Features[index], weights, _objective.Features!.Measure);
+            parts.Add(new FeaturePart(this, first: parts.Count == 1, featureWeight / _features.Length, weights, distances));
+        }));
+
+        var main = NewTape();
+        Tensor targets = arena.Integers("targets", tokens), tokenWeights = arena.Floats("tokenWeights", tokens);
+        var losses = model.Losses(main, model.FinalNorm(main, stream), targets, tokenWeights, weightsKnown: true);
+        var divergence = NewTape();
+        var softWeights = arena.Floats("softWeights", tokens);
+        var divergences = model.Divergences(
+            divergence, model.FinalNorm(divergence, divergence.Fork(stream)), _teacher, teacher.Hidden, softWeights,
+            new(_objective.Divergence, (float)_objective.Temperature));
+        return new BranchedPass(kernels, arena, inputs, trunk, parts,
+        [
+            new CrossEntropyBranch(this, 0, 0, () => 1 - Alpha, main, targets, tokenWeights, losses),
+            new DivergenceBranch(this, divergence, softWeights, divergences),
+        ]);
+    }
+
+    public override void Dispose()
+    {
+        _modules.Dispose();
+        if (_owned) _teacher.Dispose();
+        base.Dispose();
+    }
+
+    private static IEnumerable<string> Faults(DistillationObjective objective, ModelConfig model, ModelConfig teacher)
+    {
+        if (teacher.VocabSize != model.VocabSize)
+            yield return $"The teacher has {teacher.VocabSize} tokens, the model {model.VocabSize}: both need one vocabulary.";
+        if (teacher.SequenceLength < model.SequenceLength)
+            yield return $"The teacher reads {teacher.SequenceLength} tokens, the model {model.SequenceLength}.";
+        if (teacher.LogitSoftcap > 0 || model.LogitSoftcap > 0)
+            yield return "One of the models bounds its logits: write a cache of the teacher and give that.";
+        foreach (int layer in objective.Features?.Layers ?? [])
+            if (layer > model.LayerCount) yield return $"There is no layer {layer} to match: the model has {model.LayerCount}.";
+    }
+}

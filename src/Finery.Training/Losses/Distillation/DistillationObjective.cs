@@ -1,0 +1,115 @@
+using System.Globalization;
+using Finery.Models.Llama;
+using Finery.Tensors;
+
+namespace Finery.Training.Losses.Distillation;
+
+/// <summary>Matching of hidden states inside the model with the teacher's (pretraining reference 4.2): layer l of L reads layer
+/// <c>round(l L'/L)</c> of L'.</summary>
+public sealed record FeatureMatching
+{
+    /// <summary>Weight of the mean over layers and tokens, beside the other terms.</summary>
+    public double Weight { get; init; } = 0.1;
+
+    /// <summary>Layers of the model, from 1; null for the last alone.</summary>
+    public IReadOnlyList<int>? Layers { get; init; }
+
+    /// <summary><c>||W h - h'||^2 / D'</c>, or one minus the cosine of h and h', which has a W only where widths differ.</summary>
+    public RowMeasure Measure { get; init; }
+
+    internal string Description => string.Create(CultureInfo.InvariantCulture,
+        $"features {Measure} x {Weight:R} of {(Layers is null ? "last" : string.Join(",", Layers))}");
+}
+
+/// <summary>
+/// Distillation while pretraining (pretraining reference 4.2): <c>(1 - alpha) CE + alpha tau^2 D(teacher, model)</c>, means over all
+/// targets of the step. The teacher is another model of the same vocabulary and any shape, or what a
+/// <see cref="TeacherCacheWriter"/> kept of it.
+/// </summary>
+public sealed record DistillationObjective : TrainingObjective
+{
+    /// <summary>Folder of the teacher; this or <see cref="Cache"/>, or one that the caller has loaded.</summary>
+    public string? Teacher { get; init; }
+
+    /// <summary>Folder of the teacher's likeliest tokens of every batch, in order of steps.</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>Weight of the divergence; the cross-entropy has the rest.</summary>
+    public double Alpha { get; init; } = 0.5;
+
+    /// <summary>Alpha over the run, instead of <see cref="Alpha"/>: points of one weight each.</summary>
+    public IReadOnlyList<WeightPoint>? Schedule { get; init; }
+
+    /// <summary>Which divergence; a cache has the forward one only.</summary>
+    public Divergence Divergence { get; init; }
+
+    /// <summary>tau: both distributions are the softmax of logits over tau.</summary>
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Of a cache: compares what its tokens leave over as one bucket (at temperature 1), where otherwise their probabilities are
+    /// scaled to add up to 1.</summary>
+    public bool Remainder { get; init; }
+
+    /// <summary>Hidden states to match too; null for none.</summary>
+    public FeatureMatching? Features { get; init; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is not null && Cache is not null
+        ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
+        : Faults();
+
+    /// <summary>The loss for a model and a teacher that is loaded already, and stays its owner's.</summary>
+    /// <exception cref="ArgumentException">The settings are wrong, or do not fit the models; the message lists every fault.</exception>
+    public TrainingLoss CreateLoss(LlamaModel model, LlamaModel teacher, ulong seed)
+    {
+        string[] faults = [.. Faults().Select(fault => $"{fault.Property}: {fault.Message}")];
+        if (faults.Length > 0) throw new ArgumentException("Objective: " + string.Join(" ", faults));
+        return new DistillationLoss(this, model, teacher, owned: false, seed);
+    }
+
+    /// <summary>Alpha of a step: a function of the step alone.</summary>
+    internal double AlphaAt(long step, long totalSteps) =>
+        Schedule is null ? Alpha : WeightPoint.Of(Schedule, 0, step / (double)totalSteps);
+
+    /// <summary>All that decides results but the teacher, in words.</summary>
+    internal string Description => string.Create(CultureInfo.InvariantCulture,
+        $"distillation {Divergence} tau={Temperature:R} alpha={(Schedule is null ? Alpha.ToString("R", CultureInfo.InvariantCulture) : WeightPoint.Describe(Schedule))}{(Remainder ? " remainder" : "")} {Features?.Description}").TrimEnd();
+
+    private protected override TrainingLoss Create(LlamaModel model, ulong seed)
+    {
+        if (Cache is not null) return new CachedDistillationLoss(this, model, TeacherCache.Open(Cache));
+        if (Teacher is null) throw new ArgumentException("Objective: distillation needs a 'teacher' or a 'cache'.");
+        var teacher = LlamaModel.Load(Teacher, trainable: false, model.WeightType);
+        try
+        {
+            return new DistillationLoss(this, model, teacher, owned: true, seed);
+        }
+        catch
+        {
+            teacher.Dispose();
+            throw;
+        }
+    }
+
+    private IEnumerable<(string Property, string Message)> Faults()
+    {
+        if (!(Alpha is >= 0 and <= 1)) yield return (nameof(Alpha), $"{Alpha}; expected 0 to 1.");
+        if (!(Temperature > 0 && double.IsFinite(Temperature))) yield return (nameof(Temperature), $"{Temperature} must be positive.");
+        if (Schedule is not null)
+        {
+            if (Schedule.Count == 0) yield return (nameof(Schedule), "it has no points.");
+            foreach (string fault in WeightPoint.Faults(Schedule, 1)) yield return (nameof(Schedule), fault);
+            if (Schedule.Any(point => point.Weights.Any(weight => weight > 1))) yield return (nameof(Schedule), "alpha is at most 1.");
+        }
+        if (Cache is not null && Divergence != Divergence.Forward)
+            yield return (nameof(Divergence), $"{Divergence} needs all of the teacher's probabilities; a cache has the forward divergence only.");
+        if (Cache is not null && Features is not null) yield return (nameof(Features), "hidden states need the teacher itself: give 'teacher'.");
+        if (Remainder && Cache is null) yield return (nameof(Remainder), "only a cache leaves anything over.");
+        if (Remainder && Temperature != 1) yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
+        if (Features is null) yield break;
+        if (!(Features.Weight >= 0 && double.IsFinite(Features.Weight)))
+            yield return (nameof(Features), $"weight {Features.Weight}; expected a finite number from 0.");
+        if (Features.Layers is { } layers && (layers.Count == 0 || layers.Distinct().Count() != layers.Count || layers.Any(layer => layer < 1)))
+            yield return (nameof(Features), $"layers [{string.Join(", ", layers)}]; expected different numbers from 1.");
+    }
+}

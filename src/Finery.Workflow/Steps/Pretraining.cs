@@ -1,0 +1,141 @@
+using System.Globalization;
+using Finery.Data.Batches;
+using Finery.Data.Batches.Mixing;
+using Finery.Data.Tokenizers;
+using Finery.Data.Writers;
+using Finery.Models.Llama;
+using Finery.Tensors;
+using Finery.Training;
+using Finery.Training.Losses.Distillation;
+using Finery.Training.Optimizers;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>What <see cref="PretrainStep"/> does: turns its settings into a model, phases of batches and a training run.</summary>
+internal sealed class Pretraining(PretrainStep step, StepContext context)
+{
+    private readonly TrainingPlan? _plan = step.Plan is null ? null : TrainingPlan.Load(step.Plan);
+
+    public void Run()
+    {
+        var tokenizer = TokenizerFile.Load(step.Tokenizer.Path);
+        var shards = new List<TokenShards>();
+        try
+        {
+            foreach (var source in step.Tokens) shards.Add(TokenShards.Open(source.Path, tokenizer.Fingerprint));
+            var schedule = Schedule(shards);
+            var batches = Checked(() => new MixedBatches(shards, schedule, context.Seed, step.Packing));
+            if (shards.Count > 1 || schedule.Phases.Count > 1)
+                AtomicFile.WriteText(context.Output(MixSummary.FileName), batches.Summarize().ToJson());
+            Train(tokenizer, schedule, batches);
+        }
+        finally
+        {
+            foreach (var source in shards) source.Dispose();
+        }
+    }
+
+    private void Train(Tokenizer tokenizer, DataSchedule schedule, MixedBatches batches)
+    {
+        using var kernels = new CpuKernels(context.Threads);
+        using var model = CreateModel(tokenizer, schedule.Phases.Max(phase => phase.Length));
+        context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
+        using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
+        using var teacher = step.Teacher is null ? null : LlamaModel.Load(step.Teacher.Path, trainable: false, model.WeightType);
+        using var loss = Checked(() => teacher is null ? step.Objective.CreateLoss(model, context.Seed)
+            : ((DistillationObjective)step.Objective).CreateLoss(model, teacher, context.Seed));
+        var optimizer = step.Optimizer ?? new AdamWOptimizerSettings();
+        optimizer = optimizer with { Groups = [.. optimizer.Groups, .. model.Config.ParameterGroups(optimizer.WeightDecay)] };
+        double? peak = step.LearningRate ?? _plan?.LearningRate;
+        var rates = step.Schedule is { } given ? given with { Peak = peak ?? given.Peak }
+            : TrainingOptions.DefaultSchedule(peak ?? 3e-3, schedule.Steps);
+        new TrainingRun(context, model, kernels, new()
+        {
+            Schedule = rates,
+            Optimizer = optimizer,
+            Clip = step.Clip,
+            Repair = step.Repair,
+            Monitoring = step.Monitoring,
+            Faults = step.Faults,
+            Recompute = step.Recompute,
+            CheckpointSeconds = step.CheckpointSeconds,
+            HealthyEvery = step.HealthyEvery,
+            Retention = step.Retention,
+            Validation = heldOut is null ? null : new ValidationLoss(heldOut, step.ValidationTokens),
+            ValidationEvery = step.ValidationEvery,
+            Average = step.Average,
+            PeakFlops = _plan?.PeakFlops ?? 0,
+        }).Run(Phases(schedule, batches), loss, tokenizer, "pretrain");
+    }
+
+    private LlamaModel CreateModel(Tokenizer tokenizer, int longest)
+    {
+        var type = step.Precision == Precision.BF16 ? DType.BF16 : DType.F32;
+        if (step.From is { } from)
+        {
+            var model = LlamaModel.Load(from.Path, trainable: true, type);
+            if (model.Config.VocabSize != tokenizer.VocabSize)
+                throw new RecipeException($"{from.Path} has a vocabulary of {model.Config.VocabSize}, the tokenizer one of {tokenizer.VocabSize}.");
+            if (longest > model.Config.SequenceLength) model.ChangeContext(longest, model.Config.RopeTheta, model.Config.RopeScaling);
+            return model;
+        }
+        var config = (step.Model ?? _plan?.Model ?? new ModelShape()).ToConfig(tokenizer.VocabSize, longest, tokenizer.BosId, tokenizer.EosId);
+        return Checked(() => new LlamaModel(config, context.Seed, trainable: true, type, step.Initialization));
+    }
+
+    /// <summary>The stages as phases of batches, each of one shape and mix.</summary>
+    private DataSchedule Schedule(IReadOnlyList<TokenShards> shards)
+    {
+        string[] names = [.. step.Tokens.Select(source => source.Producer ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Path)))];
+        long steps = step.Steps ?? _plan?.PretrainSteps ?? 0;
+        // Without a mix every token counts the same.
+        var bySize = names.Zip(shards).ToDictionary(pair => pair.First, pair => (double)pair.Second.TokenCount);
+        DataStage[] stages = step.Stages.Count == 0
+            ? [new() { Name = "pretrain", Steps = steps, Data = new() { Mix = bySize } }]
+            : [.. step.Stages.Select((stage, index) => new DataStage
+            {
+                Name = stage.Name ?? string.Create(CultureInfo.InvariantCulture, $"stage {index + 1}"),
+                Steps = stage.StepsOf(steps),
+                Tokens = stage.Tokens,
+                Data = index == 0 && stage.Mix.Count == 0 ? stage.Data with { Mix = bySize } : stage.Data,
+            })];
+        return Checked(() => DataSchedule.Create(names, stages, step.Rows ?? _plan?.Rows ?? 16, step.SequenceLength ?? _plan?.SequenceLength ?? 256));
+    }
+
+    private List<TrainingPhase> Phases(DataSchedule schedule, MixedBatches batches)
+    {
+        var phases = new List<TrainingPhase>();
+        for (int i = 0; i < schedule.Phases.Count; i++)
+        {
+            var phase = schedule.Phases[i];
+            var stage = step.Stages.Count == 0 ? null : step.Stages[phase.Stage];
+            bool begins = i == 0 || schedule.Phases[i - 1].Stage != phase.Stage;
+            var ofStage = schedule.Phases.Where(other => other.Stage == phase.Stage);
+            phases.Add(new()
+            {
+                Name = stage?.Name ?? "",
+                Steps = phase.Steps,
+                Source = batches.Phase(i),
+                MicroBatches = step.MicroBatches,
+                RopeTheta = begins ? stage?.RopeTheta : null,
+                OptimizerState = begins && stage is not null ? stage.OptimizerState : OptimizerStatePolicy.Keep,
+                Schedule = stage?.Schedule is { } own ? new(own, ofStage.First().FirstStep, ofStage.Sum(other => other.Steps)) : null,
+                RateScale = step.ScaleRateWithBatch ? Math.Sqrt((double)phase.TokensPerStep / schedule.Phases[0].TokensPerStep) : 1,
+            });
+        }
+        return phases;
+    }
+
+    /// <summary>Settings that do not fit the data or the model are the recipe's fault.</summary>
+    private static T Checked<T>(Func<T> create)
+    {
+        try
+        {
+            return create();
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidDataException)
+        {
+            throw new RecipeException(exception.Message);
+        }
+    }
+}

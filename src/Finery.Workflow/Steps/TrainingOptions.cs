@@ -1,0 +1,65 @@
+using Finery.Tensors;
+using Finery.Training;
+using Finery.Training.Averaging;
+using Finery.Training.Monitoring;
+using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
+
+namespace Finery.Workflow.Steps;
+
+/// <summary>How a training step trains, whatever it learns from.</summary>
+internal sealed record TrainingOptions
+{
+    /// <summary>Default time between checkpoints: a killed run loses little, and writing them costs below a percent.</summary>
+    public const double DefaultCheckpointSeconds = 20;
+
+    // A run that goes back loses little, and healthy checkpoints, which cost as much as others, stay rare.
+    private const int AnchorsPerRun = 20, LeastAnchorSteps = 25;
+
+    /// <summary>Repair of what is not finite alone: losses of a few answers, each its own length, vary too much to be judged by the last ones.</summary>
+    public static RepairSettings NonFiniteOnly { get; } =
+        new() { Spikes = new() { Enabled = false }, Reduce = new() { Enabled = false, LossRatio = 1000 } };
+
+    public required LearningRateSchedule Schedule { get; init; }
+
+    public OptimizerSettings Optimizer { get; init; } = new AdamWOptimizerSettings();
+
+    public GradientClip Clip { get; init; } = new GlobalNormClip();
+
+    public RepairSettings Repair { get; init; } = new();
+
+    public MonitoringSettings? Monitoring { get; init; }
+
+    public WeightAverageSettings? Average { get; init; }
+
+    public IReadOnlyList<FaultInjection> Faults { get; init; } = [];
+
+    public Recompute Recompute { get; init; }
+
+    public double CheckpointSeconds { get; init; } = DefaultCheckpointSeconds;
+
+    public CheckpointRetention Retention { get; init; } = new();
+
+    /// <summary>Steps between checkpoints to go back to; null for a twentieth of the run.</summary>
+    public long? HealthyEvery { get; init; }
+
+    /// <summary>Measures the loss on held-out text; null for none.</summary>
+    public ValidationLoss? Validation { get; init; }
+
+    /// <summary>Steps between measurements; 0 for the end alone.</summary>
+    public long ValidationEvery { get; init; }
+
+    /// <summary>Of the machine in FLOP/s, for utilisation; 0 if unknown.</summary>
+    public double PeakFlops { get; init; }
+
+    /// <summary>What training does where nothing else is said: warm-up over a twentieth of the steps (at most 200), then linearly to
+    /// zero.</summary>
+    public static LearningRateSchedule DefaultSchedule(double peak, long steps)
+    {
+        long warmup = Math.Min(200, steps / 20);
+        return new WarmupStableDecay { Peak = peak, WarmupSteps = warmup, DecaySteps = steps - warmup };
+    }
+
+    /// <summary>Steps between healthy checkpoints of a run.</summary>
+    public long HealthyEveryOf(long steps) => HealthyEvery ?? Math.Max(LeastAnchorSteps, steps / AnchorsPerRun);
+}
