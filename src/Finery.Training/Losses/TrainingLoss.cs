@@ -44,6 +44,9 @@ public abstract class TrainingLoss : IDisposable
     /// <summary>Trainable tensors of this loss besides the model's, such as heads that are dropped after training.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
+    /// <summary>Bytes of what the loss holds for as long as it lives: its parameters with their gradients, a teacher.</summary>
+    public virtual long Bytes => 0;
+
     /// <summary>Records what a step runs for a micro-batch of <paramref name="tokens"/> tokens.</summary>
     /// <param name="kernels">Does the work.</param>
     /// <param name="model">Trained in place.</param>

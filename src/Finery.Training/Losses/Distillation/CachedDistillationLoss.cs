@@ -50,7 +50,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
-        var arena = new Arena("training");
+        var arena = model.CreateArena("training");
         var inputs = new ModelInputs(arena, tokens);
         Tape trunk = new(kernels, arena, gradients: true, recompute, model.WeightType), main = new(kernels, arena, gradients: true, recompute, model.WeightType);
         var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount));

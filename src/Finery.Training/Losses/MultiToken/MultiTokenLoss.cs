@@ -35,6 +35,8 @@ internal sealed class MultiTokenLoss : BranchedLoss
 
     public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
 
+    public override long Bytes => _modules.Bytes;
+
     /// <summary>Of each token beyond the next, in the step in progress.</summary>
     public ReadOnlySpan<double> Weights => _weights;
 
@@ -45,7 +47,7 @@ internal sealed class MultiTokenLoss : BranchedLoss
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
-        var arena = new Arena("training");
+        var arena = model.CreateArena("training");
         Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
         var inputs = new ModelInputs(arena, tokens);
         Tensor targets = arena.Integers("targets", tokens), weights = arena.Floats("tokenWeights", tokens);
