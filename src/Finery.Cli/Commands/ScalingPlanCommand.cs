@@ -79,14 +79,14 @@ public static class ScalingPlanCommand
         foreach (var law in laws)
         {
             var plan = law.Plan(operations);
-            var shape = Nearest(shapes, plan.Parameters);
+            var shape = Nearest(shapes, law, plan.Parameters);
             table.Add(law.Name, ScalingReport.Number(plan.Parameters), ScalingReport.Number(plan.Tokens),
                 ScalingReport.Number(plan.Tokens / plan.Parameters),
                 ScalingReport.Number(plan.Loss), ScalingReport.Number(plan.LearningRate), ScalingReport.Number(plan.BatchTokens),
                 Shape(shape), law.Counting);
             if (law.Warning(operations) is { } warning) streams.Messages.WriteLine($"Careful: {warning}");
-            double off = Math.Max(shape.ParameterCount / plan.Parameters, plan.Parameters / shape.ParameterCount);
-            if (off > Near) streams.Messages.WriteLine($"Careful: {law.Name}: the nearest shape has {Quantities.Count(shape.ParameterCount)} parameters");
+            double size = law.SizeOf(shape, shape.SequenceLength), off = Math.Max(size / plan.Parameters, plan.Parameters / size);
+            if (off > Near) streams.Messages.WriteLine($"Careful: {law.Name}: the nearest shape has an N of {Quantities.Count(size)}");
         }
         table.Write(streams);
         streams.Data.WriteLine("Rates and batches are DeepSeek's, but for moonlight, which has its own.");
@@ -98,7 +98,7 @@ public static class ScalingPlanCommand
         ["laws"] = new JsonArray([.. laws.Select(law =>
         {
             var plan = law.Plan(operations);
-            var shape = Nearest(shapes, plan.Parameters);
+            var shape = Nearest(shapes, law, plan.Parameters);
             return new JsonObject
             {
                 ["law"] = law.Name,
@@ -120,8 +120,8 @@ public static class ScalingPlanCommand
         })]),
     };
 
-    private static ModelConfig Nearest(ModelConfig[] shapes, double parameters) =>
-        shapes.MinBy(shape => Math.Abs(Math.Log(shape.ParameterCount / parameters)))!;
+    private static ModelConfig Nearest(ModelConfig[] shapes, BudgetLaw law, double parameters) =>
+        shapes.MinBy(shape => Math.Abs(Math.Log(law.SizeOf(shape, shape.SequenceLength) / parameters)))!;
 
     private static string Shape(ModelConfig shape) => string.Create(CultureInfo.InvariantCulture,
         $"{shape.EmbeddingSize} x {shape.LayerCount}, {Quantities.Count(shape.ParameterCount)}");

@@ -1,3 +1,5 @@
+using Finery.Models;
+
 namespace Finery.Training.Scaling;
 
 /// <summary>What a law makes of a budget.</summary>
@@ -24,6 +26,9 @@ public sealed record BudgetLaw(
     /// <summary>Tokens of a batch for C operations, DeepSeek LLM; also that of laws that give none.</summary>
     public static PowerLaw DeepSeekBatch { get; } = new(0.2920, 0.3271);
 
+    /// <summary>N of a shape as the law counts it, trained on rows of so many tokens.</summary>
+    public Func<ModelConfig, int, double> SizeOf { get; init; } = (shape, _) => shape.ParameterCount;
+
     /// <summary>Hoffmann et al. 2022, approach 3.</summary>
     public static BudgetLaw Chinchilla { get; } = Of(
         ScalingLaw.Chinchilla, "chinchilla", "Hoffmann et al. 2022, approach 3", 6e18, 3e21);
@@ -35,14 +40,20 @@ public sealed record BudgetLaw(
     public static BudgetLaw DeepSeek { get; } = new(
         "deepseek", "DeepSeek LLM, arXiv 2401.02954", "non-embedding operations per token / 6", 1e17, 3e20,
         operations => new(ModelOperations(operations) / 6, new PowerLaw(5.8316, 0.4757).At(operations), double.NaN,
-            DeepSeekRate.At(operations), DeepSeekBatch.At(operations)));
+            DeepSeekRate.At(operations), DeepSeekBatch.At(operations)))
+    {
+        SizeOf = (shape, length) => shape.TrainingFlopsPerToken(length) / 6 - (double)shape.VocabSize * shape.EmbeddingSize,
+    };
 
     /// <summary>Moonlight's law for AdamW.</summary>
     public static BudgetLaw Moonlight { get; } = new(
         "moonlight", "Moonlight, arXiv 2502.16982, AdamW", "without embeddings", 2e19, 4e20,
         operations => new(new PowerLaw(0.0483359, 0.5112684).At(operations), new PowerLaw(3.4480927, 0.4887316).At(operations),
             double.NaN,
-            new PowerLaw(0.0127339, -0.0574752).At(operations), new PowerLaw(0.0065202, 0.4137915).At(operations)));
+            new PowerLaw(0.0127339, -0.0574752).At(operations), new PowerLaw(0.0065202, 0.4137915).At(operations)))
+    {
+        SizeOf = (shape, _) => shape.ParameterCount - (double)shape.VocabSize * shape.EmbeddingSize * (shape.TieEmbeddings ? 1 : 2),
+    };
 
     /// <summary>All published ones.</summary>
     public static IReadOnlyList<BudgetLaw> Published => [Chinchilla, Refit, DeepSeek, Moonlight];

@@ -105,7 +105,14 @@ public static class SweepOutcome
             && (trial.Variant == claim.Better || trial.Variant == claim.Than));
         if (pending) return Verdict(ClaimRecord.Undecided, "not all of their trials have been run");
         if (better is null) return Verdict(ClaimRecord.NotReproduced, $"no trial of {claim.Better} came to an end");
-        if (than is null) return Verdict(ClaimRecord.Undecided, $"no trial of {claim.Than} came to an end");
+        if (than is null)
+        {
+            // Divergence is the worst there is to compare with; any other failure says nothing about training.
+            bool diverged = record.Trials.Where(trial => trial.Variant == claim.Than).All(trial => trial.State == TrialState.Diverged);
+            return diverged && better.Lost == 0
+                ? Verdict(ClaimRecord.Reproduced, $"every trial of {claim.Than} diverged, none of {claim.Better}{At(better)}")
+                : Verdict(ClaimRecord.Undecided, $"no trial of {claim.Than} came to an end");
+        }
 
         var pairs = record.TrialsOf(better)
             .Join(record.TrialsOf(than), trial => trial.Seed, trial => trial.Seed, (a, b) => (A: a, B: b)).ToArray();

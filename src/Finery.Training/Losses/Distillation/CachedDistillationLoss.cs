@@ -38,7 +38,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The cache ends before the run.</exception>
-    public override void BeginStep(long step, long totalSteps)
+    public override void BeginStep(long step, long batchStep, long totalSteps)
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));

@@ -33,7 +33,7 @@ internal sealed class DistillationLoss : BranchedLoss
                 projects ? _modules.AddProjection($"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
         ];
         _modules.Initialize(seed);
-        BeginStep(0, 1);
+        BeginStep(0, 0, 1);
     }
 
     public override string Description => $"{_objective.Description} teacher={_fingerprint.Value}";
@@ -45,7 +45,7 @@ internal sealed class DistillationLoss : BranchedLoss
     /// <summary>Weight of the divergence in the step in progress.</summary>
     public double Alpha { get; private set; }
 
-    public override void BeginStep(long step, long totalSteps) => Alpha = _objective.AlphaAt(step, totalSteps);
+    public override void BeginStep(long step, long batchStep, long totalSteps) => Alpha = _objective.AlphaAt(step, totalSteps);
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {

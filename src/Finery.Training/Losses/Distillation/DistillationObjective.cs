@@ -33,7 +33,7 @@ public sealed record FeatureMatching
 /// </summary>
 public sealed record DistillationObjective : TrainingObjective
 {
-    /// <summary>Folder of the teacher; this or <see cref="Cache"/>.</summary>
+    /// <summary>Folder of the teacher; this or <see cref="Cache"/>, or one that the caller has loaded.</summary>
     [Description("folder of the teacher")]
     public string? Teacher { get; init; }
 
@@ -67,7 +67,7 @@ public sealed record DistillationObjective : TrainingObjective
     public FeatureMatching? Features { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is null == Cache is null
+    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is not null && Cache is not null
         ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
         : Faults();
 
@@ -91,9 +91,10 @@ public sealed record DistillationObjective : TrainingObjective
     private protected override TrainingLoss Create(LlamaModel model, ulong seed)
     {
         if (Cache is not null) return new CachedDistillationLoss(this, model, TeacherCache.Open(Cache));
+        if (Teacher is null) throw new ArgumentException("Objective: distillation needs a 'teacher' or a 'cache'.");
         var teacher = model.IsOutline
-            ? LlamaModel.Outline(ModelConfig.Load(Teacher!), trainable: false, model.WeightType)
-            : LlamaModel.Load(Teacher!, trainable: false, model.WeightType);
+            ? LlamaModel.Outline(ModelConfig.Load(Teacher), trainable: false, model.WeightType)
+            : LlamaModel.Load(Teacher, trainable: false, model.WeightType);
         try
         {
             return new DistillationLoss(this, model, teacher, owned: true, seed);

@@ -60,7 +60,7 @@ internal sealed class ObjectiveRun : IDisposable
     {
         GradientClipping.Clear(Parameters);
         if (batch is null) Source.Fill(step, batch = _batch);
-        Loss.BeginStep(step, totalSteps);
+        Loss.BeginStep(step, step, totalSteps);
         double loss = 0;
         for (int first = 0; first < batch.Count; first += Pass.Tokens) loss += Pass.Run(batch, first);
         return loss;

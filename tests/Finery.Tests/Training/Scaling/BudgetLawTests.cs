@@ -41,6 +41,17 @@ public class BudgetLawTests
     }
 
     [Fact]
+    public void Every_law_counts_a_shape_in_its_own_way()
+    {
+        var shape = ComputeOptimalPlan.Shapes(32768, 1024).Single(shape => shape is { EmbeddingSize: 768, LayerCount: 16 });
+        double embedding = 32768.0 * 768;
+        Assert.Equal(shape.ParameterCount, BudgetLaw.Chinchilla.SizeOf(shape, 1024));
+        Assert.Equal(shape.ParameterCount - embedding, BudgetLaw.Moonlight.SizeOf(shape, 1024));
+        // 72 L d^2 + 12 L d T over 6 for a plain transformer: matrices without the head, and attention.
+        Assert.Equal(shape.MatmulWeights - embedding + 2.0 * 16 * 768 * 1024, BudgetLaw.DeepSeek.SizeOf(shape, 1024), 1e-3);
+    }
+
+    [Fact]
     public void Budgets_outside_of_what_was_fitted_are_warned_of()
     {
         Assert.Null(BudgetLaw.Chinchilla.Warning(1e21));

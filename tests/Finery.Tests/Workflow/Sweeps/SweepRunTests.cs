@@ -146,6 +146,15 @@ public sealed class SweepRunTests : IDisposable
         Assert.Equal(ClaimRecord.NotReproduced, Assert.Single(_folder.Execute(sweep).Record.Claims).Verdict);
     }
 
+    [Theory]
+    [InlineData("pretrain.learning_rate: 100", ClaimRecord.Reproduced)]
+    [InlineData("pretrain.optimizer: broken", ClaimRecord.Undecided)]
+    public void Divergence_is_worse_than_any_result_and_a_failure_says_nothing(string change, string verdict)
+    {
+        var sweep = _folder.Expand(Head + $"variants: {{slow: , wild: {{{change}}}}}\nseeds: [1, 2]\nclaim: {{statement: x, better: slow, than: wild}}\n");
+        Assert.Equal(verdict, Assert.Single(_folder.Execute(sweep).Record.Claims).Verdict);
+    }
+
     [Fact]
     public void A_curve_that_a_repair_took_back_counts_once()
     {
