@@ -3,6 +3,8 @@ using Finery.Models;
 using Finery.Models.Generation;
 using Finery.Models.Llama;
 using Finery.Tensors;
+using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
 
 namespace Finery.Training;
@@ -28,12 +30,15 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
     /// <param name="optimizer">Of the run; null for AdamW as it is by default.</param>
     /// <param name="threads">Threads of the kernels.</param>
     /// <param name="weightsKnown">False for preference losses (see <see cref="Tape.LinearCrossEntropy"/>).</param>
+    /// <param name="objective">What is minimised; null for the cross-entropy alone. A folder it names must be there, of a teacher only the
+    /// configuration is read.</param>
     /// <exception cref="ArgumentException">The configuration is invalid; the message lists every error.</exception>
     public static MemoryEstimate OfTraining(
         ModelConfig config, int tokens, Recompute recompute = Recompute.None, DType precision = DType.F32,
-        OptimizerSettings? optimizer = null, int threads = 1, bool weightsKnown = true)
+        OptimizerSettings? optimizer = null, int threads = 1, bool weightsKnown = true, TrainingObjective? objective = null)
     {
         using var model = LlamaModel.Outline(config, trainable: true, precision);
+        if (objective is not (null or NextTokenObjective)) return OfObjective(objective, model, tokens, recompute, optimizer, threads);
         using var arena = Arena.Outline("training");
         var tape = new Tape(null, arena, gradients: true, recompute, precision);
         model.Losses(
@@ -41,8 +46,22 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
         tape.Plan();
         long gradients = model.Parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
         optimizer ??= new AdamWOptimizerSettings();
-        long scratch = ScratchOf(model, tokens, threads, gradients: true) + optimizer.ScratchBytes(model.Parameters);
+        long scratch = ScratchOf(model, model.Parameters, tokens, threads, gradients: true) + optimizer.ScratchBytes(model.Parameters);
         return new(model.Bytes - gradients, gradients, optimizer.StateBytes(model.Parameters), arena.Bytes, 0, scratch);
+    }
+
+    private static MemoryEstimate OfObjective(
+        TrainingObjective objective, LlamaModel model, int tokens, Recompute recompute, OptimizerSettings? optimizer, int threads)
+    {
+        using var loss = objective.CreateLoss(model, seed: 0);
+        // Nothing runs on an outline.
+        using var pass = loss.CreatePass(null!, model, tokens, recompute);
+        Parameter[] parameters = [.. model.Parameters, .. loss.Parameters];
+        long gradients = parameters.Sum(parameter => parameter.Weight.Gradient!.ByteLength);
+        optimizer ??= new AdamWOptimizerSettings();
+        long scratch = ScratchOf(model, parameters, tokens, threads, gradients: true) + optimizer.ScratchBytes(parameters);
+        if (objective is DistillationObjective { Teacher: not null }) scratch += CpuKernels.EstimateDivergence(tokens, model.Config.VocabSize);
+        return new(model.Bytes + loss.Bytes - gradients, gradients, optimizer.StateBytes(parameters), pass.Bytes, 0, scratch);
     }
 
     /// <summary>What generation from a cache takes.</summary>
@@ -65,7 +84,7 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
         var head = new Tape(null, arena, gradients: false);
         model.Logits(head, arena.Floats("last", 1, config.EmbeddingSize));
         head.Plan();
-        return new(model.Bytes, 0, 0, arena.Bytes, caches.Bytes, ScratchOf(model, Generator.ChunkTokens, threads, gradients: false));
+        return new(model.Bytes, 0, 0, arena.Bytes, caches.Bytes, ScratchOf(model, model.Parameters, Generator.ChunkTokens, threads, gradients: false));
     }
 
     /// <summary>Bytes this process may still take: what the machine or its container allows, less what it holds already.</summary>
@@ -77,10 +96,10 @@ public sealed record MemoryEstimate(long Weights, long Gradients, long Optimizer
         $"Training needs {Text(Total)} of memory and {Text(available)} are available: weights {Text(Weights)}, gradients {Text(Gradients)}, "
         + $"optimizer {Text(OptimizerState)}, activations {Text(Activations)}, kernels {Text(Scratch)}.";
 
-    private static long ScratchOf(LlamaModel model, int tokens, int threads, bool gradients)
+    private static long ScratchOf(LlamaModel model, IReadOnlyList<Parameter> parameters, int tokens, int threads, bool gradients)
     {
         var config = model.Config;
-        var layers = model.Parameters.Where(parameter => parameter.Weight.Shape.Length == 2)
+        var layers = parameters.Where(parameter => parameter.Weight.Shape.Length == 2)
             .Select(parameter => (parameter.Weight.Rows, parameter.Weight.Columns)).Distinct();
         return CpuKernels.EstimateScratch(
             tokens, config.SequenceLength, config.Attention, layers, config.VocabSize, config.EmbeddingSize, threads, gradients);

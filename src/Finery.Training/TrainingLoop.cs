@@ -294,6 +294,7 @@ public sealed partial class TrainingLoop : IDisposable
     private double LossAndGradients(long batchStep)
     {
         using (_kernels.Measure("batch")) _phase.Source.Fill(batchStep, _batch);
+        _loss.BeginStep(_step, batchStep, TotalSteps);
         double loss = 0;
         for (int first = 0; first < _batch.Count; first += _pass!.Tokens)
         {

@@ -5,6 +5,13 @@ namespace Finery.Models.Llama;
 /// <summary>The forward pass in parts, for objectives that branch off inside the model.</summary>
 public sealed partial class LlamaModel
 {
+    /// <summary>Whether the model has no memory (<see cref="Outline"/>).</summary>
+    public bool IsOutline => _arena.IsOutline;
+
+    /// <summary>An arena for what works on this model: an outline where the model is one, so that it is measured without being made.</summary>
+    /// <param name="name">For errors.</param>
+    public Arena CreateArena(string name) => IsOutline ? Arena.Outline(name) : new Arena(name);
+
     /// <summary>Records embedding and first layers.</summary>
     /// <param name="tape">Records it.</param>
     /// <param name="inputs">N tokens.</param>

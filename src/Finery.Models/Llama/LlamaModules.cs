@@ -11,7 +11,7 @@ namespace Finery.Models.Llama;
 /// <param name="model">Whose shape and types they have.</param>
 public sealed class LlamaModules(LlamaModel model) : IDisposable
 {
-    private readonly Arena _arena = new("modules");
+    private readonly Arena _arena = model.CreateArena("modules");
     private readonly List<LlamaLayer> _layers = [];
     private Weights? _weights;
 
@@ -46,8 +46,10 @@ public sealed class LlamaModules(LlamaModel model) : IDisposable
     /// <summary>Gives all weights initial values, a pure function of their names, shapes and <paramref name="seed"/>.</summary>
     /// <param name="seed">Of the values.</param>
     /// <param name="initialization">How they are drawn; null for the default of a model.</param>
-    public void Initialize(ulong seed, Initialization? initialization = null) =>
-        All.Initialize(seed, model.Config, initialization ?? new());
+    public void Initialize(ulong seed, Initialization? initialization = null)
+    {
+        if (!_arena.IsOutline) All.Initialize(seed, model.Config, initialization ?? new());
+    }
 
     /// <summary>Records a decoder layer.</summary>
     /// <param name="tape">Records it.</param>

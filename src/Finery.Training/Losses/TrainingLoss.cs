@@ -44,6 +44,9 @@ public abstract class TrainingLoss : IDisposable
     /// <summary>Trainable tensors of this loss besides the model's, such as heads that are dropped after training.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
+    /// <summary>Bytes of what the loss holds for as long as it lives: its parameters with their gradients, a teacher.</summary>
+    public virtual long Bytes => 0;
+
     /// <summary>Records what a step runs for a micro-batch of <paramref name="tokens"/> tokens.</summary>
     /// <param name="kernels">Does the work.</param>
     /// <param name="model">Trained in place.</param>
@@ -52,10 +55,11 @@ public abstract class TrainingLoss : IDisposable
     public virtual TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute) =>
         new CrossEntropyPass(kernels, model, this, tokens, recompute);
 
-    /// <summary>Before the first micro-batch of a step: what depends on how far the run is, is a function of these two alone.</summary>
+    /// <summary>Before the first micro-batch of a step: what depends on how far the run is, is a function of these alone.</summary>
     /// <param name="step">From 0, in the whole run.</param>
+    /// <param name="batchStep">Step whose batch it takes: another one once the run left some out.</param>
     /// <param name="totalSteps">Of the whole run.</param>
-    public virtual void BeginStep(long step, long totalSteps)
+    public virtual void BeginStep(long step, long batchStep, long totalSteps)
     {
     }
 

@@ -30,7 +30,16 @@ public abstract record TrainingObjective
 /// <summary>Cross-entropy of the next token.</summary>
 public sealed record NextTokenObjective : TrainingObjective
 {
-    private protected override TrainingLoss Create(LlamaModel model, ulong seed) => new NextTokenLoss();
+    /// <summary>lambda of a z-loss, <c>lambda logsumexp(z)^2</c> of each token's logits (usually 1e-4); 0 for none.</summary>
+    public double ZLoss { get; init; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<(string Property, string Message)> Validate()
+    {
+        if (!(ZLoss >= 0 && double.IsFinite(ZLoss))) yield return (nameof(ZLoss), $"{ZLoss} must be a finite number from 0.");
+    }
+
+    private protected override TrainingLoss Create(LlamaModel model, ulong seed) => new NextTokenLoss((float)ZLoss);
 }
 
 /// <summary>Every objective by the name a recipe uses.</summary>

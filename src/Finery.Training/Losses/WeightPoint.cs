@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 
 namespace Finery.Training.Losses;
@@ -7,9 +8,11 @@ namespace Finery.Training.Losses;
 public sealed record WeightPoint
 {
     /// <summary>Part of the run's steps that is done: 0 to 1.</summary>
+    [Description("part of the run that is done, 0 to 1")]
     public double At { get; init; }
 
     /// <summary>The weights.</summary>
+    [Description("the weights there")]
     public IReadOnlyList<double> Weights { get; init; } = [];
 
     /// <summary>Everything wrong with a list of points of <paramref name="count"/> weights each.</summary>

@@ -78,13 +78,16 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
     /// <summary>Whether what the model was like at the start is known.</summary>
     public bool HasStart => _counts.Floats[0] > 0;
 
+    /// <summary>Activations of the residual stream that were not finite in the last measurement.</summary>
+    public long NonFinite { get; private set; }
+
     /// <summary>Index of a layer's series among <see cref="Names"/>.</summary>
     public static int SeriesOf(int layer, string name) => layer * LayerSeries.Length + Array.IndexOf(LayerSeries, name);
 
     /// <summary>Measures; the first time also what later activations are compared with.</summary>
     public void Run()
     {
-        (_norms, _attentions, _gates) = (0, 0, 0);
+        (_norms, _attentions, _gates, NonFinite) = (0, 0, 0, 0);
         bool first = !HasStart;
         _counts.Floats[0]++;
         _tape.ForwardObserved(this);
@@ -127,13 +130,15 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
         if (index == 0) return;
         double squares = 0;
         float largest = 0;
-        bool finite = true;
+        long lost = 0;
         foreach (float x in stream.Floats)
         {
             squares += (double)x * x;
             largest = Math.Max(largest, Math.Abs(x));
-            finite &= float.IsFinite(x);
+            lost += float.IsFinite(x) ? 0 : 1;
         }
+        bool finite = lost == 0;
+        NonFinite += lost;
         Value(index - 1, "residual_rms") = finite ? Math.Sqrt(squares / stream.Length) : double.NaN;
         Value(index - 1, "max_activation") = finite ? largest : double.NaN;
     }

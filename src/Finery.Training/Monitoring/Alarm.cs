@@ -13,7 +13,7 @@ public sealed record TrainingAlert(long Step, string What, string Where, double 
 {
     /// <summary>One line.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"Step {Step}: {What} of {Where} is {Value:g4}, {(Value > Threshold ? "above" : Value < Threshold ? "below" : "beyond")} {Threshold:g4}: {Advice}");
+        $"Step {Step}: {What} of {Where} is {Value:g4}, {(Value > Threshold ? "above" : "below")} {Threshold:g4}: {Advice}");
 }
 
 /// <summary>One limit on one series: opens after so many measurements in a row beyond it, closes well inside it.</summary>
@@ -26,18 +26,18 @@ internal sealed class Alarm(string what, string where, double threshold, bool ab
 
     public bool IsOpen { get; private set; }
 
-    /// <summary>Takes a measurement; returns an alert where it opens the alarm. What is not a number opens it at once.</summary>
+    /// <summary>Takes a measurement; returns an alert where it opens the alarm. What could not be measured changes nothing.</summary>
     public TrainingAlert? Check(long step, double value)
     {
-        bool beyond = !double.IsFinite(value) || (above ? value > threshold : value < threshold);
-        if (!beyond)
+        if (!double.IsFinite(value)) return null;
+        if (above ? value <= threshold : value >= threshold)
         {
             _beyond = 0;
-            if (above ? value < threshold * (1 - Hysteresis) : value > threshold * (1 + Hysteresis)) IsOpen = false;
+            if (above ? value <= threshold * (1 - Hysteresis) : value >= threshold * (1 + Hysteresis)) IsOpen = false;
             return null;
         }
         _beyond++;
-        if (IsOpen || (double.IsFinite(value) && _beyond < confirm)) return null;
+        if (IsOpen || _beyond < confirm) return null;
         IsOpen = true;
         return new(step, what, where, value, threshold, advice);
     }

@@ -34,7 +34,10 @@ public sealed class DivergenceDetector(double sigmas, int window, long activeFro
     /// <summary>Mean loss of about the last 1 / (1 - smoothing) steps; NaN before the first.</summary>
     public double SmoothedLoss => _smoothedWeight == 0 ? double.NaN : _smoothedSum / _smoothedWeight;
 
-    /// <summary>Lowest <see cref="SmoothedLoss"/> since the last <see cref="Reset"/>.</summary>
+    /// <summary>Whether <see cref="SmoothedLoss"/> is of enough steps to be compared: half its weight, so that one lucky batch is no best.</summary>
+    public bool IsSettled => _smoothedWeight >= 0.5;
+
+    /// <summary>Lowest settled <see cref="SmoothedLoss"/> since data or weights last changed.</summary>
     public double BestLoss => _best;
 
     /// <summary>Share of the last 10,000 steps that were spikes (OLMo-core).</summary>
@@ -83,25 +86,27 @@ public sealed class DivergenceDetector(double sigmas, int window, long activeFro
     {
         _smoothedSum = reduce.Smoothing * _smoothedSum + (1 - reduce.Smoothing) * loss;
         _smoothedWeight = reduce.Smoothing * _smoothedWeight + (1 - reduce.Smoothing);
+        if (!IsSettled) return false;
         double smoothed = SmoothedLoss;
         _best = Math.Min(_best, smoothed);
         return smoothed > _best + Math.Max(reduce.LossMargin, (reduce.LossRatio - 1) * Math.Abs(_best));
     }
 
-    /// <summary>Begins new windows and a new smoothed loss, but remembers the best: after a change of learning rate or data.</summary>
-    public void Rearm()
+    /// <summary>Begins new windows and a new smoothed loss.</summary>
+    /// <param name="keepBest">Whether it is still compared with the best before: after a change of learning rate, not of data.</param>
+    public void Rearm(bool keepBest)
     {
         _losses.Clear();
         _norms.Clear();
         (_smoothedSum, _smoothedWeight, _countFrom) = (0, 0, _last + 1);
+        if (!keepBest) _best = double.PositiveInfinity;
     }
 
     /// <summary>Forgets everything at and beyond <paramref name="step"/>, and windows and best with it: after a rollback.</summary>
     public void Reset(long step)
     {
         _last = step - 1;
-        Rearm();
-        _best = double.PositiveInfinity;
+        Rearm(keepBest: false);
         int kept = _spikes.Count;
         for (int i = 0; i < kept; i++)
         {

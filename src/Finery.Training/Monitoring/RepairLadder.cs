@@ -113,7 +113,11 @@ public sealed partial class RepairLadder
         Stop(step, onset, "no healthy checkpoint is old enough to roll back to; write them more often, or one at the start");
 
     /// <summary>Data, batch size or sequence length change on purpose at the next step: what follows need not be like what was.</summary>
-    public void Rearm() => _detector.Rearm();
+    public void Rearm()
+    {
+        _detector.Rearm(keepBest: false);
+        (_spikesInARow, _highInARow) = (0, 0);
+    }
 
     private RepairDecision DecideNonFinite(long step, double loss, double norm)
     {
@@ -146,7 +150,7 @@ public sealed partial class RepairLadder
             if (_settings.Spikes.Enabled && _settings.Mode == RepairMode.Repair) return DecideSpike(step, what);
             Report(step, RepairRung.Spike, what + "; applied");
             // Applied, and still far off: this is the level now.
-            if (_spikesInARow >= _settings.Spikes.InARow) _detector.Rearm();
+            if (_spikesInARow >= _settings.Spikes.InARow) _detector.Rearm(keepBest: true);
         }
         else
         {
@@ -170,7 +174,7 @@ public sealed partial class RepairLadder
         if (!_detector.Smooth(loss))
         {
             _highInARow = 0;
-            if (!isSpike) Close(step);
+            if (!isSpike && _detector.IsSettled) Close(step);
             return new(RepairAction.Continue);
         }
         Open(step);
@@ -192,7 +196,7 @@ public sealed partial class RepairLadder
         (_rateFactor, _clipFactor, _warmFrom) = (_rateFactor * rung.RateFactor, _clipFactor * rung.ClipFactor, step + 1);
         (_spikesInARow, _highInARow) = (0, 0);
         _probationEnds = step + 1 + _lengths.RewarmupSteps + _lengths.Patience;
-        _detector.Rearm();
+        _detector.Rearm(keepBest: true);
         Report(step, RepairRung.Reduce, why,
             new("rate factor", rate, _rateFactor), new("clip factor", clip, _clipFactor), new("reductions", _reductions - 1, _reductions));
         return new(RepairAction.SkipAndReduce, _onset, Diagnosis: why);
@@ -233,7 +237,7 @@ public sealed partial class RepairLadder
 
     private void Close(long step)
     {
-        if (IsHealthy || step < _warmFrom + _lengths.RewarmupSteps && _probationEnds >= 0) return;
+        if (IsHealthy || (_probationEnds >= 0 && step < _warmFrom + _lengths.RewarmupSteps)) return;
         Report(step, RepairRung.Recovered, Text($"smoothed loss {_detector.SmoothedLoss:g6}, alarm open since step {_onset}"));
         (_onset, _probationEnds) = (-1, -1);
     }

@@ -54,9 +54,9 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
             Enumerable.Range(0, _heads).Select(head => $"monitor/layer{layer}/head{head}/max_logit"))];
         string[] layers = [.. Enumerable.Range(0, _layers).Select(layer => $"monitor/layer{layer}/max_logit")];
         (_headsAt, _layersAt) = (cheap.Length, cheap.Length + heads.Length);
-        _parametersAt = _layersAt + layers.Length;
+        _parametersAt = _layersAt + layers.Length + 1;
         _probeAt = _parametersAt + _parameters.Names.Count;
-        _all = [.. cheap.Concat(heads).Concat(layers).Concat(_parameters.Names).Concat(_probe.Names).Select(name => (name, double.NaN))];
+        _all = [.. cheap.Concat(heads).Concat(layers).Append("monitor/non_finite").Concat(_parameters.Names).Concat(_probe.Names).Select(name => (name, double.NaN))];
         _cheap = _all[..cheap.Length];
         ClearHeads();
         AddAlarms();
@@ -143,6 +143,7 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
         _parameters.Write(_all.AsSpan(_parametersAt));
         _probe.Run();
         _probe.Write(_all.AsSpan(_probeAt));
+        _all[_parametersAt - 1].Value = _parameters.NonFinite + _probe.NonFinite;
         OnValues?.Invoke(step, _all);
         foreach (var (series, alarm) in _alarms) Check(step, series, alarm);
         // A small update under a small learning rate is as it should be; a skipped step has none.
@@ -171,7 +172,7 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
 
     private void ClearHeads()
     {
-        for (int i = _headsAt; i < _parametersAt; i++) _all[i].Value = double.NegativeInfinity;
+        for (int i = _headsAt; i < _parametersAt - 1; i++) _all[i].Value = double.NegativeInfinity;
     }
 
     private void AddAlarms()
@@ -193,8 +194,9 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
             Add("dead_units", "share of dead units", limits.DeadShareAbove, above: true, "lower the learning rate or check the initialisation");
             Add("effective_rank", "effective rank of activations", limits.EffectiveRankBelow, above: false,
                 "representations collapse; look at data and learning rate");
-            Add("max_activation", "largest activation", double.PositiveInfinity, above: true, "it is not finite; roll back");
         }
+        _alarms.Add((_parametersAt - 1, new("number of values that are not finite", "weights, gradients and activations", 0, above: true,
+            "roll back to a checkpoint without them, at a lower learning rate", confirm: 1)));
         for (int i = 0; i < _parameters.Names.Count; i++)
         {
             string name = _parameters.Names[i];

@@ -5,6 +5,8 @@ using Finery.Models.Layers;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Averaging;
+using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
 using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
@@ -40,6 +42,10 @@ public sealed record PretrainStep : Step, ITrainingStep
     /// <summary>Text to measure the loss on, not to learn from.</summary>
     [Input(ArtifactKind.Tokens), Description("token shards of held-out text, whose loss is measured")]
     public Artifact? Validation { get; init; }
+
+    /// <summary>A larger model to learn from (objective: distillation).</summary>
+    [Input(ArtifactKind.Model), Description("model to learn from, for the objective 'distillation'")]
+    public Artifact? Teacher { get; init; }
 
     /// <summary>Gives shape, length and learning rate; settings given here win.</summary>
     [Input(ArtifactKind.Plan), Description("plan with shape, length and learning rate; settings given here win")]
@@ -105,6 +111,10 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Description("what is done about gradients that are too large")]
     public GradientClip Clip { get; init; } = new GlobalNormClip();
 
+    /// <summary>What is minimised.</summary>
+    [Description("what is minimised")]
+    public TrainingObjective Objective { get; init; } = new NextTokenObjective();
+
     /// <summary>The weights of the model that is saved: the last, or a mean over the end of the run.</summary>
     [Description("save a mean of the weights over the end of the run")]
     public WeightAverageSettings? Average { get; init; }
@@ -152,6 +162,10 @@ public sealed record PretrainStep : Step, ITrainingStep
     {
         if (Plan is null && Steps is null && (Stages.Count == 0 || Stages.Any(stage => stage.Share is not null)))
             yield return (nameof(Steps), "give 'steps', a 'plan' that chooses them, or stages of steps or tokens.");
+        if (Objective is DistillationObjective { Teacher: null, Cache: null } && Teacher is null)
+            yield return (nameof(Teacher), "the objective 'distillation' needs a 'teacher', or a 'cache' of one.");
+        if (Teacher is not null && Objective is not DistillationObjective { Teacher: null, Cache: null })
+            yield return (nameof(Teacher), "a 'teacher' is for the objective 'distillation' without one of its own.");
         if (From is not null && Model is not null) yield return (nameof(Model), "the model to go on 'from' has its shape already.");
     }
 

@@ -6,7 +6,7 @@ using Finery.Data.Writers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
-using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
 
 namespace Finery.Workflow.Steps;
@@ -41,7 +41,9 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         using var model = CreateModel(tokenizer, schedule.Phases.Max(phase => phase.Length));
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
-        var loss = new NextTokenLoss();
+        using var teacher = step.Teacher is null ? null : LlamaModel.Load(step.Teacher.Path, trainable: false, model.WeightType);
+        using var loss = Checked(() => teacher is null ? step.Objective.CreateLoss(model, context.Seed)
+            : ((DistillationObjective)step.Objective).CreateLoss(model, teacher, context.Seed));
         var optimizer = step.Optimizer ?? new AdamWOptimizerSettings();
         optimizer = optimizer with { Groups = [.. optimizer.Groups, .. model.Config.ParameterGroups(optimizer.WeightDecay)] };
         double? peak = step.LearningRate ?? _plan?.LearningRate;

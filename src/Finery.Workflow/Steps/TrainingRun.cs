@@ -141,6 +141,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         if (options.Validation is not null && double.IsNaN(_validationLoss))
             _validationLoss = options.Validation.Of(kernels, model, phases[^1].Source.Length);
         ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
+        loss.SaveBeside(context.Output("model"));
         Summarize(phases, result, stage);
     }
 

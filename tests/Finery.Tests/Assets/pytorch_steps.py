@@ -50,6 +50,12 @@ def normalize(x, gain, epsilon):
     return gain * x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt()
 
 
+def bound(x, cap, curve):
+    if not cap:
+        return x
+    return cap * (x / cap).tanh() if curve == "tanh" else x / (1 + (x / cap).square()).sqrt()
+
+
 def rotate(x, angles):
     first, second = x.chunk(2, -1)
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
@@ -60,12 +66,15 @@ def attend(x, weights, layer, config, angles, mask):
     heads, kv_heads, size = config["num_attention_heads"], config["num_key_value_heads"], config["head_dim"]
     prefix = f"model.layers.{layer}.self_attn."
     q, k, v = ((x @ weights[f"{prefix}{part}_proj.weight"].T).view(len(x), -1, size) for part in "qkv")
+    if config["model_type"] == "qwen3" or config.get("qk_norm"):
+        q, k = (normalize(t, weights[f"{prefix}{part}_norm.weight"], config["rms_norm_eps"]) for part, t in (("q", q), ("k", k)))
+    scale = 1 / size if config.get("maximal_update") else 1 / math.sqrt(size)
     if config.get("no_rope_layers", [1] * config["num_hidden_layers"])[layer]:
         q, k = rotate(q, angles), rotate(k, angles)
     mixed = []
     for head in range(heads):
         group = head // (heads // kv_heads)
-        scores = (q[:, head] @ k[:, group].T / math.sqrt(size)).masked_fill(~mask, -math.inf)
+        scores = bound(q[:, head] @ k[:, group].T * scale, config.get("attn_logit_softcapping"), "tanh").masked_fill(~mask, -math.inf)
         mixed.append(scores.softmax(-1) @ v[:, group])
     return torch.cat(mixed, -1) @ weights[prefix + "o_proj.weight"].T
 
@@ -76,16 +85,20 @@ def mean_loss(weights, config, step):
     angles = (index - starts)[:, None] * rotary_frequencies(config, config["head_dim"])
     mask = (index[None] <= index[:, None]) & (index[None] >= starts[:, None])
     epsilon = config["rms_norm_eps"]
-    h = weights["model.embed_tokens.weight"][ids]
+    update = config.get("maximal_update") or {}
+    branch = (update.get("base_num_hidden_layers") or config["num_hidden_layers"]) / config["num_hidden_layers"]
+    h = weights["model.embed_tokens.weight"][ids] * update.get("embedding_multiplier", 1)
     for layer in range(config["num_hidden_layers"]):
         prefix = f"model.layers.{layer}."
         x = normalize(h, weights[prefix + "input_layernorm.weight"], epsilon)
-        h = h + attend(x, weights, layer, config, angles, mask)
+        h = h + branch * attend(x, weights, layer, config, angles, mask)
         x = normalize(h, weights[prefix + "post_attention_layernorm.weight"], epsilon)
         gate, up = (x @ weights[f"{prefix}mlp.{part}_proj.weight"].T for part in ("gate", "up"))
-        h = h + (torch.nn.functional.silu(gate) * up) @ weights[prefix + "mlp.down_proj.weight"].T
+        h = h + branch * (torch.nn.functional.silu(gate) * up) @ weights[prefix + "mlp.down_proj.weight"].T
     head = weights["model.embed_tokens.weight" if config["tie_word_embeddings"] else "lm_head.weight"]
-    logits = normalize(h, weights["model.norm.weight"], epsilon) @ head.T
+    scale = update.get("logits_multiplier", 1) * update.get("base_hidden_size", config["hidden_size"]) / config["hidden_size"]
+    logits = scale * normalize(h, weights["model.norm.weight"], epsilon) @ head.T
+    logits = bound(logits, config.get("final_logit_softcapping"), config.get("final_logit_softcapping_curve"))
     return torch.nn.functional.cross_entropy(logits, targets, ignore_index=-1)
 
 

@@ -33,6 +33,15 @@ public sealed class PyTorchStepTests(PyTorchStepTests.Peer peer) : IClassFixture
             (TinyModels.Config with { TieEmbeddings = false, RopeTheta = 5e5, RopeScaling = new Llama3Scaling(8, 1, 4, 32) }, 77, false),
         ["layers without rotation, packed"] =
             (TinyModels.Config with { LayerCount = 4, NoRopeInterval = 4, RmsNormEpsilon = 1e-6f }, 50, true),
+        ["QK-norm"] = (TinyModels.Config with { QkNorm = true }, 50, false),
+        ["QK-norm, layers without rotation, softcaps, packed"] =
+            (TinyModels.Config with { QkNorm = true, NoRopeInterval = 2, AttentionSoftcap = 2, LogitSoftcap = 3 }, 61, true),
+        ["softcap by a root"] =
+            (TinyModels.Config with { TieEmbeddings = false, LogitSoftcap = 2, LogitSoftcapCurve = SoftcapCurve.InverseSquareRoot }, 50, false),
+        ["CompleteP"] = (TinyModels.Config with
+        {
+            MaximalUpdate = new() { BaseEmbeddingSize = 16, BaseLayerCount = 3, EmbeddingMultiplier = 2.5, LogitsMultiplier = 1.5 },
+        }, 77, true),
         ["one token"] = (TinyModels.Config, 1, false),
         ["small, groups of 3"] = (Small, 131, false),
         ["small, untied, packed"] = (Small with { TieEmbeddings = false, KvHeadCount = 6 }, 200, true),

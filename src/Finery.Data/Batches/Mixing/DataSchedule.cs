@@ -91,6 +91,7 @@ public sealed class DataSchedule
         if (rows < 1 || length < 2)
             yield return $"A batch of {rows} x {length} tokens is too small: at least 1 row of 2 tokens is needed.";
         bool sound = rows >= 1 && length >= 2;
+        var phases = new List<DataPhase>();
         for (int i = 0; i < stages.Count; i++)
         {
             DataStage stage = stages[i];
@@ -102,7 +103,7 @@ public sealed class DataSchedule
             if (stage.Steps is null == stage.Tokens is null) faults.Add("give either steps or tokens.");
             if (stage.Steps < 1 || stage.Tokens < 1) faults.Add("it must last at least one step.");
             sound &= faults.Count == 0;
-            if (sound) (rows, length) = Expand(stage, i, [], rows, length, [], faults);
+            if (sound) (rows, length) = Expand(stage, i, [], rows, length, phases, faults);
             foreach (string fault in faults) yield return $"Stage '{stage.Name}': {fault}";
         }
     }
@@ -162,9 +163,9 @@ public sealed class DataSchedule
             // A stage given in tokens may have reached them with the step that ended the ramp's last part.
             Add(stage.Steps - steps ?? StepsFor(Math.Max(0, stage.Tokens!.Value - tokens), (long)rows * length));
         }
-        catch (OverflowException)
+        catch (OverflowException) when (faults is not null)
         {
-            faults?.Add("it has more tokens than can be counted.");
+            faults.Add("it has more tokens than can be counted.");
         }
         return (rows, length);
 

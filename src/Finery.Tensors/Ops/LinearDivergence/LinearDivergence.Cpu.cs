@@ -14,7 +14,7 @@ public sealed unsafe partial class CpuKernels
         int D = x.Columns, V = weight.Rows;
         losses.Floats.Clear();
         dx?.Bytes.Clear();
-        int chunkRows = Math.Min(x.Rows, Math.Clamp(LogitBudget / 2 / Math.Max(1, V), MinChunkRows, MaxChunkRows));
+        int chunkRows = DivergenceChunk(x.Rows, V);
         float* student = _divergence.Floats(2L * chunkRows * V), teacher = student + (long)chunkRows * V;
         float* weights = tokenWeights.FloatPointer;
         for (int next = 0; next < x.Rows;)
@@ -37,6 +37,15 @@ public sealed unsafe partial class CpuKernels
             if (dWeight is not null) _gemm.Multiply(V, D, count, dz.Transposed, chunk, dWeight.FloatPointer, D, add: true);
         }
     }
+
+    /// <summary>Bytes of scratch memory that a divergence of two heads takes besides what other ops do.</summary>
+    /// <param name="tokens">N.</param>
+    /// <param name="vocabulary">V.</param>
+    public static long EstimateDivergence(int tokens, int vocabulary) =>
+        2L * DivergenceChunk(tokens, vocabulary) * vocabulary * sizeof(float);
+
+    private static int DivergenceChunk(int rows, int vocabulary) =>
+        Math.Min(rows, Math.Clamp(LogitBudget / 2 / Math.Max(1, vocabulary), MinChunkRows, MaxChunkRows));
 
     /// <summary>The loss of one row of logits of each model; its gradient replaces the student's.</summary>
     private readonly struct DivergenceRows(

@@ -20,7 +20,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
             throw new ArgumentException($"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
-        BeginStep(0, 1);
+        BeginStep(0, 0, 1);
     }
 
     public override string Description => $"{_objective.Description} cache={Cache.Identity}";
@@ -41,16 +41,16 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The cache ends before the run.</exception>
-    public override void BeginStep(long step, long totalSteps)
+    public override void BeginStep(long step, long batchStep, long totalSteps)
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));
-        (Step, Alpha) = (step, _objective.AlphaAt(step, totalSteps));
+        (Step, Alpha) = (batchStep, _objective.AlphaAt(step, totalSteps));
     }
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
-        var arena = new Arena("training");
+        var arena = model.CreateArena("training");
         var inputs = new ModelInputs(arena, tokens);
         Tape trunk = new(kernels, arena, gradients: true, recompute, model.WeightType), main = new(kernels, arena, gradients: true, recompute, model.WeightType);
         var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount));

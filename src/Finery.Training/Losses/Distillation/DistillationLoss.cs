@@ -12,7 +12,7 @@ internal sealed class DistillationLoss : BranchedLoss
     private readonly DistillationObjective _objective;
     private readonly LlamaModel _teacher;
     private readonly bool _owned;
-    private readonly string _fingerprint;
+    private readonly Lazy<string> _fingerprint;
     private readonly LlamaModules _modules;
     private readonly (int Layer, int TeacherLayer, Tensor? Projection)[] _features;
 
@@ -22,7 +22,7 @@ internal sealed class DistillationLoss : BranchedLoss
         string[] faults = [.. Faults(objective, model.Config, teacher.Config)];
         if (faults.Length > 0) throw new ArgumentException("Distillation: " + string.Join(" ", faults));
         (_objective, _teacher, _owned) = (objective, teacher, owned);
-        _fingerprint = TeacherFingerprint.Of(teacher);
+        _fingerprint = new(() => TeacherFingerprint.Of(teacher));
         _modules = new LlamaModules(model);
         int layers = model.Config.LayerCount;
         bool projects = objective.Features?.Measure == RowMeasure.Square || model.Config.EmbeddingSize != teacher.Config.EmbeddingSize;
@@ -33,21 +33,23 @@ internal sealed class DistillationLoss : BranchedLoss
                 projects ? _modules.AddProjection($"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
         ];
         _modules.Initialize(seed);
-        BeginStep(0, 1);
+        BeginStep(0, 0, 1);
     }
 
-    public override string Description => $"{_objective.Description} teacher={_fingerprint}";
+    public override string Description => $"{_objective.Description} teacher={_fingerprint.Value}";
 
     public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
+
+    public override long Bytes => _modules.Bytes + (_owned ? _teacher.Bytes : 0);
 
     /// <summary>Weight of the divergence in the step in progress.</summary>
     public double Alpha { get; private set; }
 
-    public override void BeginStep(long step, long totalSteps) => Alpha = _objective.AlphaAt(step, totalSteps);
+    public override void BeginStep(long step, long batchStep, long totalSteps) => Alpha = _objective.AlphaAt(step, totalSteps);
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
-        var arena = new Arena("training");
+        var arena = model.CreateArena("training");
         Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
         var inputs = new ModelInputs(arena, tokens);
         double featureWeight = _objective.Features?.Weight ?? 0;

@@ -1,4 +1,6 @@
+using System.ComponentModel;
 using System.Globalization;
+using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
 
@@ -9,12 +11,15 @@ namespace Finery.Training.Losses.Distillation;
 public sealed record FeatureMatching
 {
     /// <summary>Weight of the mean over layers and tokens, beside the other terms.</summary>
+    [Description("weight of the mean over layers and tokens")]
     public double Weight { get; init; } = 0.1;
 
     /// <summary>Layers of the model, from 1; null for the last alone.</summary>
+    [Description("layers of the model, from 1; default the last")]
     public IReadOnlyList<int>? Layers { get; init; }
 
     /// <summary><c>||W h - h'||^2 / D'</c>, or one minus the cosine of h and h', which has a W only where widths differ.</summary>
+    [Description("how far hidden states are apart")]
     public RowMeasure Measure { get; init; }
 
     internal string Description => string.Create(CultureInfo.InvariantCulture,
@@ -28,33 +33,41 @@ public sealed record FeatureMatching
 /// </summary>
 public sealed record DistillationObjective : TrainingObjective
 {
-    /// <summary>Folder of the teacher; this or <see cref="Cache"/>.</summary>
+    /// <summary>Folder of the teacher; this or <see cref="Cache"/>, or one that the caller has loaded.</summary>
+    [Description("folder of the teacher")]
     public string? Teacher { get; init; }
 
     /// <summary>Folder of the teacher's likeliest tokens of every batch, in order of steps.</summary>
+    [Description("folder of a cache of the teacher's likeliest tokens")]
     public string? Cache { get; init; }
 
     /// <summary>Weight of the divergence; the cross-entropy has the rest.</summary>
+    [Description("weight of the divergence; the cross-entropy has the rest")]
     public double Alpha { get; init; } = 0.5;
 
     /// <summary>Alpha over the run, instead of <see cref="Alpha"/>: points of one weight each.</summary>
+    [Description("alpha over the run: points of one weight")]
     public IReadOnlyList<WeightPoint>? Schedule { get; init; }
 
     /// <summary>Which divergence; a cache has the forward one only.</summary>
+    [Description("which divergence from the teacher")]
     public Divergence Divergence { get; init; }
 
     /// <summary>tau: both distributions are the softmax of logits over tau.</summary>
+    [Description("both softmaxes are of logits over this")]
     public double Temperature { get; init; } = 1;
 
     /// <summary>Of a cache: compares what its tokens leave over as one bucket (at temperature 1), where otherwise their probabilities are
     /// scaled to add up to 1.</summary>
+    [Description("compare what the cached tokens leave over as one bucket")]
     public bool Remainder { get; init; }
 
     /// <summary>Hidden states to match too; null for none.</summary>
+    [Description("hidden states to match too")]
     public FeatureMatching? Features { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is null == Cache is null
+    public override IEnumerable<(string Property, string Message)> Validate() => Teacher is not null && Cache is not null
         ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
         : Faults();
 
@@ -78,7 +91,10 @@ public sealed record DistillationObjective : TrainingObjective
     private protected override TrainingLoss Create(LlamaModel model, ulong seed)
     {
         if (Cache is not null) return new CachedDistillationLoss(this, model, TeacherCache.Open(Cache));
-        var teacher = LlamaModel.Load(Teacher!, trainable: false, model.WeightType);
+        if (Teacher is null) throw new ArgumentException("Objective: distillation needs a 'teacher' or a 'cache'.");
+        var teacher = model.IsOutline
+            ? LlamaModel.Outline(ModelConfig.Load(Teacher), trainable: false, model.WeightType)
+            : LlamaModel.Load(Teacher, trainable: false, model.WeightType);
         try
         {
             return new DistillationLoss(this, model, teacher, owned: true, seed);

@@ -61,15 +61,17 @@ public sealed class TeacherCache : IDisposable
     {
         if (step < 0 || step >= Steps)
             throw new ArgumentOutOfRangeException(nameof(step), $"The teacher cache has steps 0 to {Steps - 1}; step {step} was asked for.");
-        if (_open?.Header is not { } header || step < header.FirstStep || step >= header.FirstStep + header.Steps)
-        {
-            _open?.Dispose();
-            _open = null;
-            int index = Array.FindLastIndex(_headers, candidate => candidate.FirstStep <= step);
-            _open = new TeacherCacheFile(_paths[index], TeacherCacheHeader.ReadWhole(_paths[index]));
-        }
-        _open.Read(step, batch);
+        if (_open?.Header is not { } header || step < header.FirstStep || step >= header.FirstStep + header.Steps) Open(step);
+        _open!.Read(step, batch);
         return _open;
+    }
+
+    private void Open(long step)
+    {
+        _open?.Dispose();
+        _open = null;
+        int index = Array.FindLastIndex(_headers, candidate => candidate.FirstStep <= step);
+        _open = new TeacherCacheFile(_paths[index], TeacherCacheHeader.ReadWhole(_paths[index]));
     }
 
     /// <summary>Closes the file in use.</summary>

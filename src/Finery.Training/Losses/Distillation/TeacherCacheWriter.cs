@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -14,15 +15,19 @@ namespace Finery.Training.Losses.Distillation;
 public sealed record TeacherCacheSettings
 {
     /// <summary>Most tokens of a row.</summary>
+    [Description("most tokens of a row")]
     public int TopK { get; init; } = 100;
 
     /// <summary>The fewest likeliest tokens that have at least this probability; 1 for all.</summary>
+    [Description("the fewest likeliest tokens that have this probability")]
     public double TopP { get; init; } = 0.95;
 
     /// <summary>How log-probabilities are stored: F16 or BF16.</summary>
+    [Description("how log-probabilities are stored: f16 or bf16")]
     public SafeTensorType Type { get; init; } = SafeTensorType.F16;
 
     /// <summary>Steps of a file: what an interruption costs at most.</summary>
+    [Description("steps in a file: what an interruption costs")]
     public int StepsPerFile { get; init; } = 64;
 
     /// <summary>Everything wrong with these settings; empty where nothing is.</summary>

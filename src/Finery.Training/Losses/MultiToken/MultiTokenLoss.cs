@@ -28,24 +28,26 @@ internal sealed class MultiTokenLoss : BranchedLoss
         _chain = [.. numbers.Where(_ => sequential).Select(i => new SequentialModule(_modules, model.Config.EmbeddingSize, Prefix(i)))];
         foreach (int i in numbers.Where(_ => !sequential)) _modules.AddLayer(Prefix(i));
         _modules.Initialize(seed);
-        BeginStep(0, 1);
+        BeginStep(0, 0, 1);
     }
 
     public override string Description => _objective.Description;
 
     public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
 
+    public override long Bytes => _modules.Bytes;
+
     /// <summary>Of each token beyond the next, in the step in progress.</summary>
     public ReadOnlySpan<double> Weights => _weights;
 
-    public override void BeginStep(long step, long totalSteps)
+    public override void BeginStep(long step, long batchStep, long totalSteps)
     {
         for (int i = 0; i < _weights.Length; i++) _weights[i] = _objective.WeightAt(i, step, totalSteps);
     }
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
-        var arena = new Arena("training");
+        var arena = model.CreateArena("training");
         Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
         var inputs = new ModelInputs(arena, tokens);
         Tensor targets = arena.Integers("targets", tokens), weights = arena.Floats("tokenWeights", tokens);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Finery.Models.Llama;
 
 namespace Finery.Training.Losses.MultiToken;
@@ -23,19 +24,24 @@ public sealed record MultiTokenObjective : TrainingObjective
     private const int Most = 16;
 
     /// <summary>What predicts them.</summary>
+    [Description("what predicts the tokens further ahead")]
     public MultiTokenForm Form { get; init; } = MultiTokenForm.Sequential;
 
     /// <summary>Tokens predicted beyond the next one: n - 1 independent heads, or D modules.</summary>
+    [Description("tokens predicted beyond the next one")]
     public int Ahead { get; init; } = 1;
 
     /// <summary>Factor on all weights; null for 0.3 of sequential modules, 1 otherwise. 0 trains as without them, to the bit.</summary>
+    [Description("factor on all their weights; default 0.3 of sequential modules, otherwise 1")]
     public double? Lambda { get; init; }
 
     /// <summary>Weight of each token's mean cross-entropy beside that of the next token, which has 1; null for 1 each of independent heads,
     /// 1/D each of sequential modules, and 1/2, 1/4, ... of a shared head.</summary>
+    [Description("weight of each, beside 1 of the next token")]
     public IReadOnlyList<double>? Weights { get; init; }
 
     /// <summary>Weights over the run, instead of <see cref="Weights"/> and <see cref="Lambda"/>.</summary>
+    [Description("weights over the run, instead of weights and lambda")]
     public IReadOnlyList<WeightPoint>? Schedule { get; init; }
 
     /// <inheritdoc/>

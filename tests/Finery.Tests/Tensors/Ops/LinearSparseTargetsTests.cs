@@ -151,6 +151,77 @@ public class LinearSparseTargetsTests : OpTest
         }
     }
 
+    // Pretraining reference 11, case 9.
+    [Theory, MemberData(nameof(AllKernels))]
+    public void Chunks_of_any_size_agree(string name)
+    {
+        const int N = 37, D = 6, V = 41, K = 3;
+        var (x, weight, hard, soft, p) = (Normal(1, N, D), Normal(2, V, D), Normal(3, N, 1), Normal(4, N, 1), Normal(5, .05f, N, K));
+        var (targets, ids) = (Arena.Integers("targets", N, 1), Arena.Integers("ids", N, K));
+        for (int i = 0; i < N; i++) targets.Integers[i] = i % 5 == 0 ? -1 : i;
+        for (int i = 0; i < N * K; i++) (ids.Integers[i], p[i]) = (i * 7 % V, p[i] + .2);
+        Outputs InChunks(int size)
+        {
+            var outputs = new Outputs(Poisoned(N, 1), Poisoned(N, 1), Poisoned(N, K), Poisoned(N, D), Zeros(V, D));
+            var kernels = Create(name);
+            for (int i = 0; i < N; i += size)
+            {
+                int count = Math.Min(size, N - i);
+                Tensor Part(Tensor tensor) => tensor.Slice(i, count);
+                kernels.LinearSparseTargets(
+                    Part(x), weight, Part(targets), Part(hard), Part(ids), Part(p), Part(soft), new(1, true),
+                    Part(outputs.Losses), Part(outputs.Divergences), Part(outputs.Logs), Part(outputs.Dx), outputs.DWeight);
+            }
+            return outputs;
+        }
+        var whole = InChunks(N);
+        foreach (int size in (int[])[1, 7])
+        {
+            foreach (var (e, a) in Pairs(whole, InChunks(size))) AssertClose(e, a, 1e-6);
+        }
+    }
+
+    [Fact]
+    public void Scratch_memory_does_not_grow_with_the_rows()
+    {
+        const int V = 300, D = 4;
+        long Scratch(int N)
+        {
+            var kernels = Create("cpu1");
+            Run(kernels, Normal(1, N, D), Normal(2, V, D), Integers(new int[N]), Zeros(N), Arena.Integers("ids", N, 2), Zeros(N, 2), Zeros(N), new(1));
+            return kernels.ScratchBytes;
+        }
+        Assert.Equal(Scratch(1100), Scratch(2300));
+    }
+
+    [Fact]
+    public void Narrow_activations_and_weights_come_near_the_reference_with_the_same_bits_on_any_threads()
+    {
+        const int N = 70, D = 24, V = 131;
+        Tensor Narrow(Tensor values)
+        {
+            var narrow = Arena.Allocate("narrow", DType.BF16, values.Shape);
+            for (int i = 0; i < values.Length; i++) narrow[i] = values[i];
+            return narrow;
+        }
+        var (x, weight, hard, soft, p) = (Narrow(Normal(1, N, D)), Narrow(Normal(2, V, D)), Normal(3, 1, N), Normal(4, 1, N), Zeros(N, 2));
+        var (targets, ids) = (Integers([.. Enumerable.Range(0, N).Select(i => i % 4 - 1)]), Arena.Integers("ids", N, 2));
+        for (int i = 0; i < 2 * N; i++) (ids.Integers[i], p[i]) = (i % V, .3);
+        Outputs Run(string name)
+        {
+            var outputs = new Outputs(Poisoned(N), Poisoned(N), Poisoned(N, 2), Narrow(Poisoned(N, D)), Zeros(V, D));
+            Create(name).LinearSparseTargets(
+                x, weight, targets, hard, ids, p, soft, new(1, true), outputs.Losses, outputs.Divergences, outputs.Logs, outputs.Dx, outputs.DWeight);
+            return outputs;
+        }
+        var (expected, one, two) = (Run("reference"), Run("cpu1"), Run("cpu2"));
+        foreach (var (e, a) in Pairs(expected, one))
+        {
+            for (int i = 0; i < e.Length; i++) Assert.Equal(e[i], a[i], .02 + .02 * Math.Abs(e[i]));
+        }
+        foreach (var (e, a) in Pairs(one, two)) AssertSameBits(e, a);
+    }
+
     private static IEnumerable<(Tensor, Tensor)> Pairs(Outputs a, Outputs b) =>
         [(a.Losses, b.Losses), (a.Divergences, b.Divergences), (a.Logs, b.Logs), (a.Dx, b.Dx), (a.DWeight, b.DWeight)];
 

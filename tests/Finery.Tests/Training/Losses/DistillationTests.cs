@@ -2,6 +2,7 @@ using Finery.Data.Batches;
 using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Losses.Distillation;
 using Xunit;
@@ -171,6 +172,11 @@ public class DistillationTests
         teacher.Save(folder.Path);
         using var loaded = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path });
         using var given = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path }, teacher: teacher);
+        var estimate = MemoryEstimate.OfTraining(
+            TinyModel.Config, 64, objective: new DistillationObjective { Teacher = folder.Path, Features = new() });
+        using var features = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path, Features = new() });
+        Assert.Equal(features.Pass.Bytes, estimate.Activations);
+        Assert.Equal(features.Model.Bytes + features.Loss.Bytes, estimate.Weights + estimate.Gradients);
         Assert.Equal(given.Train(2), loaded.Train(2));
         Assert.Equal(given.Loss.Description, loaded.Loss.Description);
     }

@@ -2,6 +2,7 @@ using Finery.Data.Batches;
 using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
+using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Losses.Branches;
 using Finery.Training.Losses.MultiToken;
@@ -192,6 +193,20 @@ public class MultiTokenTests
         // A head keeps its losses, one a token, and the largest score of each of its attention heads: nothing that has a width.
         Assert.True(four.All - one.All <= 3 * (64 * sizeof(float) + 64), $"{one.All} bytes came to {four.All}");
         Assert.True(one.Branch > 10_000, $"{one.Branch}");
+    }
+
+    [Theory, MemberData(nameof(Forms))]
+    public void Memory_is_known_before_it_is_taken(MultiTokenForm form)
+    {
+        foreach (var recompute in Enum.GetValues<Recompute>())
+        {
+            using var run = new ObjectiveRun(Of(form), recompute: recompute, microBatches: 2);
+            run.Train(1);
+            var estimate = MemoryEstimate.OfTraining(TinyModel.Config, 32, recompute, objective: Of(form));
+            Assert.Equal(run.Pass.Bytes, estimate.Activations);
+            Assert.Equal(run.Model.Bytes + run.Loss.Bytes, estimate.Weights + estimate.Gradients);
+            Assert.Equal(2 * run.Parameters.Sum(parameter => parameter.Weight.ByteLength), estimate.OptimizerState);
+        }
     }
 
     [Fact]

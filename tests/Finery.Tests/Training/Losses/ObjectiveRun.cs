@@ -25,7 +25,7 @@ internal sealed class ObjectiveRun : IDisposable
             ? objective.CreateLoss(Model, seed: 9)
             : ((Finery.Training.Losses.Distillation.DistillationObjective)objective).CreateLoss(Model, teacher, seed: 9);
         Parameters = [.. Model.Parameters, .. Loss.Parameters];
-        _optimizer = new AdamW(Parameters, new() { Seed = 5 });
+        _optimizer = new AdamW(Parameters, new());
         Pass = Loss.CreatePass(Kernels, Model, Source.Rows / microBatches * Source.Length, recompute);
         _batch = Source.CreateBatch();
     }
@@ -60,7 +60,7 @@ internal sealed class ObjectiveRun : IDisposable
     {
         GradientClipping.Clear(Parameters);
         if (batch is null) Source.Fill(step, batch = _batch);
-        Loss.BeginStep(step, totalSteps);
+        Loss.BeginStep(step, step, totalSteps);
         double loss = 0;
         for (int first = 0; first < batch.Count; first += Pass.Tokens) loss += Pass.Run(batch, first);
         return loss;

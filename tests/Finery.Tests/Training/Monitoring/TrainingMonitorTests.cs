@@ -132,6 +132,21 @@ public class TrainingMonitorTests
         var alarm = new Alarm("x", "y", 10, above: true, "do", confirm: 2);
         bool[] told = [.. new[] { 11.0, 9.5, 11, 11, 9.5, 11, 11, 8, 11, 11, double.NaN }.Select((value, step) => alarm.Check(step, value) is not null)];
         Assert.Equal([false, false, false, true, false, false, false, false, false, true, false], told);
-        Assert.NotNull(new Alarm("x", "y", 10, above: false, "do", confirm: 3).Check(0, double.NaN));
+        Assert.Null(new Alarm("x", "y", 10, above: false, "do", confirm: 1).Check(0, double.NaN));
+    }
+
+    [Fact]
+    public void Values_that_are_not_finite_are_counted_and_reported_at_once()
+    {
+        using var loop = new MiniLoop(new(), new() { EverySteps = 1 }, 60);
+        var alerts = new List<TrainingAlert>();
+        loop.Monitor!.OnAlert = alerts.Add;
+        loop.Run(0, 3);
+        Assert.DoesNotContain(alerts, alert => alert.What.Contains("not finite"));
+        loop.Model.Parameters[0].Weight.Floats.Fill(float.NaN);
+        loop.Monitor.Begin(3);
+        loop.Monitor.End(3, 1, 1, 0.1);
+        var alert = Assert.Single(alerts, alert => alert.What.Contains("not finite"));
+        Assert.StartsWith("Step 3: number of values that are not finite of weights, gradients and activations is ", alert.ToString());
     }
 }

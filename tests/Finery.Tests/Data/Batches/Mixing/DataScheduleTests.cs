@@ -95,6 +95,8 @@ public class DataScheduleTests
         Assert.Contains("ends before", Fault(new() { Mix = Mix(1, 1), Ramp = [new() { AfterTokens = 40, Rows = 2 }] }, 2));
         Assert.Contains("too large", Fault(new() { Mix = Mix(1, 1), Rows = int.MaxValue, SequenceLength = int.MaxValue }, 1));
         Assert.Contains("be counted", Fault(new() { Mix = Mix(1, 1) }, long.MaxValue));
+        DataStage half = Stage(new() { Mix = Mix(1, 1) }, steps: long.MaxValue / 30);
+        Assert.Contains("be counted", Assert.Throws<ArgumentException>(() => DataSchedule.Create(Sources, [half, half], 1, 20)).Message);
 
         static string Fault(StageData data, long steps) =>
             Assert.Throws<ArgumentException>(() => DataSchedule.Create(Sources, [Stage(data, steps)], 1, 20)).Message;
