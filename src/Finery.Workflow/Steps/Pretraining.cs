@@ -67,6 +67,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             Retention = step.Retention,
             Validation = heldOut is null ? null : new ValidationLoss(heldOut, step.ValidationTokens),
             ValidationEvery = step.ValidationEvery,
+            Sources = schedule.Sources,
             Average = step.Average,
             PeakFlops = _plan?.PeakFlops ?? 0,
         }).Run(Phases(schedule, batches), loss, tokenizer, "pretrain");

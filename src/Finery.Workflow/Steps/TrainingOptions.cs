@@ -34,6 +34,9 @@ internal sealed record TrainingOptions
 
     public MonitoringSettings? Monitoring { get; init; }
 
+    /// <summary>Names of the sources of batches.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
+
     public WeightAverageSettings? Average { get; init; }
 
     public IReadOnlyList<FaultInjection> Faults { get; init; } = [];

@@ -6,8 +6,6 @@ using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
-using Finery.Training.Optimizers;
-using Finery.Training.Schedules;
 using Finery.Workflow.Runs;
 
 namespace Finery.Workflow.Steps;
@@ -74,6 +72,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             QkClip = options.Optimizer.QkClip,
             Repair = options.Repair,
             Monitoring = options.Monitoring,
+            Sources = options.Sources,
             Average = options.Average,
             Faults = options.Faults,
             CheckpointFolder = stateFolder,
