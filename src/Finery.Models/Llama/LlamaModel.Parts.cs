@@ -96,7 +96,12 @@ public sealed partial class LlamaModel
     /// <param name="tokenWeights">[N]: dLoss/dloss[i].</param>
     /// <param name="options">Which divergence, at which temperature.</param>
     /// <returns>[N] losses.</returns>
+    /// <exception cref="ArgumentException">A model bounds its logits.</exception>
     public Tensor Divergences(
-        Tape tape, Tensor hidden, LlamaModel teacher, Tensor teacherHidden, Tensor tokenWeights, DivergenceOptions options) =>
-        tape.LinearDivergence(hidden, _weights.Head, teacherHidden, teacher._weights.Head, tokenWeights, options);
+        Tape tape, Tensor hidden, LlamaModel teacher, Tensor teacherHidden, Tensor tokenWeights, DivergenceOptions options)
+    {
+        if (Config.LogitSoftcap > 0 || teacher.Config.LogitSoftcap > 0)
+            throw new ArgumentException("A divergence from a teacher needs models without final_logit_softcapping.", nameof(teacher));
+        return tape.LinearDivergence(hidden, _weights.Head, teacherHidden, teacher._weights.Head, tokenWeights, options);
+    }
 }

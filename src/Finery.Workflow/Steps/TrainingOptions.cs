@@ -1,6 +1,7 @@
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Averaging;
+using Finery.Training.Losses;
 using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
@@ -23,6 +24,9 @@ internal sealed record TrainingOptions
     public required LearningRateSchedule Schedule { get; init; }
 
     public OptimizerSettings Optimizer { get; init; } = new AdamWOptimizerSettings();
+
+    /// <summary>What is minimised, where it takes memory of its own.</summary>
+    public TrainingObjective? Objective { get; init; }
 
     public GradientClip Clip { get; init; } = new GlobalNormClip();
 

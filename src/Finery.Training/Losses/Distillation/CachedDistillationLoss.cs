@@ -20,7 +20,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
             throw new ArgumentException($"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
-        BeginStep(0, 0, 1);
+        Alpha = objective.AlphaAt(0, 1);
     }
 
     public override string Description => $"{_objective.Description} cache={Cache.Identity}";
@@ -29,9 +29,6 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     /// <summary>Weight of the divergence in the step in progress.</summary>
     public double Alpha { get; private set; }
-
-    /// <summary>In progress.</summary>
-    public long Step { get; private set; }
 
     public override void Check(IBatchSource source)
     {
@@ -45,7 +42,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));
-        (Step, Alpha) = (batchStep, _objective.AlphaAt(step, totalSteps));
+        Alpha = _objective.AlphaAt(step, totalSteps);
     }
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
@@ -102,7 +99,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
         private void LoadTeacher(PackedBatch batch, int first)
         {
-            var rows = _loss.Cache.At(_loss.Step, batch);
+            var rows = _loss.Cache.Of(batch);
             int entry = 0, most = _ids.Columns;
             for (int i = 0; i < first; i++) entry += rows.Counts[i];
             Span<int> ids = _ids.Integers;

@@ -45,17 +45,17 @@ public class CoordinateCheckTests
     }
 
     [Theory, Trait("Category", SlowTests.Category)]
-    [InlineData(64, 256, 150)]
-    [InlineData(256, 1024, 60)]
+    [InlineData(64, 256, 100)]
+    [InlineData(256, 1024, 100)]
     public void The_best_learning_rate_is_the_same_at_four_times_the_width(int narrow, int wide, int steps)
     {
         SlowTests.Require();
         using var kernels = new CpuKernels();
         int Best(int width, bool update)
         {
-            int[] exponents = [.. Enumerable.Range(-12, 8)];
-            double[] losses = [.. exponents.Select(exponent => Enumerable.Range(1, 2).Average(
-                seed => MaximalUpdateTask.FinalLoss(kernels, MaximalUpdateTask.Config(width, update), steps, Math.ScaleB(1, exponent), (ulong)seed)))];
+            int[] exponents = [.. Enumerable.Range(-10, 6)];
+            double[] losses = [.. exponents.Select(exponent => MaximalUpdateTask.FinalLoss(
+                kernels, MaximalUpdateTask.Config(width, update), steps, Math.ScaleB(1, exponent), seed: 1))];
             TestContext.Current.TestOutputHelper!.WriteLine(
                 $"{width} {(update ? "muP" : "SP")}: {string.Join(" ", losses.Select(loss => loss.ToString("F3")))}");
             return exponents[Array.IndexOf(losses, losses.Min())];
