@@ -9,6 +9,7 @@ using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
 
 namespace Finery.Workflow.Steps;
 
@@ -125,7 +126,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
                 RopeTheta = begins ? stage?.RopeTheta : null,
                 OptimizerState = begins && stage is not null ? stage.OptimizerState : OptimizerStatePolicy.Keep,
                 Schedule = stage?.Schedule is { } own ? new(own, ofStage.First().FirstStep, ofStage.Sum(other => other.Steps)) : null,
-                RateScale = step.ScaleRateWithBatch ? Math.Sqrt((double)phase.TokensPerStep / schedule.Phases[0].TokensPerStep) : 1,
+                RateScale = step.ScaleRateWithBatch ? BatchScaling.AdamRate(schedule.Phases[0].TokensPerStep, phase.TokensPerStep) : 1,
             });
         }
         return phases;
