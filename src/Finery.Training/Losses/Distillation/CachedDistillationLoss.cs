@@ -19,7 +19,10 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     {
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
-            throw new ArgumentException($"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
+        {
+            throw new ArgumentException(
+                $"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
+        }
         Alpha = objective.AlphaAt(0, 1);
     }
 
@@ -33,7 +36,10 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     public override void Check(IBatchSource source)
     {
         if ((long)source.Rows * source.Length != Cache.Tokens)
-            throw new ArgumentException($"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
+        {
+            throw new ArgumentException(
+                $"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
+        }
     }
 
     /// <inheritdoc/>
@@ -49,7 +55,8 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     {
         var arena = model.CreateArena("training");
         var inputs = new ModelInputs(arena, tokens);
-        Tape trunk = new(kernels, arena, gradients: true, recompute, model.WeightType), main = new(kernels, arena, gradients: true, recompute, model.WeightType);
+        Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
+        Tape trunk = NewTape(), main = NewTape();
         var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount));
         return new BranchedPass(kernels, arena, inputs, trunk, [], [new CachedBranch(this, _objective, main, arena, model, stream, tokens)]);
     }
@@ -75,7 +82,8 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         {
             (_loss, _objective) = (loss, objective);
             (_targets, _tokenWeights) = (arena.Integers("targets", tokens), arena.Floats("tokenWeights", tokens));
-            (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, loss.Cache.MaxEntries), arena.Floats("teacher", tokens, loss.Cache.MaxEntries));
+            int most = loss.Cache.MaxEntries;
+            (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, most), arena.Floats("teacher", tokens, most));
             _softWeights = arena.Floats("softWeights", tokens);
             _outputs = model.SparseLosses(
                 tape, model.FinalNorm(tape, stream), _targets, _tokenWeights, _ids, _probabilities, _softWeights,

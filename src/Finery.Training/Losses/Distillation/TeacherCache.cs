@@ -36,7 +36,11 @@ public sealed class TeacherCache : IDisposable
     /// <exception cref="InvalidDataException">It holds no cache, or files that do not follow one another.</exception>
     public static TeacherCache Open(string folder)
     {
-        string[] paths = [.. Directory.GetFiles(folder, "teacher-*.topk").Where(path => path.EndsWith(".topk", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] paths =
+        [
+            .. Directory.GetFiles(folder, "teacher-*.topk")
+                .Where(path => path.EndsWith(".topk", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+        ];
         if (paths.Length == 0) throw new InvalidDataException($"'{folder}' holds no teacher cache.");
         var headers = new TeacherCacheHeader[paths.Length];
         var bytes = new byte[TeacherCacheHeader.Bytes];
