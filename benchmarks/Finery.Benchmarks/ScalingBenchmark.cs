@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Finery.Data.Batches;
+using Finery.Data.Batches.Mixing;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
@@ -56,7 +57,7 @@ internal static class ScalingBenchmark
             Peak = ComputeOptimalPlan.LearningRateFor(operations), WarmupSteps = warmup, DecaySteps = steps - warmup,
         };
         using var loop = new TrainingLoop(
-            kernels, model, new PretrainingBatches(shards, Length, rows, seed: 1), new NextTokenLoss(), optimizer, schedule, new() { Steps = steps });
+            kernels, model, MixedBatches.Of(shards, Length, rows, seed: 1), new NextTokenLoss(), optimizer, schedule, new() { Steps = steps });
         double sum = 0;
         long count = 0;
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) =>

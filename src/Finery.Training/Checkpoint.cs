@@ -162,17 +162,25 @@ public sealed class CheckpointFolder(string folder, CheckpointRetention? retenti
             throw new CheckpointMismatchException(
                 $"{path} is of another run: {string.Join("; ", differences)}. Restore the settings, or start anew in another folder.");
         }
-        if (file.Entries.Count != tensors.Count) throw Foreign(path, $"it has {file.Entries.Count} tensors, the run has {tensors.Count}");
+        int held = file.Entries.Keys.Count(name => !IsMeasurement(name)), wanted = tensors.Count(tensor => !IsMeasurement(tensor.Name));
+        if (held != wanted) throw Foreign(path, $"it has {held} tensors, the run has {wanted}");
         foreach (var (name, tensor) in tensors)
         {
-            if (!file.Entries.TryGetValue(name, out var entry)) throw Foreign(path, $"it has no tensor {name}");
+            if (!file.Entries.TryGetValue(name, out var entry))
+            {
+                if (IsMeasurement(name)) continue;
+                throw Foreign(path, $"it has no tensor {name}");
+            }
             if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(size => (long)size)))
                 throw Foreign(path, $"{name} has shape [{string.Join(", ", entry.Shape)}], the run has {tensor}");
             if (entry.Type != tensor.Type.ToString()) throw Foreign(path, $"{name} is {entry.Type}, the run has {tensor}");
         }
-        foreach (var (name, tensor) in tensors) file.Read(name, tensor);
+        foreach (var (name, tensor) in tensors.Where(tensor => file.Entries.ContainsKey(tensor.Name))) file.Read(name, tensor);
         return state;
     }
+
+    /// <summary>What monitoring remembers: it may be switched on and off in a run, and what it lacks it begins anew.</summary>
+    private static bool IsMeasurement(string name) => name.StartsWith("monitor.", StringComparison.Ordinal);
 
     private static void Verify(string path, SafeTensorsFile file)
     {

@@ -30,7 +30,8 @@ public sealed partial class TrainingLoop
     /// <summary>Makes the phase of a step the current one.</summary>
     private void EnterPhaseOf(long step)
     {
-        int index = Array.FindIndex(_phaseEnds, end => step < end);
+        int index = 0;
+        while (_phaseEnds[index] <= step) index++;
         var phase = _phases[index];
         bool begins = step == _phaseEnds[index] - phase.Steps;
         if (begins && index > 0 && phase.OptimizerState == OptimizerStatePolicy.Reset) _optimizer.Reset();

@@ -1,11 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Finery.Data.Batches;
 using Finery.Models;
 using Finery.Models.Llama;
-using Finery.Models.Weights;
 using Finery.Tensors;
 using Finery.Training.Averaging;
 using Finery.Training.Losses;
@@ -103,7 +99,7 @@ public sealed partial class TrainingLoop : IDisposable
         if (settings.Monitoring is { Enabled: true } monitoring)
         {
             _phase.Source.Fill(0, _batch);
-            _monitor = new(kernels, model, Parameters, _batch, monitoring)
+            _monitor = new(kernels, model, Parameters, _batch, monitoring, settings.Sources.Count > 1 ? settings.Sources : [])
             {
                 OnValues = (step, values) => OnMonitor?.Invoke(step, values),
                 OnAlert = alert => OnAlert?.Invoke(alert),
@@ -300,15 +296,32 @@ public sealed partial class TrainingLoop : IDisposable
         {
             loss += _pass!.Run(_batch, first);
             _monitor?.Look(_pass.MaxLogits);
+            if (_settings.Sources.Count > 1) AddSourceLosses(first, _pass.TokenLosses);
             _qkClip?.Logits.Observe(_pass.MaxLogits);
         }
         return loss;
     }
 
+    private void AddSourceLosses(int first, ReadOnlySpan<float> losses)
+    {
+        for (int i = 0; i < losses.Length && _monitor is not null; i += _batch.Length)
+        {
+            double sum = 0;
+            int count = 0;
+            for (int j = i; j < i + _batch.Length; j++)
+            {
+                sum += losses[j];
+                count += _batch.Targets[first + j] >= 0 ? 1 : 0;
+            }
+            _monitor.AddLoss(_batch.Sources[(first + i) / _batch.Length], sum, count);
+        }
+    }
+
     private void Inject(long batchStep, ref double rate)
     {
-        foreach (var fault in _settings.Faults)
+        for (int k = 0; k < _settings.Faults.Count; k++)
         {
+            var fault = _settings.Faults[k];
             if (!fault.Covers(batchStep)) continue;
             rate *= fault.RateScale;
             for (int i = 0; i < Parameters.Count && fault.GradientScale != 1; i++)

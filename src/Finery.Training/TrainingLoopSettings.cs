@@ -1,3 +1,4 @@
+using Finery.Data.Batches;
 using Finery.Tensors;
 using Finery.Training.Averaging;
 using Finery.Training.Monitoring;
@@ -34,6 +35,9 @@ public sealed record TrainingLoopSettings
 
     /// <summary>What is measured of the model while it trains; null for nothing.</summary>
     public MonitoringSettings? Monitoring { get; init; }
+
+    /// <summary>Names of the batches' sources (<see cref="PackedBatch.Sources"/>), whose losses are measured apart where there are several.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
 
     /// <summary>A mean of the weights over steps; null for none.</summary>
     public WeightAverageSettings? Average { get; init; }

@@ -21,6 +21,9 @@ public abstract class TrainingPass : IDisposable
     /// <summary>[H] a layer: the largest attention logit of each head in the last micro-batch.</summary>
     public abstract IReadOnlyList<Tensor> MaxLogits { get; }
 
+    /// <summary>[N]: cross-entropy of every token in the last micro-batch, 0 where there is no target; empty where it is not at hand.</summary>
+    public virtual ReadOnlySpan<float> TokenLosses => [];
+
     /// <summary>Adds the gradients of tokens first..first + N - 1 of the step to those of the parameters.</summary>
     /// <returns>Their part of the step's loss.</returns>
     public abstract double Run(PackedBatch batch, int first);
@@ -61,6 +64,8 @@ internal sealed class CrossEntropyPass : TrainingPass
     public override long Bytes => _arena.Bytes;
 
     public override IReadOnlyList<Tensor> MaxLogits => _tape.MaxLogits;
+
+    public override ReadOnlySpan<float> TokenLosses => _losses.Floats;
 
     public override double Run(PackedBatch batch, int first)
     {

@@ -1,4 +1,5 @@
 using Finery.Data.Batches;
+using Finery.Data.Batches.Mixing;
 using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
@@ -22,7 +23,7 @@ public sealed class ValidationLoss(TokenShards shards, long maxTokens)
     {
         long windows = Math.Max(1, Math.Min(maxTokens, shards.TokenCount) / length);
         int rows = (int)Math.Clamp(TokensPerPass / length, 1, windows);
-        var source = new PretrainingBatches(shards, length, rows, seed: 0);
+        var source = MixedBatches.Of(shards, length, rows, seed: 0);
         var batch = source.CreateBatch();
         using var arena = new Arena("validation");
         var inputs = new ModelInputs(arena, batch.Count);

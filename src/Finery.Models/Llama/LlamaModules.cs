@@ -77,7 +77,10 @@ public sealed class LlamaModules(LlamaModel model) : IDisposable
             .. file.Entries.Keys.Except(NamedWeights.Select(weight => weight.Name)),
         ];
         if (differing.Length > 0)
-            throw new InvalidDataException($"{path} is of other modules: {differing[0]} is missing, unknown or of another shape ({differing.Length} in all).");
+        {
+            throw new InvalidDataException(
+                $"{path} is of other modules: {differing[0]} is missing, unknown or of another shape ({differing.Length} in all).");
+        }
         foreach (var (name, tensor) in NamedWeights) file.Read(name, tensor);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Finery.Training.Schedules;
 
 namespace Finery.Training.Monitoring;
 
@@ -76,8 +77,7 @@ public sealed partial class RepairLadder
     }
 
     /// <summary>Factor on the scheduled learning rate of a step: what reductions and rollbacks left of it, with the warm-up after the last.</summary>
-    public double RateScale(long step) => _warmFrom < 0 ? _rateFactor
-        : _rateFactor * Math.Min(1, Math.Max(0, step - _warmFrom + 1) / (double)_lengths.RewarmupSteps);
+    public double RateScale(long step) => _warmFrom < 0 ? _rateFactor : new RateReduction(_warmFrom, _lengths.RewarmupSteps, _rateFactor).At(step);
 
     /// <summary>The batch a step takes: its own number until a rollback skipped data.</summary>
     public long BatchOf(long step) => _skipped.BatchOf(step);

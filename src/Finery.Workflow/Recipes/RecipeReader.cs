@@ -119,7 +119,8 @@ internal sealed partial class RecipeReader(
         ulong? seed = map["seed"] is YamlScalar { IsNull: true } ? null : SeedIn(map);
         bool whole = errors.Count == before;
         _outputs[key.Text] = Outputs(step, whole);
-        if (whole) CheckFiles(step, key);
+        // Under other names it is read again, and its files have been looked for.
+        if (whole && names is null) CheckFiles(step, key);
         return new RecipeStep(NameInRun(key.Text), type, step, key.At.Line) { Seed = seed };
     }
 

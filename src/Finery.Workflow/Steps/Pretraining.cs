@@ -6,8 +6,10 @@ using Finery.Data.Writers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
+using Finery.Training.Losses;
 using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
 
 namespace Finery.Workflow.Steps;
 
@@ -15,6 +17,10 @@ namespace Finery.Workflow.Steps;
 internal sealed class Pretraining(PretrainStep step, StepContext context)
 {
     private readonly TrainingPlan? _plan = step.Plan is null ? null : TrainingPlan.Load(step.Plan);
+
+    /// <summary>With the recipe's teacher, where that is given as an input of the step.</summary>
+    private TrainingObjective Objective => step is { Teacher: { } teacher, Objective: DistillationObjective distillation }
+        ? distillation with { Teacher = teacher.Path } : step.Objective;
 
     public void Run()
     {
@@ -41,9 +47,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         using var model = CreateModel(tokenizer, schedule.Phases.Max(phase => phase.Length));
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
-        using var teacher = step.Teacher is null ? null : LlamaModel.Load(step.Teacher.Path, trainable: false, model.WeightType);
-        using var loss = Checked(() => teacher is null ? step.Objective.CreateLoss(model, context.Seed)
-            : ((DistillationObjective)step.Objective).CreateLoss(model, teacher, context.Seed));
+        using var loss = Checked(() => Objective.CreateLoss(model, context.Seed));
         var optimizer = step.Optimizer ?? new AdamWOptimizerSettings();
         optimizer = optimizer with { Groups = [.. optimizer.Groups, .. model.Config.ParameterGroups(optimizer.WeightDecay)] };
         double? peak = step.LearningRate ?? _plan?.LearningRate;
@@ -54,6 +58,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             Schedule = rates,
             Optimizer = optimizer,
             Clip = step.Clip,
+            Objective = Objective,
             Repair = step.Repair,
             Monitoring = step.Monitoring,
             Faults = step.Faults,
@@ -63,6 +68,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             Retention = step.Retention,
             Validation = heldOut is null ? null : new ValidationLoss(heldOut, step.ValidationTokens),
             ValidationEvery = step.ValidationEvery,
+            Sources = schedule.Sources,
             Average = step.Average,
             PeakFlops = _plan?.PeakFlops ?? 0,
         }).Run(Phases(schedule, batches), loss, tokenizer, "pretrain");
@@ -120,7 +126,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
                 RopeTheta = begins ? stage?.RopeTheta : null,
                 OptimizerState = begins && stage is not null ? stage.OptimizerState : OptimizerStatePolicy.Keep,
                 Schedule = stage?.Schedule is { } own ? new(own, ofStage.First().FirstStep, ofStage.Sum(other => other.Steps)) : null,
-                RateScale = step.ScaleRateWithBatch ? Math.Sqrt((double)phase.TokensPerStep / schedule.Phases[0].TokensPerStep) : 1,
+                RateScale = step.ScaleRateWithBatch ? BatchScaling.AdamRate(schedule.Phases[0].TokensPerStep, phase.TokensPerStep) : 1,
             });
         }
         return phases;

@@ -16,6 +16,7 @@ public static class StepCatalogue
         ["plan"] = typeof(PlanStep),
         ["dialogues"] = typeof(DialoguesStep),
         ["pretrain"] = typeof(PretrainStep),
+        ["extend-context"] = typeof(ExtendContextStep),
         ["finetune"] = typeof(FinetuneStep),
         ["align"] = typeof(AlignStep),
         ["average"] = typeof(AverageStep),

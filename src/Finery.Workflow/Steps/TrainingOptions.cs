@@ -1,6 +1,7 @@
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Averaging;
+using Finery.Training.Losses;
 using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
@@ -24,11 +25,17 @@ internal sealed record TrainingOptions
 
     public OptimizerSettings Optimizer { get; init; } = new AdamWOptimizerSettings();
 
+    /// <summary>What is minimised, where it takes memory of its own.</summary>
+    public TrainingObjective? Objective { get; init; }
+
     public GradientClip Clip { get; init; } = new GlobalNormClip();
 
     public RepairSettings Repair { get; init; } = new();
 
     public MonitoringSettings? Monitoring { get; init; }
+
+    /// <summary>Names of the sources of batches.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
 
     public WeightAverageSettings? Average { get; init; }
 

@@ -6,8 +6,6 @@ using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
-using Finery.Training.Optimizers;
-using Finery.Training.Schedules;
 using Finery.Workflow.Runs;
 
 namespace Finery.Workflow.Steps;
@@ -42,9 +40,26 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
     /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
     public void Run(IReadOnlyList<TrainingPhase> phases, TrainingLoss loss, Tokenizer tokenizer, string stage)
     {
+        var result = Train(phases, loss, stage, context.StateFolder, firstStep: 0);
+        ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
+        loss.SaveBeside(context.Output("model"));
+        Summarize(phases, result, stage);
+    }
+
+    /// <summary>Trains to the end, resuming from a checkpoint of an interrupted attempt; the weights then are the average where one is
+    /// kept.</summary>
+    /// <param name="phases">The run.</param>
+    /// <param name="loss">What is minimised.</param>
+    /// <param name="stage">Part of a checkpoint's identity.</param>
+    /// <param name="stateFolder">Folder of checkpoints.</param>
+    /// <param name="firstStep">Number of the first step in the records, of a step that trains several times.</param>
+    /// <exception cref="OperationCanceledException">Stopped, with a checkpoint.</exception>
+    public TrainingResult Train(
+        IReadOnlyList<TrainingPhase> phases, TrainingLoss loss, string stage, string stateFolder, long firstStep)
+    {
         int tokens = phases.Max(phase => phase.Source.Rows / phase.MicroBatches * phase.Source.Length);
         RequireMemory(MemoryEstimate.OfTraining(
-            model.Config, tokens, options.Recompute, model.WeightType, options.Optimizer, context.Threads, loss.WeightsKnown),
+            model.Config, tokens, options.Recompute, model.WeightType, options.Optimizer, context.Threads, loss.WeightsKnown, options.Objective),
             options.Recompute, held: model.Bytes);
         long steps = phases.Sum(phase => phase.Steps);
         using var optimizer = options.Optimizer.Create([.. model.Parameters, .. loss.Parameters], context.Seed);
@@ -57,9 +72,10 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             QkClip = options.Optimizer.QkClip,
             Repair = options.Repair,
             Monitoring = options.Monitoring,
+            Sources = options.Sources,
             Average = options.Average,
             Faults = options.Faults,
-            CheckpointFolder = context.StateFolder,
+            CheckpointFolder = stateFolder,
             CheckpointEverySeconds = options.CheckpointSeconds,
             CheckpointEverySteps = options.HealthyEveryOf(steps),
             Retention = options.Retention,
@@ -70,7 +86,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         loop.CheckpointRequested = signal.Take;
         loop.OnWarning = context.Warn;
         bool resumed = loop.Resume();
-        context.TruncateMetrics(loop.Step, loop.Attempt);
+        context.TruncateMetrics(firstStep + loop.Step, loop.Attempt);
         if (resumed) context.Log($"continues at step {loop.Step:N0} of {steps:N0}");
 
         string[] lossNames = [.. loss.MetricNames.Select(name => name.Replace("rewards/accuracy", "accuracy"))];
@@ -88,7 +104,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             for (int i = 0; i < lossNames.Length; i++) row.Add((lossNames[i], lossMetrics[i]));
             if (metrics.Skipped) row.Add(("skipped", 1));
             if (metrics.Attempt > 0) row.Add((StepContext.AttemptMetric, metrics.Attempt));
-            context.Metrics(metrics.Step, CollectionsMarshal.AsSpan(row));
+            context.Metrics(firstStep + metrics.Step, CollectionsMarshal.AsSpan(row));
             row.Clear();
             context.Progress(metrics.Step + 1, metrics.TotalSteps, string.Create(CultureInfo.InvariantCulture,
                 $"loss {metrics.SmoothedLoss:F3}, lr {metrics.LearningRate:0.0e0}, {metrics.TokensPerSecond:N0} tokens/s, epoch {metrics.Epoch:F2}"));
@@ -97,19 +113,19 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         loop.OnRepair = happened =>
         {
             string kind = happened.Rung.ToString().ToLowerInvariant();
-            context.Event(happened.Step, loop.Attempt, kind, happened.Reason,
+            context.Event(firstStep + happened.Step, loop.Attempt, kind, happened.Reason,
                 [.. happened.Changes.SelectMany(change => new[] { (change.Name + " before", change.Before), (change.Name + " after", change.After) })]);
             context.Log($"step {happened.Step:N0}: {kind}: {happened.Reason}");
         };
         loop.OnAlert = alert =>
         {
-            context.Event(alert.Step, loop.Attempt, "alert", alert.ToString(), (alert.What, alert.Value), ("threshold", alert.Threshold));
+            context.Event(firstStep + alert.Step, loop.Attempt, "alert", alert.ToString(), (alert.What, alert.Value), ("threshold", alert.Threshold));
             context.Warn(alert.ToString());
         };
         loop.OnEvaluation = step =>
         {
             _validationLoss = options.Validation!.Of(kernels, model, loop.Phase.Source.Length);
-            context.Metrics(step - 1, ("validation_loss", _validationLoss), (StepContext.AttemptMetric, loop.Attempt));
+            context.Metrics(firstStep + step - 1, ("validation_loss", _validationLoss), (StepContext.AttemptMetric, loop.Attempt));
         };
 
         TrainingResult result;
@@ -140,9 +156,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
         // A run killed after its last step resumes with nothing left to do.
         if (options.Validation is not null && double.IsNaN(_validationLoss))
             _validationLoss = options.Validation.Of(kernels, model, phases[^1].Source.Length);
-        ModelFolder.Save(model, tokenizer, context.Output("model"), stage);
-        loss.SaveBeside(context.Output("model"));
-        Summarize(phases, result, stage);
+        return result;
     }
 
     private void Summarize(IReadOnlyList<TrainingPhase> phases, TrainingResult result, string stage)

@@ -3,6 +3,7 @@ using Finery.Data.Batches;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
+using Finery.Training.Optimizers;
 using Xunit;
 
 namespace Finery.Tests.Training;
@@ -188,7 +189,7 @@ public class TrainingLoopTests
         Assert.Equal(5, tiny.Optimizer.Updates);
         Assert.Equal(1, result.SkippedSteps);
         string warning = Assert.Single(warnings);
-        Assert.Contains("Step 2 was skipped", warning, StringComparison.Ordinal);
+        Assert.Contains("Step 2 was not applied", warning, StringComparison.Ordinal);
         Assert.Contains(inLoss ? "every value of the model" : "LinearCrossEntropy (forward) wrote NaN", warning, StringComparison.Ordinal);
         Assert.True(double.IsFinite(result.SmoothedLoss));
     }
@@ -255,8 +256,8 @@ public class TrainingLoopTests
     public void Faults_of_settings_are_reported_together()
     {
         using var tiny = new TinyModel();
-        var error = Assert.Throws<ArgumentException>(() => tiny.Loop(new() { Steps = 8, MicroBatches = 3, ClipNorm = 0 }));
+        var error = Assert.Throws<ArgumentException>(() => tiny.Loop(new() { Steps = 8, MicroBatches = 3, Clip = new GlobalNormClip { Norm = 0 } }));
         Assert.Contains("micro-batches", error.Message, StringComparison.Ordinal);
-        Assert.Contains("clipping", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Clipping", error.Message, StringComparison.Ordinal);
     }
 }

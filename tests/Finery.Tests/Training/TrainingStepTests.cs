@@ -1,4 +1,5 @@
 using Finery.Data.Batches;
+using Finery.Data.Batches.Mixing;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Tensors.Profiling;
@@ -46,7 +47,7 @@ public class TrainingStepTests
             {
                 foreach (IBatchSource source in new IBatchSource[]
                 {
-                    new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), new PretrainingBatches(shards, 16, 4, seed: 3),
+                    new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), MixedBatches.Of(shards, 16, 4, seed: 3),
                 })
                 {
                     // The smallest object of every step would be 240 bytes in each stretch; the runtime now and then makes one of 24

@@ -70,7 +70,7 @@ public class ObjectiveRecipeTests
         string[] multi = Errors("objective: { objective: multi_token, ahead: 2, weights: [1], lambda: -1 }");
         foreach (string part in (string[])["expected 2 finite numbers", "must be a finite number from 0"])
             Assert.Single(multi, error => error.Contains(part, StringComparison.Ordinal));
-        Assert.Contains(Errors("objective: { objective: distillation, alpha: 2 }"), error => error.Contains("give 'teacher' or 'cache'", StringComparison.Ordinal));
+        Assert.Contains(Errors("objective: { objective: distillation, alpha: 2 }"), error => error.Contains("2; expected 0 to 1", StringComparison.Ordinal));
         Assert.Contains(Errors("objective: { objective: multi_tokens }"), error => error.Contains("multi_token", StringComparison.Ordinal));
     }
 }

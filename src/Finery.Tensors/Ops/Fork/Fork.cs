@@ -55,11 +55,16 @@ public sealed partial class Tape
         if (!_gradients) return;
         for (int i = 0; i < _operations.Count; i++)
         {
-            if (_operations[i] is not ForkOperation { Source: var source } || _kept.Contains(source) || !_planned.Contains(source)) continue;
-            bool written = _operations.Skip(i + 1).Any(operation => operation is not ForkOperation
-                && (operation.UsesOf(Pass.Backward).Writes.Contains(source.Gradient) || operation.UsesOf(Pass.Forward).Writes.Contains(source.Gradient)));
+            if (_operations[i] is not ForkOperation { Source: var source } || _kept.Contains(source) || !_planned.Contains(source))
+                continue;
+            bool Writes(Operation operation, Pass pass) => operation.UsesOf(pass).Writes.Contains(source.Gradient);
+            bool written = _operations.Skip(i + 1).Any(operation =>
+                operation is not ForkOperation && (Writes(operation, Pass.Backward) || Writes(operation, Pass.Forward)));
             if (!written)
-                throw new InvalidOperationException($"{source} is forked, but nothing recorded after the fork consumes it: fork it earlier, or keep it.");
+            {
+                throw new InvalidOperationException(
+                    $"{source} is forked, but nothing recorded after the fork consumes it: fork it earlier, or keep it.");
+            }
         }
     }
 

@@ -50,7 +50,8 @@ public sealed unsafe partial class CpuKernels
             double hard = target < 0 ? 0 : tokenWeights[index] * (1 + 2 * zLoss * logSum);
             if (target >= 0) losses[index] = (float)(Math.Log(sum) + ((double)max - logit) + zLoss * logSum * logSum);
 
-            double temperature = options.Temperature, temperedSum = tempered ? TemperedRow.ExpSum(row, vocabulary, max, options.Temperature) : sum;
+            double temperature = options.Temperature;
+            double temperedSum = tempered ? TemperedRow.ExpSum(row, vocabulary, max, options.Temperature) : sum;
             var (divergence, mass) = soft == 0 ? default : Divergence(ids, probabilities + (long)index * K, listed, max, temperedSum);
             double left = bucket ? Math.Max(0, 1 - mass) : 0, share = Math.Max(rest / sum, Least);
             if (bucket) mass += left;

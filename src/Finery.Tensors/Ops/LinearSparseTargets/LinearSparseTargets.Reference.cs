@@ -28,7 +28,8 @@ public sealed partial class ReferenceKernels
                 for (int v = 0; v < V; v++) tempered[v] = logits[v] / tau;
                 var (max, sum) = ExponentialSum(tempered);
                 for (int v = 0; v < V; v++) tempered[v] -= max + Math.Log(sum);
-                divergences[n] = tau * tau * SparseDivergence(n, softIds, probabilities, tempered, options.Remainder, tau * soft, dz, logProbabilities);
+                divergences[n] = tau * tau * SparseDivergence(
+                    n, softIds, probabilities, tempered, options.Remainder, tau * soft, dz, logProbabilities);
             }
             for (int v = 0; v < V && dx is not null; v++) dz[v] *= options.Head.Slope(logits[v]);
             for (long d = 0; d < D && dx is not null; d++)

@@ -8,6 +8,12 @@ public sealed unsafe partial class CpuKernels
     // Elements of one task of an elementwise pass.
     private const int MuonBlock = 1 << 14;
 
+    // Rows of a symmetric product at once: fewer waste less above the diagonal, more make better products.
+    private const int SymmetricRows = 128;
+
+    // Rows of one task of mirroring.
+    private const int MirroredRows = 16;
+
     private readonly Scratch _muon = new();
 
     /// <summary>Bytes of scratch memory that an update of a matrix of this shape asks for.</summary>
@@ -33,9 +39,8 @@ public sealed unsafe partial class CpuKernels
             // X X^T, or for a tall matrix X^T X: the iteration of the transpose, without transposing.
             var matrix = StridedMatrix.RowMajor(x, columns);
             var symmetric = StridedMatrix.RowMajor(gram, small);
-            if (rows <= columns) _gemm.Multiply(small, small, columns, matrix, matrix.Transposed, gram, small, add: false);
-            else _gemm.Multiply(small, small, rows, matrix.Transposed, matrix, gram, small, add: false);
-            _gemm.Multiply(small, small, small, symmetric, symmetric, factor, small, add: false);
+            SymmetricProduct(small, Math.Max(rows, columns), rows <= columns ? matrix : matrix.Transposed, gram);
+            SymmetricProduct(small, small, symmetric, factor);
             _pool.For(squareBlocks, new MuonCombine(factor, gram, square, (float)c, (float)b), grain: 1);
             for (long i = 0; i < small; i++) factor[i * small + i] += (float)a;
             var polynomial = StridedMatrix.RowMajor(factor, small);
@@ -51,6 +56,31 @@ public sealed unsafe partial class CpuKernels
         float step = (float)(settings.LearningRate * settings.Factor(rows, columns));
         Update(weight, master, settings.Rounding, 0, length, new MuonStep(x, keep, -step, settings.Cautious));
         gradient.Floats.Clear();
+    }
+
+    /// <summary><c>C = A A^T</c> of [<paramref name="n"/>, <paramref name="k"/>]: panels of rows up to the diagonal, the rest mirrored.</summary>
+    private void SymmetricProduct(int n, int k, StridedMatrix a, float* c)
+    {
+        for (int row = 0; row < n; row += SymmetricRows)
+        {
+            int rows = Math.Min(SymmetricRows, n - row);
+            _gemm.Multiply(rows, row + rows, k, a.From(row, 0), a.Transposed, c + (long)row * n, n, add: false);
+        }
+        if (n > SymmetricRows) _pool.For((n + MirroredRows - 1) / MirroredRows, new Mirror(c, n));
+    }
+
+    /// <summary>A few rows right of the diagonal from the columns below it.</summary>
+    private readonly struct Mirror(float* c, int n) : IParallelBody
+    {
+        public void Run(int task, int worker)
+        {
+            int start = task * MirroredRows, end = Math.Min(n, start + MirroredRows);
+            for (int j = start + 1; j < n; j++)
+            {
+                float* from = c + (long)j * n;
+                for (int i = start; i < Math.Min(end, j); i++) c[(long)i * n + j] = from[i];
+            }
+        }
     }
 
     /// <summary>Advances one block of the momentum; the update to be made orthogonal replaces the gradient.</summary>

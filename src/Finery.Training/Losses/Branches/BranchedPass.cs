@@ -53,7 +53,12 @@ internal sealed class BranchedPass : TrainingPass
         using (_kernels.Measure("forward")) _trunk.Forward();
         foreach (var branch in _branches)
         {
-            if (!branch.Load(batch, first)) continue;
+            if (!branch.Load(batch, first))
+            {
+                // What ran in an earlier step says nothing of this one.
+                foreach (var logits in branch.Tape.MaxLogits) logits.Floats.Clear();
+                continue;
+            }
             using (_kernels.Measure("forward")) branch.Tape.Forward();
             loss += branch.Evaluate(first);
             using (_kernels.Measure("backward")) branch.Tape.Backward();

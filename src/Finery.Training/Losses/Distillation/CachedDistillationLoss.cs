@@ -19,8 +19,11 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     {
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
-            throw new ArgumentException($"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
-        BeginStep(0, 0, 1);
+        {
+            throw new ArgumentException(
+                $"The teacher cache has {cache.MaxEntries} tokens of a row; the model knows {model.Config.VocabSize}.", nameof(cache));
+        }
+        Alpha = objective.AlphaAt(0, 1);
     }
 
     public override string Description => $"{_objective.Description} cache={Cache.Identity}";
@@ -30,13 +33,13 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     /// <summary>Weight of the divergence in the step in progress.</summary>
     public double Alpha { get; private set; }
 
-    /// <summary>In progress.</summary>
-    public long Step { get; private set; }
-
     public override void Check(IBatchSource source)
     {
         if ((long)source.Rows * source.Length != Cache.Tokens)
-            throw new ArgumentException($"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
+        {
+            throw new ArgumentException(
+                $"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
+        }
     }
 
     /// <inheritdoc/>
@@ -45,14 +48,15 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));
-        (Step, Alpha) = (batchStep, _objective.AlphaAt(step, totalSteps));
+        Alpha = _objective.AlphaAt(step, totalSteps);
     }
 
     public override TrainingPass CreatePass(Kernels kernels, LlamaModel model, int tokens, Recompute recompute)
     {
         var arena = model.CreateArena("training");
         var inputs = new ModelInputs(arena, tokens);
-        Tape trunk = new(kernels, arena, gradients: true, recompute, model.WeightType), main = new(kernels, arena, gradients: true, recompute, model.WeightType);
+        Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
+        Tape trunk = NewTape(), main = NewTape();
         var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount));
         return new BranchedPass(kernels, arena, inputs, trunk, [], [new CachedBranch(this, _objective, main, arena, model, stream, tokens)]);
     }
@@ -78,7 +82,8 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         {
             (_loss, _objective) = (loss, objective);
             (_targets, _tokenWeights) = (arena.Integers("targets", tokens), arena.Floats("tokenWeights", tokens));
-            (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, loss.Cache.MaxEntries), arena.Floats("teacher", tokens, loss.Cache.MaxEntries));
+            int most = loss.Cache.MaxEntries;
+            (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, most), arena.Floats("teacher", tokens, most));
             _softWeights = arena.Floats("softWeights", tokens);
             _outputs = model.SparseLosses(
                 tape, model.FinalNorm(tape, stream), _targets, _tokenWeights, _ids, _probabilities, _softWeights,
@@ -102,7 +107,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
         private void LoadTeacher(PackedBatch batch, int first)
         {
-            var rows = _loss.Cache.At(_loss.Step, batch);
+            var rows = _loss.Cache.Of(batch);
             int entry = 0, most = _ids.Columns;
             for (int i = 0; i < first; i++) entry += rows.Counts[i];
             Span<int> ids = _ids.Integers;

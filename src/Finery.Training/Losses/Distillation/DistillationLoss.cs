@@ -17,20 +17,22 @@ internal sealed class DistillationLoss : BranchedLoss
     private readonly (int Layer, int TeacherLayer, Tensor? Projection)[] _features;
 
     public DistillationLoss(DistillationObjective objective, LlamaModel model, LlamaModel teacher, bool owned, ulong seed)
-        : base(objective.Features is null ? ["loss/next_token", "loss/divergence", "alpha"] : ["loss/next_token", "loss/divergence", "alpha", "loss/features"])
+        : base(["loss/next_token", "loss/divergence", "alpha", .. objective.Features is null ? [] : (string[])["loss/features"]])
     {
         string[] faults = [.. Faults(objective, model.Config, teacher.Config)];
         if (faults.Length > 0) throw new ArgumentException("Distillation: " + string.Join(" ", faults));
         (_objective, _teacher, _owned) = (objective, teacher, owned);
         _fingerprint = new(() => TeacherFingerprint.Of(teacher));
         _modules = new LlamaModules(model);
+        Tensor Projection(int layer) => _modules.AddProjection(
+            $"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize);
         int layers = model.Config.LayerCount;
         bool projects = objective.Features?.Measure == RowMeasure.Square || model.Config.EmbeddingSize != teacher.Config.EmbeddingSize;
         _features =
         [
             .. (objective.Features is { } matching ? matching.Layers ?? [layers] : []).Select(layer => (
                 layer, Math.Max(1, (int)Math.Round((double)layer * teacher.Config.LayerCount / layers)),
-                projects ? _modules.AddProjection($"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize) : null)),
+                projects ? Projection(layer) : null)),
         ];
         _modules.Initialize(seed);
         BeginStep(0, 0, 1);

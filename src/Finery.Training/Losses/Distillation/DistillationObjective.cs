@@ -85,8 +85,15 @@ public sealed record DistillationObjective : TrainingObjective
         Schedule is null ? Alpha : WeightPoint.Of(Schedule, 0, step / (double)totalSteps);
 
     /// <summary>All that decides results but the teacher, in words.</summary>
-    internal string Description => string.Create(CultureInfo.InvariantCulture,
-        $"distillation {Divergence} tau={Temperature:R} alpha={(Schedule is null ? Alpha.ToString("R", CultureInfo.InvariantCulture) : WeightPoint.Describe(Schedule))}{(Remainder ? " remainder" : "")} {Features?.Description}").TrimEnd();
+    internal string Description
+    {
+        get
+        {
+            string alpha = Schedule is null ? WeightPoint.Describe([Alpha]) : WeightPoint.Describe(Schedule);
+            string what = string.Create(CultureInfo.InvariantCulture, $"distillation {Divergence} tau={Temperature:R} alpha={alpha}");
+            return what + (Remainder ? " remainder" : "") + (Features is null ? "" : " " + Features.Description);
+        }
+    }
 
     private protected override TrainingLoss Create(LlamaModel model, ulong seed)
     {
@@ -120,7 +127,8 @@ public sealed record DistillationObjective : TrainingObjective
             yield return (nameof(Divergence), $"{Divergence} needs all of the teacher's probabilities; a cache has the forward divergence only.");
         if (Cache is not null && Features is not null) yield return (nameof(Features), "hidden states need the teacher itself: give 'teacher'.");
         if (Remainder && Cache is null) yield return (nameof(Remainder), "only a cache leaves anything over.");
-        if (Remainder && Temperature != 1) yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
+        if (Remainder && Temperature != 1)
+            yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
         if (Features is null) yield break;
         if (!(Features.Weight >= 0 && double.IsFinite(Features.Weight)))
             yield return (nameof(Features), $"weight {Features.Weight}; expected a finite number from 0.");

@@ -1,20 +1,23 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Finery.Data.Batches;
 using Finery.Models.Weights;
-using Finery.Tensors;
+using Microsoft.Win32.SafeHandles;
 
 namespace Finery.Training.Losses.Distillation;
 
 /// <summary>What a <see cref="TeacherCacheWriter"/> kept of a teacher, batch by batch. A batch other than the one it was written for is
-/// refused, and a file is read only once its SHA-256 is found to be right.</summary>
+/// refused, and what a file says is taken only once its SHA-256 is found to be right.</summary>
 public sealed class TeacherCache : IDisposable
 {
     private readonly string[] _paths;
     private readonly TeacherCacheHeader[] _headers;
+    private readonly BatchKey _key;
+    private Dictionary<UInt128, long>? _steps;
     private TeacherCacheFile? _open;
 
-    private TeacherCache(string[] paths, TeacherCacheHeader[] headers) => (_paths, _headers) = (paths, headers);
+    private TeacherCache(string[] paths, TeacherCacheHeader[] headers) =>
+        (_paths, _headers, _key) = (paths, headers, new BatchKey(headers[0].Teacher));
 
     /// <summary>Steps there are, from 0.</summary>
     public long Steps => _headers[^1].FirstStep + _headers[^1].Steps;
@@ -33,7 +36,11 @@ public sealed class TeacherCache : IDisposable
     /// <exception cref="InvalidDataException">It holds no cache, or files that do not follow one another.</exception>
     public static TeacherCache Open(string folder)
     {
-        string[] paths = [.. Directory.GetFiles(folder, "teacher-*.topk").Where(path => path.EndsWith(".topk", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] paths =
+        [
+            .. Directory.GetFiles(folder, "teacher-*.topk")
+                .Where(path => path.EndsWith(".topk", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+        ];
         if (paths.Length == 0) throw new InvalidDataException($"'{folder}' holds no teacher cache.");
         var headers = new TeacherCacheHeader[paths.Length];
         var bytes = new byte[TeacherCacheHeader.Bytes];
@@ -52,17 +59,20 @@ public sealed class TeacherCache : IDisposable
         return new(paths, headers);
     }
 
-    /// <summary>What the teacher said of a batch; valid until the next call.</summary>
-    /// <param name="step">From 0.</param>
-    /// <param name="batch">Of that step.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The cache ends before the step.</exception>
-    /// <exception cref="InvalidDataException">The batch is another, or the file is damaged.</exception>
-    internal TeacherCacheFile At(long step, PackedBatch batch)
+    /// <summary>What the teacher said of a batch, wherever in the cache it is; valid until the next call.</summary>
+    /// <exception cref="InvalidDataException">The cache does not have the batch, or a file is damaged.</exception>
+    internal TeacherCacheFile Of(PackedBatch batch)
     {
-        if (step < 0 || step >= Steps)
-            throw new ArgumentOutOfRangeException(nameof(step), $"The teacher cache has steps 0 to {Steps - 1}; step {step} was asked for.");
+        _steps ??= Index();
+        var key = _key.Of(batch);
+        if (!_steps.TryGetValue(Short(key), out long step))
+        {
+            throw new InvalidDataException(
+                $"The teacher cache has no batch of these token ids, documents and targets: all of its {Steps} steps are of another batch. "
+                + "Write the cache for this data, seed, length and batch size.");
+        }
         if (_open?.Header is not { } header || step < header.FirstStep || step >= header.FirstStep + header.Steps) Open(step);
-        _open!.Read(step, batch);
+        _open!.Read(step, key);
         return _open;
     }
 
@@ -74,21 +84,37 @@ public sealed class TeacherCache : IDisposable
         _open = new TeacherCacheFile(_paths[index], TeacherCacheHeader.ReadWhole(_paths[index]));
     }
 
+    private Dictionary<UInt128, long> Index()
+    {
+        var steps = new Dictionary<UInt128, long>();
+        for (int i = 0; i < _paths.Length; i++)
+        {
+            using var file = new TeacherCacheFile(_paths[i], _headers[i]);
+            for (long step = _headers[i].FirstStep; step < _headers[i].FirstStep + _headers[i].Steps; step++)
+                steps.TryAdd(Short(file.KeyOf(step)), step);
+        }
+        return steps;
+    }
+
+    // Enough to find it; all of it is compared when it is read.
+    private static UInt128 Short(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadUInt128LittleEndian(key);
+
     /// <summary>Closes the file in use.</summary>
-    public void Dispose() => _open?.Dispose();
+    public void Dispose()
+    {
+        _open?.Dispose();
+        _key.Dispose();
+    }
 }
 
 /// <summary>One file of a cache, whose digest was found to be right.</summary>
 internal sealed class TeacherCacheFile : IDisposable
 {
     private readonly string _path;
-    private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _file;
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly byte[] _teacher;
+    private readonly SafeFileHandle _file;
     private readonly long[] _offsets;
     private readonly ushort[] _counts;
-    private readonly byte[] _prefix = new byte[TeacherCacheHeader.DigestBytes + sizeof(int)];
-    private readonly byte[] _key = new byte[TeacherCacheHeader.DigestBytes];
+    private readonly byte[] _prefix = new byte[BatchKey.Bytes + sizeof(int)];
     private int[] _ids = [];
     private ushort[] _stored = [];
     private int _total;
@@ -96,11 +122,17 @@ internal sealed class TeacherCacheFile : IDisposable
     public TeacherCacheFile(string path, TeacherCacheHeader header)
     {
         (_path, Header) = (path, header);
-        _teacher = Convert.FromHexString(header.Teacher);
-        (_offsets, _counts) = (new long[header.Steps], new ushort[header.Tokens]);
         _file = File.OpenHandle(path);
+        long length = RandomAccess.GetLength(_file);
+        // Before anything is allocated by what a header says.
+        if (length < header.LeastBytes)
+        {
+            _file.Dispose();
+            throw new InvalidDataException($"{path} has {length} bytes; its header promises at least {header.LeastBytes}: it is damaged.");
+        }
+        (_offsets, _counts) = (new long[header.Steps], new ushort[header.Tokens]);
         var offsets = MemoryMarshal.AsBytes(_offsets.AsSpan());
-        ReadAt(offsets, RandomAccess.GetLength(_file) - TeacherCacheHeader.DigestBytes - offsets.Length);
+        ReadAt(offsets, length - TeacherCacheHeader.DigestBytes - offsets.Length);
     }
 
     public TeacherCacheHeader Header { get; }
@@ -116,35 +148,37 @@ internal sealed class TeacherCacheFile : IDisposable
         ? (float)BitConverter.UInt16BitsToHalf(_stored[entry])
         : BitConverter.UInt32BitsToSingle((uint)_stored[entry] << 16);
 
+    /// <summary>Of the batch of a step; valid until the next call.</summary>
+    public ReadOnlySpan<byte> KeyOf(long step)
+    {
+        ReadAt(_prefix, _offsets[step - Header.FirstStep]);
+        return _prefix.AsSpan(0, BatchKey.Bytes);
+    }
+
     /// <summary>Reads a step.</summary>
     /// <exception cref="InvalidDataException">It is of another batch.</exception>
-    public void Read(long step, PackedBatch batch)
+    public void Read(long step, ReadOnlySpan<byte> key)
     {
-        long at = _offsets[step - Header.FirstStep];
-        ReadAt(_prefix, at);
-        TeacherFingerprint.OfBatch(_hash, _teacher, batch, _key);
-        if (batch.Count != Header.Tokens || !_key.AsSpan().SequenceEqual(_prefix.AsSpan(0, _key.Length)))
-        {
-            throw new InvalidDataException(
-                $"{_path}: what it has of step {step} is of another batch (token ids, documents or targets differ). "
-                + "Write the cache for this data, seed, length and batch size.");
-        }
-        _total = BitConverter.ToInt32(_prefix, _key.Length);
+        if (!KeyOf(step).SequenceEqual(key)) throw new InvalidDataException($"{_path}: what it has of step {step} is of another batch.");
+        _total = BinaryPrimitives.ReadInt32LittleEndian(_prefix.AsSpan(BatchKey.Bytes));
+        if (_total < 0 || _total > (long)Header.Tokens * Header.MaxEntries) throw Inconsistent();
         if (_ids.Length < _total) (_ids, _stored) = (new int[_total], new ushort[_total]);
-        at += _prefix.Length;
+        long at = _offsets[step - Header.FirstStep] + _prefix.Length;
         at = ReadAt(MemoryMarshal.AsBytes(_counts.AsSpan()), at);
+        long sum = 0;
+        foreach (ushort count in _counts) sum += count <= Header.MaxEntries ? count : throw Inconsistent();
+        if (sum != _total) throw Inconsistent();
         at = ReadAt(MemoryMarshal.AsBytes(_ids.AsSpan(0, _total)), at);
         ReadAt(MemoryMarshal.AsBytes(_stored.AsSpan(0, _total)), at);
     }
 
-    public void Dispose()
-    {
-        _file.Dispose();
-        _hash.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
+
+    private InvalidDataException Inconsistent() => new($"{_path}: the numbers of entries do not agree.");
 
     private long ReadAt(Span<byte> destination, long offset)
     {
+        if (offset < 0) throw new InvalidDataException($"{_path} is damaged: a batch begins at {offset}.");
         for (int done = 0; done < destination.Length;)
         {
             int count = RandomAccess.Read(_file, destination[done..], offset + done);

@@ -19,8 +19,12 @@ internal sealed record TeacherCacheHeader(
     /// <summary>Bytes in a file.</summary>
     public const int Bytes = 80;
 
-    /// <summary>Bytes of a batch's digest, and of a file's.</summary>
+    /// <summary>Bytes of a file's digest.</summary>
     public const int DigestBytes = 32;
+
+    /// <summary>Bytes of such a file where nothing was kept.</summary>
+    public long LeastBytes =>
+        Bytes + Steps * (BatchKey.Bytes + sizeof(int) + (long)Tokens * sizeof(ushort) + sizeof(long)) + DigestBytes;
 
     private static ReadOnlySpan<byte> Magic => "FNTOPK01"u8;
 

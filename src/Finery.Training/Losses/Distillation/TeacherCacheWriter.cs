@@ -112,8 +112,10 @@ public sealed class TeacherCacheWriter
         if (found with { Steps = header.Steps } != header)
             throw new InvalidDataException($"{path} is of another cache ({found}; now {header}). Write this one to another folder.");
         using var file = new TeacherCacheFile(path, found);
+        using var key = new BatchKey(header.Teacher);
         source.Fill(header.FirstStep, batch);
-        file.Read(header.FirstStep, batch);
+        if (!file.KeyOf(header.FirstStep).SequenceEqual(key.Of(batch)))
+            throw new InvalidDataException($"{path} is of other batches. Write this cache to another folder.");
         return found.Steps >= header.Steps;
     }
 
@@ -122,7 +124,7 @@ public sealed class TeacherCacheWriter
         CancellationToken stop)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using var key = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var key = new BatchKey(header.Teacher);
         long position = 0;
         void Put(ReadOnlySpan<byte> bytes)
         {
@@ -131,7 +133,6 @@ public sealed class TeacherCacheWriter
             position += bytes.Length;
         }
 
-        byte[] teacher = Convert.FromHexString(header.Teacher);
         Span<byte> small = stackalloc byte[TeacherCacheHeader.Bytes];
         header.Write(small);
         Put(small);
@@ -142,9 +143,7 @@ public sealed class TeacherCacheWriter
             source.Fill(header.FirstStep + i, batch);
             rows.Run(batch);
             offsets[i] = position;
-            var digest = small[..TeacherCacheHeader.DigestBytes];
-            TeacherFingerprint.OfBatch(key, teacher, batch, digest);
-            Put(digest);
+            Put(key.Of(batch));
             BinaryPrimitives.WriteInt32LittleEndian(small, rows.Ids.Length);
             Put(small[..sizeof(int)]);
             Put(MemoryMarshal.AsBytes(rows.Counts));

@@ -6,7 +6,7 @@ using Finery.Models.Llama;
 
 namespace Finery.Training.Losses.Distillation;
 
-/// <summary>Names for what was said by whom about what: hashes that are equal only if all of it is.</summary>
+/// <summary>Name of a teacher.</summary>
 internal static class TeacherFingerprint
 {
     /// <summary>Digest of a model: configuration, and every weight as it is in memory.</summary>
@@ -21,18 +21,29 @@ internal static class TeacherFingerprint
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+}
 
-    /// <summary>Digest of a batch before a teacher: token ids, document bounds, targets.</summary>
-    /// <param name="hash">Used and left empty.</param>
-    /// <param name="teacher">The teacher's digest.</param>
-    /// <param name="batch">The whole step.</param>
-    /// <param name="key">32 bytes, overwritten.</param>
-    public static void OfBatch(IncrementalHash hash, ReadOnlySpan<byte> teacher, PackedBatch batch, Span<byte> key)
+/// <summary>Names for batches before a teacher: hashes of teacher, token ids, document bounds and targets.</summary>
+/// <param name="teacher">Its digest.</param>
+internal sealed class BatchKey(string teacher) : IDisposable
+{
+    /// <summary>Bytes of a key.</summary>
+    public const int Bytes = 32;
+
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly byte[] _teacher = Convert.FromHexString(teacher);
+    private readonly byte[] _key = new byte[Bytes];
+
+    /// <summary>Key of a batch; valid until the next call.</summary>
+    public ReadOnlySpan<byte> Of(PackedBatch batch)
     {
-        hash.AppendData(teacher);
-        hash.AppendData(MemoryMarshal.AsBytes(batch.Ids.AsSpan()));
-        hash.AppendData(MemoryMarshal.AsBytes(batch.Starts.AsSpan()));
-        hash.AppendData(MemoryMarshal.AsBytes(batch.Targets.AsSpan()));
-        hash.GetHashAndReset(key);
+        _hash.AppendData(_teacher);
+        _hash.AppendData(MemoryMarshal.AsBytes(batch.Ids.AsSpan()));
+        _hash.AppendData(MemoryMarshal.AsBytes(batch.Starts.AsSpan()));
+        _hash.AppendData(MemoryMarshal.AsBytes(batch.Targets.AsSpan()));
+        _hash.GetHashAndReset(_key);
+        return _key;
     }
+
+    public void Dispose() => _hash.Dispose();
 }

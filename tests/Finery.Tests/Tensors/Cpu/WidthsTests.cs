@@ -30,6 +30,24 @@ public unsafe class WidthsTests
         Assert.True(float.IsNaN((float)(BFloat16)BitConverter.UInt32BitsToSingle(0xFFFFFFFF)));
     }
 
+    [Fact]
+    public void Every_width_selects_by_sign_as_a_single_number_does()
+    {
+        Select<Width128, Vector128<float>>();
+        Select<Width256, Vector256<float>>();
+        Select<Width512, Vector512<float>>();
+        Select<Scalar, float>();
+    }
+
+    private static void Select<W, V>() where W : struct, IWidth<V> where V : struct
+    {
+        float[] tests = [1, -1, 0, -0f, float.NaN, float.Epsilon, -float.Epsilon, float.NegativeInfinity];
+        float* test = stackalloc float[16], selected = stackalloc float[16];
+        for (int i = 0; i < 16; i++) test[i] = tests[i % tests.Length];
+        W.Store(W.WhereNotNegative(W.Load(test), W.Broadcast(2), W.Broadcast(3)), selected);
+        for (int i = 0; i < W.Count; i++) Assert.Equal(test[i] >= 0 ? 2 : 3, selected[i]);
+    }
+
     private static void Check<W, V>() where W : struct, IWidth<V> where V : struct
     {
         const int Longest = 16;

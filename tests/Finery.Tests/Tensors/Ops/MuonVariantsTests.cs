@@ -15,6 +15,8 @@ public class MuonVariantsTests : OpTest
     [InlineData(17, 50)]
     [InlineData(131, 67)]
     [InlineData(48, 24)]
+    [InlineData(141, 300)]
+    [InlineData(300, 260)]
     public void Cpu_matches_reference_with_the_same_bits_on_any_threads(int rows, int columns)
     {
         Tensor[] Run(string name)

@@ -155,7 +155,9 @@ public class DistillationTests
         foreach (string part in (string[])["30 tokens", "8 tokens", "layer 3"]) Assert.Contains(part, error.Message, StringComparison.Ordinal);
 
         string[] Faults(DistillationObjective objective) => [.. objective.Validate().Select(fault => fault.Property)];
-        Assert.Equal(["Teacher"], Faults(new()));
+        // A caller may have loaded the teacher; without any there is no loss.
+        Assert.Empty(Faults(new()));
+        Assert.Contains("'teacher' or a 'cache'", Assert.Throws<ArgumentException>(() => new DistillationObjective().CreateLoss(model, 1)).Message, StringComparison.Ordinal);
         Assert.Equal(["Teacher"], Faults(new() { Teacher = "a", Cache = "b" }));
         Assert.Equal(["Alpha", "Temperature"], Faults(new() { Teacher = "a", Alpha = 2, Temperature = 0 }));
         Assert.Equal(["Divergence", "Features"], Faults(new() { Cache = "a", Divergence = Divergence.Reverse, Features = new() }));

@@ -149,6 +149,73 @@ public class TeacherCacheTests
     }
 
     [Fact]
+    public void A_batch_is_found_wherever_it_is()
+    {
+        using var folder = new TemporaryFolder();
+        using var teacher = Teacher();
+        Write(folder.Path, All, teacher);
+        var objective = new DistillationObjective { Cache = folder.Path };
+        using var one = new ObjectiveRun(objective);
+        using var other = new ObjectiveRun(objective);
+        var batch = other.Source.CreateBatch();
+        foreach (int step in (int[])[4, 0, 3])
+        {
+            // A repaired run reads batches of later steps.
+            other.Source.Fill(step, batch);
+            Assert.Equal(one.Gradients(step, Steps), other.Gradients(1, Steps, batch));
+        }
+    }
+
+    [Fact]
+    public void Damaged_and_hostile_files_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        using var teacher = Teacher();
+        Write(folder.Path, All, teacher);
+        string path = Files(folder.Path)[1];
+        byte[] whole = File.ReadAllBytes(path);
+        foreach (var spoil in (Action<byte[]>[])
+        [
+            bytes => bytes[18] = 0x7F, // steps
+            bytes => bytes[22] = 0x7F, // tokens
+            bytes => bytes[26] = 0x7F, // entries
+            bytes => bytes[0] = 0,
+            bytes => bytes[^33] = 0x80, // where the last batch begins
+            bytes => bytes[90] ^= 1,
+            bytes => bytes[^1] ^= 1,
+        ])
+        {
+            byte[] spoilt = [.. whole];
+            spoil(spoilt);
+            File.WriteAllBytes(path, spoilt);
+            Refused();
+        }
+        foreach (int length in (int[])[0, 50, 80, 500, whole.Length - 1])
+        {
+            File.WriteAllBytes(path, whole[..length]);
+            Refused();
+        }
+        void Refused() => Assert.Throws<InvalidDataException>(() =>
+        {
+            using var run = new ObjectiveRun(new DistillationObjective { Cache = folder.Path });
+            for (int step = 0; step < Steps; step++) run.Gradients(step, Steps);
+        });
+        // Not a crash on the way: every refusal says which file.
+        var error = Assert.Throws<InvalidDataException>(() => { using var cache = TeacherCache.Open(folder.Path); Read(cache); });
+        Assert.Contains("teacher-", error.Message, StringComparison.Ordinal);
+
+        static void Read(TeacherCache cache)
+        {
+            var (source, batch) = (Source(), Source().CreateBatch());
+            for (int step = 0; step < Steps; step++)
+            {
+                source.Fill(step, batch);
+                cache.Of(batch);
+            }
+        }
+    }
+
+    [Fact]
     public void Other_batches_teachers_and_settings_are_refused()
     {
         using var folder = new TemporaryFolder();

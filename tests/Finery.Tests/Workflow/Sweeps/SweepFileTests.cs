@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Finery.Workflow.Steps;
 using Finery.Workflow.Sweeps;
 using Xunit;
@@ -151,6 +152,23 @@ public sealed class SweepFileTests : IDisposable
         Assert.Contains("all trials would be equal", Assert.Single(_folder.Errors(
             "name: x\nrecipe: base.yaml\nmetric: clean.rate\nparameters: {pretrain.steps: [1, 2]}\n")));
         Assert.Contains("no such sweep file", Assert.Single(SweepFile.Load(_folder["nowhere.yaml"], _folder.Run, []).Errors).ToString());
+    }
+
+    public static TheoryData<string> Claims => [.. Directory
+        .GetFiles(Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "../../../../recipes/claims")), "*.yaml")
+        .Where(file => !file.EndsWith("small.yaml", StringComparison.Ordinal)).Order()];
+
+    private static string Here([CallerFilePath] string here = "") => here;
+
+    [Theory]
+    [MemberData(nameof(Claims))]
+    public void Claims_that_come_with_Finery_are_sweeps_without_errors(string file)
+    {
+        var result = SweepFile.Load(file, _folder.Run, []);
+        Assert.Equal([], result.Errors.Select(error => error.ToString()));
+        Assert.NotEmpty(result.Sweep!.Claims);
+        // What is not compared is made once.
+        Assert.Single(result.Sweep.Recipe.Steps, step => step.Type == "train-tokenizer");
     }
 
     [Fact]
