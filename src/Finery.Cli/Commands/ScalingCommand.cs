@@ -5,7 +5,6 @@ using Finery.Cli.Terminal;
 using Finery.Training.Scaling;
 using Finery.Workflow.Runs;
 using Finery.Workflow.Scaling;
-using Finery.Workflow.Steps;
 
 namespace Finery.Cli.Commands;
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Finery.Data.Batches;
 using Finery.Data.Batches.Mixing;
 using Finery.Data.Tokenizers;
-using Finery.Data.Writers;
 using Finery.Evaluation;
 using Finery.Evaluation.Tasks;
 using Finery.Models.Llama;
@@ -65,7 +64,7 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
                 var result = Look(kernels, model, tokenizer, heldOut, validation, shortLength, before, index, round, gates);
                 ModelFolder.Save(model, tokenizer, RoundFolder(gates.Count), "pretrain");
                 gates.Add(result);
-                AtomicFile.WriteText(Path.Combine(context.StateFolder, GatesFile), JsonSerializer.Serialize(gates, Json) + "\n");
+                Save(gates, context.StateFolder);
                 context.Log(string.Create(CultureInfo.InvariantCulture,
                     $"{stage.SequenceLength:N0} tokens, round {round}: short loss {result.ShortLoss:F4} (before {before:F4}), needles {result.NeedleShare:P0}: {(result.Passed ? "passed" : "not passed")}"));
             }
@@ -74,7 +73,7 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
         {
             foreach (var source in shards) source.Dispose();
         }
-        AtomicFile.WriteText(context.Output(GatesFile), JsonSerializer.Serialize(gates, Json) + "\n");
+        Save(gates, context.Folder);
         ModelFolder.Save(model, tokenizer, context.Output("model"), "pretrain");
         context.Summary["steps"] = gates[^1].Steps;
         context.Summary["rounds"] = gates.Count;
@@ -84,6 +83,9 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
     }
 
     private string RoundFolder(int round) => Path.Combine(context.StateFolder, string.Create(CultureInfo.InvariantCulture, $"round-{round}"));
+
+    private static void Save(List<GateResult> gates, string folder) =>
+        AtomicFile.Write(Path.Combine(folder, GatesFile), JsonSerializer.SerializeToUtf8Bytes(gates, Json));
 
     private List<GateResult> LoadGates()
     {

@@ -48,8 +48,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
         using var loss = Checked(() => Objective.CreateLoss(model, context.Seed));
-        var optimizer = step.Optimizer ?? new AdamWOptimizerSettings();
-        optimizer = optimizer with { Groups = [.. optimizer.Groups, .. model.Config.ParameterGroups(optimizer.WeightDecay)] };
+        var optimizer = (step.Optimizer ?? new AdamWOptimizerSettings()).ForMaximalUpdate(model.Config);
         double? peak = step.LearningRate ?? _plan?.LearningRate;
         var rates = step.Schedule is { } given ? given with { Peak = peak ?? given.Peak }
             : TrainingOptions.DefaultSchedule(peak ?? 3e-3, schedule.Steps);

@@ -2,7 +2,6 @@ using Finery.Data.Batches;
 using Finery.Training;
 using Finery.Training.Averaging;
 using Finery.Training.Losses;
-using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
 using Xunit;

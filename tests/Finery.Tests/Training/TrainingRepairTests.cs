@@ -18,9 +18,6 @@ public class TrainingRepairTests
 
     private static readonly FaultInjection HighRate = new() { Step = 250, Steps = 10, RateScale = 100 };
 
-    private static TrainingLoop Loop(TinyModel tiny, string? folder, params FaultInjection[] faults) =>
-        Loop(tiny, folder, new RepairSettings(), faults);
-
     private static TrainingLoop Loop(TinyModel tiny, string? folder, RepairSettings repair, params FaultInjection[] faults) => new(
         tiny.Kernels, tiny.Model, new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), new NextTokenLoss(), tiny.Optimizer,
         new WarmupStableDecay { Peak = 3e-3, WarmupSteps = 20, DecaySteps = 100 },
@@ -45,8 +42,8 @@ public class TrainingRepairTests
     {
         using TemporaryFolder cleanFolder = new(), folder = new();
         using TinyModel clean = new(), spoilt = new();
-        using var cleanLoop = Loop(clean, cleanFolder.Path);
-        using var spoiltLoop = Loop(spoilt, folder.Path, Fault(name));
+        using var cleanLoop = Loop(clean, cleanFolder.Path, new());
+        using var spoiltLoop = Loop(spoilt, folder.Path, new(), Fault(name));
         var events = new List<RepairEvent>();
         spoiltLoop.OnRepair = events.Add;
         double expected = Final(cleanLoop), reached = Final(spoiltLoop);
@@ -59,7 +56,7 @@ public class TrainingRepairTests
     {
         using var folder = new TemporaryFolder();
         using var tiny = new TinyModel();
-        using var loop = Loop(tiny, folder.Path, LargeGradient);
+        using var loop = Loop(tiny, folder.Path, new(), LargeGradient);
         var weights = new List<byte[]>();
         var skipped = new List<long>();
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) =>

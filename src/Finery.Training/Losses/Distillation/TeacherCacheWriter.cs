@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Finery.Data.Batches;
-using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Models.Weights;
 using Finery.Tensors;

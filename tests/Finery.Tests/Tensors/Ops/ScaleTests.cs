@@ -1,4 +1,3 @@
-using Finery.Tensors;
 using Xunit;
 
 namespace Finery.Tests.Tensors.Ops;
