@@ -10,11 +10,11 @@ public readonly record struct DivergenceReading(bool IsSpike, double LossSigmas,
 /// Watches loss and gradient norm: spikes beyond so many standard deviations of the last values, the new one excluded (OLMo-core, llm.c;
 /// pretraining reference 5), and a smoothed loss that leaves its best behind. A function of the values given to it alone.
 /// </summary>
-/// <param name="sigmas">Limit of a spike.</param>
+/// <param name="rung">Limits of a spike.</param>
 /// <param name="window">Values of the window, active once half full.</param>
 /// <param name="activeFrom">First step at which spikes are looked for: the end of warm-up.</param>
 /// <param name="reduce">What makes a smoothed loss too high.</param>
-public sealed class DivergenceDetector(double sigmas, int window, long activeFrom, ReduceRung reduce)
+public sealed class DivergenceDetector(SpikeRung rung, int window, long activeFrom, ReduceRung reduce)
 {
     /// <summary>Steps that <see cref="SpikeScore"/> looks back on.</summary>
     public const int ScoreSteps = 10_000;
@@ -68,7 +68,7 @@ public sealed class DivergenceDetector(double sigmas, int window, long activeFro
             lossSigmas = _losses.Sigmas(loss);
             normSigmas = _norms.Sigmas(norm);
         }
-        bool spike = lossSigmas > sigmas || normSigmas > sigmas;
+        bool spike = lossSigmas > rung.Sigmas || (normSigmas > rung.Sigmas && norm > rung.NormRatio * _norms.Mean);
         if (spike) _spikes.Enqueue(step);
         return new(spike, lossSigmas, normSigmas);
     }

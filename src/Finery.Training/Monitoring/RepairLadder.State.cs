@@ -8,6 +8,7 @@ public sealed partial class RepairLadder
         var state = new SortedDictionary<string, double>(StringComparer.Ordinal)
         {
             ["rate.factor"] = _rateFactor, ["clip.factor"] = _clipFactor, ["warm.from"] = _warmFrom,
+            ["rollback.factor"] = _rollbackFactor, ["rollback.ends"] = _rollbackEnds, ["alarm.lossspikes"] = _lossSpikesInARow,
             ["budget.nonfinite"] = _nonFiniteSkips, ["budget.spikes"] = _spikeSkips, ["budget.reductions"] = _reductions,
             ["budget.rollbacks"] = _rollbacks,
             ["alarm.nonfinite"] = _nonFiniteInARow, ["alarm.spikes"] = _spikesInARow, ["alarm.high"] = _highInARow,
@@ -24,6 +25,8 @@ public sealed partial class RepairLadder
     public void Restore(IReadOnlyDictionary<string, double> state)
     {
         (_rateFactor, _clipFactor, _warmFrom) = (state["rate.factor"], state["clip.factor"], (long)state["warm.from"]);
+        (_rollbackFactor, _rollbackEnds) = (state["rollback.factor"], (long)state["rollback.ends"]);
+        _lossSpikesInARow = (long)state["alarm.lossspikes"];
         (_nonFiniteSkips, _spikeSkips) = ((long)state["budget.nonfinite"], (long)state["budget.spikes"]);
         (_reductions, _rollbacks) = ((long)state["budget.reductions"], (long)state["budget.rollbacks"]);
         (_nonFiniteInARow, _spikesInARow) = ((long)state["alarm.nonfinite"], (long)state["alarm.spikes"]);

@@ -26,6 +26,8 @@ public sealed partial class RepairLadder
     private readonly SkippedBatches _skipped = new();
     private double _rateFactor = 1;
     private double _clipFactor = 1;
+    private double _rollbackFactor = 1;
+    private long _rollbackEnds;
     private long _warmFrom = -1;
     private long _nonFiniteSkips;
     private long _spikeSkips;
@@ -35,6 +37,7 @@ public sealed partial class RepairLadder
     // Reset by a rollback.
     private long _nonFiniteInARow;
     private long _spikesInARow;
+    private long _lossSpikesInARow;
     private long _highInARow;
     private long _onset = -1;
     private long _probationEnds = -1;
@@ -46,7 +49,7 @@ public sealed partial class RepairLadder
     public RepairLadder(RepairSettings settings, long steps, long warmupSteps)
     {
         (_settings, _lengths) = (settings, RepairLengths.Of(settings, steps));
-        _detector = new(settings.Spikes.Sigmas, _lengths.Window, warmupSteps, settings.Reduce);
+        _detector = new(settings.Spikes, _lengths.Window, warmupSteps, settings.Reduce);
     }
 
     /// <summary>Told of everything the ladder does, in order.</summary>
@@ -77,7 +80,8 @@ public sealed partial class RepairLadder
     }
 
     /// <summary>Factor on the scheduled learning rate of a step: what reductions and rollbacks left of it, with the warm-up after the last.</summary>
-    public double RateScale(long step) => _warmFrom < 0 ? _rateFactor : new RateReduction(_warmFrom, _lengths.RewarmupSteps, _rateFactor).At(step);
+    public double RateScale(long step) => _rateFactor * (step < _rollbackEnds ? _rollbackFactor : 1)
+        * (_warmFrom < 0 ? 1 : new RateReduction(_warmFrom, _lengths.RewarmupSteps).At(step));
 
     /// <summary>The batch a step takes: its own number until a rollback skipped data.</summary>
     public long BatchOf(long step) => _skipped.BatchOf(step);
@@ -102,8 +106,9 @@ public sealed partial class RepairLadder
     public void RolledBack(long step)
     {
         _detector.Reset(step);
-        (_nonFiniteInARow, _spikesInARow, _highInARow, _onset, _probationEnds) = (0, 0, 0, -1, -1);
+        (_nonFiniteInARow, _spikesInARow, _lossSpikesInARow, _highInARow, _onset, _probationEnds) = (0, 0, 0, 0, -1, -1);
         _warmFrom = step;
+        _rollbackEnds = step + _lengths.RateSteps;
     }
 
     /// <summary>There is no checkpoint to roll back to.</summary>
@@ -116,7 +121,7 @@ public sealed partial class RepairLadder
     public void Rearm()
     {
         _detector.Rearm(keepBest: false);
-        (_spikesInARow, _highInARow) = (0, 0);
+        (_spikesInARow, _lossSpikesInARow, _highInARow) = (0, 0, 0);
     }
 
     private RepairDecision DecideNonFinite(long step, double loss, double norm)
@@ -145,6 +150,7 @@ public sealed partial class RepairLadder
         {
             Open(step);
             _spikesInARow++;
+            _lossSpikesInARow = reading.LossSigmas > _settings.Spikes.Sigmas ? _lossSpikesInARow + 1 : 0;
             string what = Text($"loss {loss:g6} is {reading.LossSigmas:0.0} and gradient norm {norm:g6} is {reading.NormSigmas:0.0} sigma above the last {_lengths.Window}");
             if (_settings.Spikes.Enabled && _settings.Mode == RepairMode.Stop) return Stop(step, _onset, what + "; repair is off");
             if (_settings.Spikes.Enabled && _settings.Mode == RepairMode.Repair) return DecideSpike(step, what);
@@ -154,7 +160,7 @@ public sealed partial class RepairLadder
         }
         else
         {
-            _spikesInARow = 0;
+            (_spikesInARow, _lossSpikesInARow) = (0, 0);
             _detector.Keep(loss, norm);
         }
         return DecideLevel(step, loss, reading.IsSpike);
@@ -162,6 +168,8 @@ public sealed partial class RepairLadder
 
     private RepairDecision DecideSpike(long step, string what)
     {
+        if (_lossSpikesInARow >= _settings.Spikes.LossInARow && _settings.Rollback.Enabled && _rollbacks < _settings.Rollback.Budget)
+            return RollBack(step, Text($"{what}: the loss of {_lossSpikesInARow} batches in a row, on weights that did not move"));
         bool many = _detector.RecentSpikes > _settings.Reduce.SpikesPerThousand;
         if (_spikesInARow < _settings.Spikes.InARow && _spikeSkips < _settings.Spikes.Budget && !many)
             return Skip(step, RepairRung.Spike, what, ref _spikeSkips);
@@ -194,7 +202,7 @@ public sealed partial class RepairLadder
         double rate = _rateFactor, clip = _clipFactor;
         _reductions++;
         (_rateFactor, _clipFactor, _warmFrom) = (_rateFactor * rung.RateFactor, _clipFactor * rung.ClipFactor, step + 1);
-        (_spikesInARow, _highInARow) = (0, 0);
+        (_spikesInARow, _lossSpikesInARow, _highInARow) = (0, 0, 0);
         _probationEnds = step + 1 + _lengths.RewarmupSteps + _lengths.Patience;
         _detector.Rearm(keepBest: true);
         Report(step, RepairRung.Reduce, why,
@@ -207,12 +215,13 @@ public sealed partial class RepairLadder
         var rung = _settings.Rollback;
         if (!rung.Enabled) return Stop(step, _onset, why + "; rollback is off");
         if (_rollbacks >= rung.Budget) return Stop(step, _onset, Text($"{why}; {_rollbacks} rollbacks did not cure it"));
-        double rate = _rateFactor;
+        double rate = step < _rollbackEnds ? _rollbackFactor : 1;
         _rollbacks++;
-        _rateFactor *= rung.RateFactor;
-        long from = BatchOf(_onset), to = BatchOf(step) + 1;
+        _rollbackFactor = rate * rung.RateFactor;
+        // The update before the onset is the first that may have done it.
+        long from = BatchOf(Math.Max(0, _onset - 1)), to = Math.Max(BatchOf(step) + 1, from + _lengths.SkipBatches);
         Report(step, RepairRung.Rollback, why,
-            new("rate factor", rate, _rateFactor), new("rollbacks", _rollbacks - 1, _rollbacks),
+            new("rate factor", rate, _rollbackFactor), new("rollbacks", _rollbacks - 1, _rollbacks),
             new("batches skipped", _skipped.Count, _skipped.Count + (to - from)));
         return new(RepairAction.Rollback, _onset, Math.Max(0, _onset - _lengths.MarginSteps), from, to, why);
     }

@@ -66,6 +66,10 @@ public sealed record SpikeRung
     [Description("standard deviations above the rolling mean that make a spike"), Range(1.0, 1000.0)]
     public double Sigmas { get; init; } = 6;
 
+    /// <summary>Multiple of the rolling mean that a gradient norm must pass besides: where norms hardly vary, a few deviations are no spike.</summary>
+    [Description("multiple of the rolling mean that the norm of a spike exceeds besides"), Range(1.0, 1000.0)]
+    public double NormRatio { get; init; } = 2;
+
     /// <summary>Values of the window; 128 by default, an eighth of a run of less than 1,024 steps but at least 16. It is active once half
     /// full, and not before warm-up ends.</summary>
     [Description("values of the window; default 128, fewer in short runs"), Range(4, 1 << 16)]
@@ -74,6 +78,11 @@ public sealed record SpikeRung
     /// <summary>Spikes in a row that are too many: the weights are where no batch is normal.</summary>
     [Description("spikes in a row before the learning rate is reduced"), Range(1, 1000)]
     public int InARow { get; init; } = 8;
+
+    /// <summary>Spikes of the loss in a row that are answered by a rollback: while steps are skipped weights do not move, so that several
+    /// batches in a row far above all before them say that an update before them has spoilt the weights.</summary>
+    [Description("spikes of the loss in a row before a rollback"), Range(1, 1000)]
+    public int LossInARow { get; init; } = 3;
 
     /// <summary>Steps skipped in the whole run.</summary>
     [Description("steps that may be skipped as spikes in the whole run"), Range(0, int.MaxValue)]
@@ -136,9 +145,18 @@ public sealed record RollbackRung
     [Description("steps a checkpoint must be older than the onset; default 100, fewer in short runs"), Range(0, 1 << 20)]
     public int? MarginSteps { get; init; }
 
-    /// <summary>Factor on the learning rate, for the rest of the run.</summary>
-    [Description("factor on the learning rate"), Range(0.0, 1.0, MinimumIsExclusive = true)]
+    /// <summary>Batches passed over at least, from the one before the onset on: the update that did it came before the loss that shows it. As
+    /// many as <see cref="MarginSteps"/> by default.</summary>
+    [Description("batches passed over at least; default as many as margin_steps"), Range(1, 1 << 20)]
+    public int? SkipBatches { get; init; }
+
+    /// <summary>Factor on the learning rate for a while.</summary>
+    [Description("factor on the learning rate after a rollback"), Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double RateFactor { get; init; } = 0.5;
+
+    /// <summary>Steps for which it holds; 500 by default, a tenth of shorter runs but at least 10.</summary>
+    [Description("steps of the lower learning rate; default 500, fewer in short runs"), Range(1, 1 << 20)]
+    public int? RateSteps { get; init; }
 
     /// <summary>Rollbacks in the whole run.</summary>
     [Description("rollbacks before the run stops"), Range(0, 1000)]
@@ -150,11 +168,16 @@ public sealed record RollbackRung
 /// <param name="Patience">M.</param>
 /// <param name="RewarmupSteps">m.</param>
 /// <param name="MarginSteps">W.</param>
-internal readonly record struct RepairLengths(int Window, int Patience, int RewarmupSteps, int MarginSteps)
+/// <param name="SkipBatches">Batches that a rollback passes over at least.</param>
+/// <param name="RateSteps">Steps of the lower rate after a rollback.</param>
+internal readonly record struct RepairLengths(
+    int Window, int Patience, int RewarmupSteps, int MarginSteps, int SkipBatches, int RateSteps)
 {
     public static RepairLengths Of(RepairSettings settings, long steps) => new(
         settings.Spikes.Window ?? Scaled(steps, 8, 16, 128), settings.Reduce.Patience ?? Scaled(steps, 40, 5, 50),
-        settings.Reduce.RewarmupSteps ?? Scaled(steps, 20, 5, 100), settings.Rollback.MarginSteps ?? Scaled(steps, 20, 5, 100));
+        settings.Reduce.RewarmupSteps ?? Scaled(steps, 20, 5, 100), settings.Rollback.MarginSteps ?? Scaled(steps, 20, 5, 100),
+        settings.Rollback.SkipBatches ?? settings.Rollback.MarginSteps ?? Scaled(steps, 20, 5, 100),
+        settings.Rollback.RateSteps ?? Scaled(steps, 10, 10, 500));
 
     private static int Scaled(long steps, int share, int least, int most) => (int)Math.Clamp(steps / share, least, most);
 }

@@ -24,13 +24,22 @@ internal sealed class RollingWindow(int size)
 
     public void Clear() => (Count, _next) = (0, 0);
 
+    /// <summary>Mean of the values.</summary>
+    public double Mean
+    {
+        get
+        {
+            double sum = 0;
+            for (int i = 0; i < Count; i++) sum += _values[i];
+            return sum / Count;
+        }
+    }
+
     /// <summary>Standard deviations (divisor n - 1) of <paramref name="value"/> above the mean; infinite where there are none.</summary>
     public double Sigmas(double value)
     {
         // Two passes over what is there: no running sums that drift, and the same bits after a restart.
-        double mean = 0, squares = 0;
-        for (int i = 0; i < Count; i++) mean += _values[i];
-        mean /= Count;
+        double mean = Mean, squares = 0;
         for (int i = 0; i < Count; i++) squares += (_values[i] - mean) * (_values[i] - mean);
         double deviation = Math.Sqrt(squares / Math.Max(1, Count - 1)), distance = value - mean;
         return Math.Abs(distance) <= Rounding * Math.Abs(mean) ? 0 : distance / deviation;

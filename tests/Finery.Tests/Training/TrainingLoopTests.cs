@@ -245,10 +245,10 @@ public class TrainingLoopTests
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) => calls.Add($"step {metrics.Step}");
         loop.OnEvaluation = steps => calls.Add($"evaluation {steps}");
         loop.OnCheckpoint = (steps, path) => calls.Add($"checkpoint {steps} {File.Exists(path)}");
-        loop.ShouldStop = () => calls.Count >= 6;
+        loop.ShouldStop = () => calls.Count >= 7;
         var result = loop.Run();
         Assert.Equal(
-            ["step 0", "step 1", "evaluation 2", "checkpoint 2 True", "step 2", "step 3", "evaluation 4", "checkpoint 4 True"], calls);
+            ["checkpoint 0 True", "step 0", "step 1", "evaluation 2", "checkpoint 2 True", "step 2", "step 3", "evaluation 4", "checkpoint 4 True"], calls);
         Assert.Equal((TrainingOutcome.Stopped, 4L), (result.Outcome, result.Steps));
     }
 

@@ -19,7 +19,7 @@ public class TrainingRepairTests
     private static readonly FaultInjection HighRate = new() { Step = 250, Steps = 10, RateScale = 100 };
 
     private static TrainingLoop Loop(TinyModel tiny, string? folder, RepairSettings repair, params FaultInjection[] faults) => new(
-        tiny.Kernels, tiny.Model, new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), new NextTokenLoss(), tiny.Optimizer,
+        tiny.Kernels, tiny.Model, new PackedExamples(TinyModel.Examples(24), 16, 12, seed: 3), new NextTokenLoss(), tiny.Optimizer,
         new WarmupStableDecay { Peak = 3e-3, WarmupSteps = 20, DecaySteps = 100 },
         new() { Steps = Steps, CheckpointFolder = folder, CheckpointEverySteps = folder is null ? 0 : 20, Repair = repair, Faults = faults });
 
@@ -76,7 +76,7 @@ public class TrainingRepairTests
     {
         using var folder = new TemporaryFolder();
         using var tiny = new TinyModel();
-        using var loop = Loop(tiny, folder.Path, new() { Mode = RepairMode.Stop }, Fault(name));
+        using var loop = Loop(tiny, folder.Path, new() { Mode = RepairMode.Stop, Spikes = new() { Sigmas = 15 } }, Fault(name));
         var error = Assert.Throws<DivergedException>(() => loop.Run());
         Assert.Contains("repair is off", error.Message, StringComparison.Ordinal);
         string bundle = File.ReadAllText(error.Bundle!);

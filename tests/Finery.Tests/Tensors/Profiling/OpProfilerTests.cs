@@ -18,7 +18,9 @@ public class OpProfilerTests : KernelFaces
         var cost = Assert.Single(profiler.Costs());
         Assert.Equal((face, 1L, false), (cost.Op, cost.Calls, cost.Outer));
         Assert.True(cost.Bytes > 0 && cost.Seconds >= 0, cost.ToString());
-        Assert.True(cost.Flops > 0 || face == nameof(Kernels.EmbeddingForward), cost.ToString());
+        // Some only move what is there.
+        string[] moves = [nameof(Kernels.EmbeddingForward), nameof(Kernels.ConcatForward), nameof(Kernels.ConcatBackward), nameof(Kernels.ForkForward)];
+        Assert.True(cost.Flops > 0 || moves.Contains(face), cost.ToString());
 
         kernels.Profiler = null;
         method.Invoke(kernels, Call(face).Arguments);

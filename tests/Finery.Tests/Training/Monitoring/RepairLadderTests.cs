@@ -60,7 +60,8 @@ public class RepairLadderTests
     [Fact]
     public void An_outlier_stays_out_of_the_window_so_that_the_next_is_seen_too()
     {
-        var actions = Run(Ladder(), 0, Steps, step => step is >= 300 and < 305 ? (9, 1) : Normal(step));
+        var ladder = Ladder(new() { Spikes = new() { LossInARow = 100 } });
+        var actions = Run(ladder, 0, Steps, step => step is >= 300 and < 305 ? (9, 1) : Normal(step));
         Assert.All(actions[300..305], action => Assert.Equal(RepairAction.SkipUpdate, action));
         Assert.Equal(RepairAction.Continue, actions[305]);
     }
@@ -101,12 +102,30 @@ public class RepairLadderTests
         Assert.False(ladder.IsHealthy);
         var decision = ladder.Decide(202, 3, double.PositiveInfinity, true);
         Assert.Equal(RepairAction.Rollback, decision.Action);
-        Assert.Equal((200, 180, 200, 203), (decision.Onset, decision.RestoreBefore, decision.SkipFrom, decision.SkipTo));
+        Assert.Equal((200, 180, 199, 219), (decision.Onset, decision.RestoreBefore, decision.SkipFrom, decision.SkipTo));
         ladder.RolledBack(180);
         Assert.Equal(0.5 / 20, ladder.RateScale(180), 1e-12);
         Assert.Equal(0.5, ladder.RateScale(199));
-        Assert.Equal((180, 199, 203, 204), (ladder.BatchOf(180), ladder.BatchOf(199), ladder.BatchOf(200), ladder.BatchOf(201)));
+        // For a while; and the batches passed over begin with that of the last update before.
+        Assert.Equal((0.5, 1), (ladder.RateScale(219), ladder.RateScale(220)));
+        Assert.Equal((180, 198, 219, 220), (ladder.BatchOf(180), ladder.BatchOf(198), ladder.BatchOf(199), ladder.BatchOf(200)));
         Assert.True(ladder.IsHealthy);
+    }
+
+    [Fact]
+    public void A_loss_far_above_on_three_batches_in_a_row_rolls_back_at_once()
+    {
+        var ladder = Ladder();
+        var actions = Run(ladder, 0, 303, step => step >= 300 ? (9, 1) : Normal(step));
+        Assert.Equal([RepairAction.SkipUpdate, RepairAction.SkipUpdate, RepairAction.Rollback], actions[300..303]);
+    }
+
+    [Fact]
+    public void A_gradient_that_grows_by_less_than_twice_is_no_spike()
+    {
+        // Norms of little noise: 1.9 is thirty deviations away.
+        var actions = Run(Ladder(), 0, 310, step => (Normal(step).Loss, step >= 300 ? 1.9 : 1 + 0.03 * (step % 3 - 1)));
+        Assert.All(actions, action => Assert.Equal(RepairAction.Continue, action));
     }
 
     [Fact]
@@ -145,7 +164,7 @@ public class RepairLadderTests
     public void A_reduction_that_helps_closes_the_alarm()
     {
         var events = new List<RepairEvent>();
-        var ladder = Ladder(events: events);
+        var ladder = Ladder(new() { Spikes = new() { LossInARow = 100 } }, events);
         var actions = Run(ladder, 0, Steps, step => (Normal(step).Loss + (step is >= 300 and < 330 ? 2 : 0), Normal(step).Norm));
         Assert.Equal(1, actions.Count(action => action == RepairAction.SkipAndReduce));
         Assert.DoesNotContain(RepairAction.Rollback, actions);
@@ -236,20 +255,19 @@ public class RepairLadderTests
         ladder.RolledBack(150);
         var resumed = Ladder();
         resumed.Restore(ladder.Save());
-        Assert.Equal((1, 0.5, 203), (resumed.Rollbacks, resumed.RateScale(300), resumed.BatchOf(200)));
-        // Trouble again across the gap, on batches 198, 199 and 203: the ranges join.
+        Assert.Equal((1, 0.5, 1, 220), (resumed.Rollbacks, resumed.RateScale(189), resumed.RateScale(190), resumed.BatchOf(200)));
+        // Trouble again across the gap, on batches 198, 219 and 220: the ranges join.
         Run(resumed, 150, 198, Normal);
         for (long step = 198; step < 201; step++) resumed.Decide(step, double.NaN, 1, false);
-        Assert.Equal((197, 204, 205), (resumed.BatchOf(197), resumed.BatchOf(198), resumed.BatchOf(199)));
-        Assert.Equal(0.25, resumed.RateScale(1000));
+        Assert.Equal((196, 221, 222), (resumed.BatchOf(196), resumed.BatchOf(197), resumed.BatchOf(198)));
     }
 
     [Fact]
     public void Lengths_left_open_are_the_published_ones_in_long_runs_and_shorter_in_short_ones()
     {
-        Assert.Equal(new(128, 50, 100, 100), RepairLengths.Of(new(), 1_000_000));
-        Assert.Equal(new(50, 10, 20, 20), RepairLengths.Of(new(), 400));
-        Assert.Equal(new(16, 5, 5, 5), RepairLengths.Of(new(), 10));
+        Assert.Equal(new(128, 50, 100, 100, 100, 500), RepairLengths.Of(new(), 1_000_000));
+        Assert.Equal(new(50, 10, 20, 20, 20, 40), RepairLengths.Of(new(), 400));
+        Assert.Equal(new(16, 5, 5, 5, 5, 10), RepairLengths.Of(new(), 10));
         Assert.Equal(7, RepairLengths.Of(new() { Rollback = new() { MarginSteps = 7 } }, 10).MarginSteps);
     }
 
