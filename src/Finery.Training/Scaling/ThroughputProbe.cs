@@ -9,16 +9,19 @@ namespace Finery.Training.Scaling;
 /// <summary>Measures this machine: what it reaches in whole training steps, and at best in one large matrix product.</summary>
 public static class ThroughputProbe
 {
-    /// <summary>Times real training steps (forward, backward, norm, AdamW) on random tokens; the median step counts, as in a long run.</summary>
+    /// <summary>Times real training steps (forward, backward, norm, update) on random tokens; the median step counts, as in a long run.</summary>
     /// <param name="kernels">Measured.</param>
     /// <param name="config">The shape; rows have its sequence length.</param>
     /// <param name="rows">Rows of a batch.</param>
     /// <param name="documentTokens">Length of the documents in a row: attention ends at their borders.</param>
     /// <param name="seconds">Time to spend, beyond the first step, which is not counted.</param>
-    public static MeasuredSpeed Measure(Kernels kernels, ModelConfig config, int rows = 4, int documentTokens = int.MaxValue, double seconds = 2)
+    /// <param name="optimizer">Whose updates are part of a step; null for AdamW.</param>
+    public static MeasuredSpeed Measure(
+        Kernels kernels, ModelConfig config, int rows = 4, int documentTokens = int.MaxValue, double seconds = 2,
+        OptimizerSettings? optimizer = null)
     {
         using var model = new LlamaModel(config, seed: 1, trainable: true);
-        using var optimizer = new AdamW(model.Parameters, new());
+        using var updates = (optimizer ?? new AdamWOptimizerSettings()).Create(model.Parameters);
         using var arena = new Arena("probe");
         int tokens = rows * config.SequenceLength;
         var inputs = new ModelInputs(arena, tokens);
@@ -41,7 +44,7 @@ public static class ThroughputProbe
             tape.Forward();
             tape.Backward();
             double norm = GradientClipping.Norm(kernels, model.Parameters);
-            optimizer.Step(kernels, 1e-4, (float)GradientClipping.Factor(norm, 1));
+            updates.Step(kernels, 1e-4, (float)GradientClipping.Factor(norm, 1));
         });
         return new(config, tokens * config.TrainingFlopsPerToken(config.SequenceLength) / steps[steps.Length / 2]);
     }

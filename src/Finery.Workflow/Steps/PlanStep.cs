@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Finery.Data.Batches;
 using Finery.Tensors;
 using Finery.Training;
+using Finery.Training.Optimizers;
 using Finery.Training.Scaling;
 
 namespace Finery.Workflow.Steps;
@@ -58,6 +59,10 @@ public sealed record PlanStep : Step
     [Description("preference pairs of an alignment step"), Range(1, 1 << 16)]
     public int PairsPerStep { get; init; } = 16;
 
+    /// <summary>What pretraining will turn gradients into updates by: its cost is measured.</summary>
+    [Description("optimizer of the pretraining, whose cost is measured; default adamw")]
+    public OptimizerSettings? Optimizer { get; init; }
+
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new(TrainingPlan.FileName, ArtifactKind.Plan)];
 
@@ -76,7 +81,7 @@ public sealed record PlanStep : Step
         double peak = ThroughputProbe.PeakFlops(kernels);
         var speeds = ComputeOptimalPlan.Shapes(vocabSize, SequenceLength)
             .Where(config => config is { EmbeddingSize: 64, LayerCount: 2 } or { EmbeddingSize: 128, LayerCount: 4 } or { EmbeddingSize: 256, LayerCount: 6 })
-            .Select(config => ThroughputProbe.Measure(kernels, config, rows: 8, documentTokens))
+            .Select(config => ThroughputProbe.Measure(kernels, config, rows: 8, documentTokens, optimizer: Optimizer))
             .ToArray();
         context.Stop.ThrowIfCancellationRequested();
 

@@ -50,10 +50,10 @@ public class TrainingStepTests
                     new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), MixedBatches.Of(shards, 16, 4, seed: 3),
                 })
                 {
-                    // The smallest object of every step would be 240 bytes in each stretch; the runtime now and then makes one of 24
-                    // bytes for itself, whatever runs.
+                    // What every step, batch or evaluation makes shows in each stretch; what the runtime or the runner make once for
+                    // themselves, in one.
                     long[] allocated = Allocated(threads, source, recompute);
-                    Assert.True(allocated.Contains(0) && allocated.Max() < 240, $"{source}, {threads} threads, {recompute}: {string.Join(", ", allocated)} bytes");
+                    Assert.True(allocated.Count(bytes => bytes == 0) >= 2, $"{source}, {threads} threads, {recompute}: {string.Join(", ", allocated)} bytes");
                 }
             }
         }

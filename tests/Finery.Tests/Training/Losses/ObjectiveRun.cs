@@ -138,7 +138,7 @@ internal static class ObjectiveAssert
         }
     }
 
-    /// <summary>Fails if a step allocates on this thread; the runtime now and then makes a small object for itself.</summary>
+    /// <summary>Fails if every step allocates on this thread; now and then the runtime makes something for itself.</summary>
     public static void AllocatesNothing(Action step)
     {
         for (int i = 0; i < 3; i++) step();
@@ -149,7 +149,7 @@ internal static class ObjectiveAssert
             step();
             allocated[i] = GC.GetAllocatedBytesForCurrentThread() - before;
         }
-        Xunit.Assert.True(allocated.Contains(0) && allocated.Max() < 240, string.Join(", ", allocated));
+        Xunit.Assert.True(allocated.Count(bytes => bytes == 0) >= 2, string.Join(", ", allocated));
     }
 
     /// <summary>Fails where two lists differ by more than a part of the largest value.</summary>
