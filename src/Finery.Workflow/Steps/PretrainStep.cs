@@ -166,6 +166,8 @@ public sealed record PretrainStep : Step, ITrainingStep
             yield return (nameof(Teacher), "the objective 'distillation' needs a 'teacher', or a 'cache' of one.");
         if (Teacher is not null && Objective is not DistillationObjective { Teacher: null, Cache: null })
             yield return (nameof(Teacher), "a 'teacher' is for the objective 'distillation' without one of its own.");
+        if (Optimizer?.QkClip is not null && Model is { QkNorm: true })
+            yield return (nameof(Optimizer), "'qk_clip' bounds projections that 'qk_norm' normalises away: give one of them.");
         if (From is not null && Model is not null) yield return (nameof(Model), "the model to go on 'from' has its shape already.");
     }
 

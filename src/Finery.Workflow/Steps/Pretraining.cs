@@ -44,7 +44,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
     private void Train(Tokenizer tokenizer, DataSchedule schedule, MixedBatches batches)
     {
         using var kernels = new CpuKernels(context.Threads);
-        using var model = CreateModel(tokenizer, schedule.Phases.Max(phase => phase.Length));
+        using var model = CreateModel(tokenizer, schedule);
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
         using var loss = Checked(() => Objective.CreateLoss(model, context.Seed));
@@ -73,8 +73,9 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         }).Run(Phases(schedule, batches), loss, tokenizer, "pretrain");
     }
 
-    private LlamaModel CreateModel(Tokenizer tokenizer, int longest)
+    private LlamaModel CreateModel(Tokenizer tokenizer, DataSchedule schedule)
     {
+        int longest = schedule.Phases.Max(phase => phase.Length);
         var type = step.Precision == Precision.BF16 ? DType.BF16 : DType.F32;
         if (step.From is { } from)
         {
@@ -85,6 +86,9 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             return model;
         }
         var config = (step.Model ?? _plan?.Model ?? new ModelShape()).ToConfig(tokenizer.VocabSize, longest, tokenizer.BosId, tokenizer.EosId);
+        TrainingRun.RequireMemory(Checked(() => MemoryEstimate.OfTraining(
+            config, (int)(schedule.Phases.Max(phase => phase.TokensPerStep) / step.MicroBatches), step.Recompute, type, step.Optimizer,
+            context.Threads)), step.Recompute);
         return Checked(() => new LlamaModel(config, context.Seed, trainable: true, type, step.Initialization));
     }
 
