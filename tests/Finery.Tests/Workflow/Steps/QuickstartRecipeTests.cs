@@ -19,6 +19,16 @@ public class QuickstartRecipeTests
             result.Recipe!.Steps.Select(step => step.Type));
     }
 
+    [Theory]
+    [InlineData("smollm3.yaml")]
+    [InlineData("llama3-405b-shape.yaml")]
+    public void Published_recipes_are_valid(string name)
+    {
+        var result = RecipeFile.Parse(RecipeFile.Bundled(name), name, Path.Combine(Path.GetTempPath(), "finery-none"), []);
+        Assert.Equal([], result.Errors.Select(error => error.ToString()));
+        Assert.Contains(result.Recipe!.Steps, step => step.Step is PretrainStep { Stages.Count: > 0 });
+    }
+
     [Fact]
     public void Minutes_reach_the_plan() =>
         Assert.Equal(3, ((PlanStep)Parse("plan.minutes=3").Recipe!.Steps.Single(step => step.Type == "plan").Step).Minutes);
