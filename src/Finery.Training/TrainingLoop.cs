@@ -114,9 +114,6 @@ public sealed partial class TrainingLoop : IDisposable
     /// <summary>The mean of the weights so far; null where none is kept.</summary>
     public WeightAverage? Average { get; }
 
-    /// <summary>Heads that the last step's QK-clip scaled down.</summary>
-    public int ClippedHeads { get; private set; }
-
     /// <summary>Steps of the whole run.</summary>
     public long TotalSteps => _phaseEnds[^1];
 
@@ -259,7 +256,7 @@ public sealed partial class TrainingLoop : IDisposable
                 using (_kernels.Measure("optimizer"))
                 {
                     _optimizer.Step(_kernels, rate, scales);
-                    ClippedHeads = _qkClip?.Apply(_kernels) ?? 0;
+                    _qkClip?.Apply(_kernels);
                 }
             }
             else

@@ -35,9 +35,6 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
     // Running text in which needles are hidden; longer contexts begin it anew.
     private const int HaystackTokens = 1 << 16;
 
-    private static readonly JsonSerializerOptions Json =
-        new() { WriteIndented = true, NewLine = "\n", PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public void Run()
     {
         var tokenizer = TokenizerFile.Load(step.Model.Path);
@@ -51,27 +48,19 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
             throw new RecipeException($"the model reads {shortLength} tokens already; the first increment has {step.Stages[0].SequenceLength}.");
         var validation = new ValidationLoss(heldOut, step.ValidationTokens);
         double before = gates.Count == 0 ? validation.Of(kernels, model, shortLength) : gates[0].ShortLossBefore;
-        var shards = new List<TokenShards>();
-        try
+        using var sources = new TokenSources(step.Tokens, tokenizer.Fingerprint);
+        for (int index = gates.Count(gate => gate.Passed); index < step.Stages.Count; index = gates.Count(gate => gate.Passed))
         {
-            foreach (var source in step.Tokens) shards.Add(TokenShards.Open(source.Path, tokenizer.Fingerprint));
-            for (int index = gates.Count(gate => gate.Passed); index < step.Stages.Count; index = gates.Count(gate => gate.Passed))
-            {
-                var stage = step.Stages[index];
-                int round = gates.Count(gate => gate.SequenceLength == stage.SequenceLength) + 1;
-                if (round > step.Gate.MaxRounds) throw Failed(gates[^1]);
-                Train(kernels, model, shards, stage, gates.Count, gates.Count == 0 ? 0 : gates[^1].Steps);
-                var result = Look(kernels, model, tokenizer, heldOut, validation, shortLength, before, index, round, gates);
-                ModelFolder.Save(model, tokenizer, RoundFolder(gates.Count), "pretrain");
-                gates.Add(result);
-                Save(gates, context.StateFolder);
-                context.Log(string.Create(CultureInfo.InvariantCulture,
-                    $"{stage.SequenceLength:N0} tokens, round {round}: short loss {result.ShortLoss:F4} (before {before:F4}), needles {result.NeedleShare:P0}: {(result.Passed ? "passed" : "not passed")}"));
-            }
-        }
-        finally
-        {
-            foreach (var source in shards) source.Dispose();
+            var stage = step.Stages[index];
+            int round = gates.Count(gate => gate.SequenceLength == stage.SequenceLength) + 1;
+            if (round > step.Gate.MaxRounds) throw Failed(gates[^1]);
+            Train(kernels, model, sources, stage, gates.Count, gates.Count == 0 ? 0 : gates[^1].Steps);
+            var result = Look(kernels, model, tokenizer, heldOut, validation, shortLength, before, index, round, gates);
+            ModelFolder.Save(model, tokenizer, RoundFolder(gates.Count), "pretrain");
+            gates.Add(result);
+            Save(gates, context.StateFolder);
+            context.Log(string.Create(CultureInfo.InvariantCulture,
+                $"{stage.SequenceLength:N0} tokens, round {round}: short loss {result.ShortLoss:F4} (before {before:F4}), needles {result.NeedleShare:P0}: {(result.Passed ? "passed" : "not passed")}"));
         }
         Save(gates, context.Folder);
         ModelFolder.Save(model, tokenizer, context.Output("model"), "pretrain");
@@ -85,32 +74,22 @@ internal sealed class ContextExtension(ExtendContextStep step, StepContext conte
     private string RoundFolder(int round) => Path.Combine(context.StateFolder, string.Create(CultureInfo.InvariantCulture, $"round-{round}"));
 
     private static void Save(List<GateResult> gates, string folder) =>
-        AtomicFile.Write(Path.Combine(folder, GatesFile), JsonSerializer.SerializeToUtf8Bytes(gates, Json));
+        AtomicFile.WriteJson(Path.Combine(folder, GatesFile), gates);
 
     private List<GateResult> LoadGates()
     {
         string path = Path.Combine(context.StateFolder, GatesFile);
-        return File.Exists(path) ? JsonSerializer.Deserialize<List<GateResult>>(File.ReadAllText(path), Json) ?? [] : [];
+        return File.Exists(path) ? JsonSerializer.Deserialize<List<GateResult>>(AtomicFile.Read(path), RunJson.Indented) ?? [] : [];
     }
 
-    private void Train(CpuKernels kernels, LlamaModel model, List<TokenShards> shards, ContextStage stage, int rounds, long first)
+    private void Train(CpuKernels kernels, LlamaModel model, TokenSources sources, ContextStage stage, int rounds, long first)
     {
         model.ChangeContext(stage.SequenceLength, stage.RopeTheta, model.Config.RopeScaling);
-        string[] names = [.. step.Tokens.Select(source => source.Producer ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Path)))];
-        var mix = step.Mix.Count > 0 ? step.Mix : names.Zip(shards).ToDictionary(pair => pair.First, pair => (double)pair.Second.TokenCount);
-        DataSchedule schedule;
-        MixedBatches batches;
-        try
-        {
-            schedule = DataSchedule.Create(
-                names, [new() { Name = "context", Steps = stage.Steps, Data = new() { Mix = mix } }], stage.Rows, stage.SequenceLength);
-            // Every round another order: it is to see other text.
-            batches = new MixedBatches(shards, schedule, CounterRandom.Bits(context.Seed, (ulong)rounds));
-        }
-        catch (Exception exception) when (exception is ArgumentException or InvalidDataException)
-        {
-            throw new RecipeException(exception.Message);
-        }
+        var data = new StageData { Mix = step.Mix.Count > 0 ? step.Mix : sources.BySize };
+        // Every round another order: it is to see other text.
+        var batches = sources.Mix(
+            [new() { Name = "context", Steps = stage.Steps, Data = data }], stage.Rows, stage.SequenceLength,
+            CounterRandom.Bits(context.Seed, (ulong)rounds));
         new TrainingRun(context, model, kernels, new()
         {
             Schedule = new Cosine { Peak = step.LearningRate, WarmupShare = 0.05, Floor = 0 },

@@ -25,29 +25,21 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
     public void Run()
     {
         var tokenizer = TokenizerFile.Load(step.Tokenizer.Path);
-        var shards = new List<TokenShards>();
-        try
-        {
-            foreach (var source in step.Tokens) shards.Add(TokenShards.Open(source.Path, tokenizer.Fingerprint));
-            var schedule = Schedule(shards);
-            var batches = Checked(() => new MixedBatches(shards, schedule, context.Seed, step.Packing));
-            if (shards.Count > 1 || schedule.Phases.Count > 1)
-                AtomicFile.WriteText(context.Output(MixSummary.FileName), batches.Summarize().ToJson());
-            Train(tokenizer, schedule, batches);
-        }
-        finally
-        {
-            foreach (var source in shards) source.Dispose();
-        }
+        using var sources = new TokenSources(step.Tokens, tokenizer.Fingerprint);
+        var batches = Mix(sources);
+        if (sources.Names.Count > 1 || batches.Schedule.Phases.Count > 1)
+            AtomicFile.WriteText(context.Output(MixSummary.FileName), batches.Summarize().ToJson());
+        Train(tokenizer, batches);
     }
 
-    private void Train(Tokenizer tokenizer, DataSchedule schedule, MixedBatches batches)
+    private void Train(Tokenizer tokenizer, MixedBatches batches)
     {
+        var schedule = batches.Schedule;
         using var kernels = new CpuKernels(context.Threads);
         using var model = CreateModel(tokenizer, schedule);
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
-        using var loss = Checked(() => Objective.CreateLoss(model, context.Seed));
+        using var loss = RecipeException.Checked(() => Objective.CreateLoss(model, context.Seed));
         var optimizer = (step.Optimizer ?? new AdamWOptimizerSettings()).ForMaximalUpdate(model.Config);
         double? peak = step.LearningRate ?? _plan?.LearningRate;
         var rates = step.Schedule is { } given ? given with { Peak = peak ?? given.Peak }
@@ -70,7 +62,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             Sources = schedule.Sources,
             Average = step.Average,
             PeakFlops = _plan?.PeakFlops ?? 0,
-        }).Run(Phases(schedule, batches), loss, tokenizer, "pretrain");
+        }).Run(Phases(batches), loss, tokenizer, "pretrain");
     }
 
     private LlamaModel CreateModel(Tokenizer tokenizer, DataSchedule schedule)
@@ -86,33 +78,32 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             return model;
         }
         var config = (step.Model ?? _plan?.Model ?? new ModelShape()).ToConfig(tokenizer.VocabSize, longest, tokenizer.BosId, tokenizer.EosId);
-        TrainingRun.RequireMemory(Checked(() => MemoryEstimate.OfTraining(
+        TrainingRun.RequireMemory(RecipeException.Checked(() => MemoryEstimate.OfTraining(
             config, (int)(schedule.Phases.Max(phase => phase.TokensPerStep) / step.MicroBatches), step.Recompute, type, step.Optimizer,
             context.Threads)), step.Recompute);
-        return Checked(() => new LlamaModel(config, context.Seed, trainable: true, type, step.Initialization));
+        return RecipeException.Checked(() => new LlamaModel(config, context.Seed, trainable: true, type, step.Initialization));
     }
 
     /// <summary>The stages as phases of batches, each of one shape and mix.</summary>
-    private DataSchedule Schedule(IReadOnlyList<TokenShards> shards)
+    private MixedBatches Mix(TokenSources sources)
     {
-        string[] names = [.. step.Tokens.Select(source => source.Producer ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Path)))];
         long steps = step.Steps ?? _plan?.PretrainSteps ?? 0;
-        // Without a mix every token counts the same.
-        var bySize = names.Zip(shards).ToDictionary(pair => pair.First, pair => (double)pair.Second.TokenCount);
         DataStage[] stages = step.Stages.Count == 0
-            ? [new() { Name = "pretrain", Steps = steps, Data = new() { Mix = bySize } }]
+            ? [new() { Name = "pretrain", Steps = steps, Data = new() { Mix = sources.BySize } }]
             : [.. step.Stages.Select((stage, index) => new DataStage
             {
                 Name = stage.Name ?? string.Create(CultureInfo.InvariantCulture, $"stage {index + 1}"),
                 Steps = stage.StepsOf(steps),
                 Tokens = stage.Tokens,
-                Data = index == 0 && stage.Mix.Count == 0 ? stage.Data with { Mix = bySize } : stage.Data,
+                Data = index == 0 && stage.Mix.Count == 0 ? stage.Data with { Mix = sources.BySize } : stage.Data,
             })];
-        return Checked(() => DataSchedule.Create(names, stages, step.Rows ?? _plan?.Rows ?? 16, step.SequenceLength ?? _plan?.SequenceLength ?? 256));
+        return sources.Mix(
+            stages, step.Rows ?? _plan?.Rows ?? 16, step.SequenceLength ?? _plan?.SequenceLength ?? 256, context.Seed, step.Packing);
     }
 
-    private List<TrainingPhase> Phases(DataSchedule schedule, MixedBatches batches)
+    private List<TrainingPhase> Phases(MixedBatches batches)
     {
+        var schedule = batches.Schedule;
         var phases = new List<TrainingPhase>();
         for (int i = 0; i < schedule.Phases.Count; i++)
         {
@@ -133,18 +124,5 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             });
         }
         return phases;
-    }
-
-    /// <summary>Settings that do not fit the data or the model are the recipe's fault.</summary>
-    private static T Checked<T>(Func<T> create)
-    {
-        try
-        {
-            return create();
-        }
-        catch (Exception exception) when (exception is ArgumentException or InvalidDataException)
-        {
-            throw new RecipeException(exception.Message);
-        }
     }
 }

@@ -37,4 +37,18 @@ public abstract record Step
 public interface ITrainingStep;
 
 /// <summary>A recipe, or what it names, cannot be used as given. The message is for the user.</summary>
-public sealed class RecipeException(string message) : Exception(message);
+public sealed class RecipeException(string message) : Exception(message)
+{
+    /// <summary>Makes something of settings; those that do not fit data or model are the recipe's fault.</summary>
+    internal static T Checked<T>(Func<T> create)
+    {
+        try
+        {
+            return create();
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidDataException)
+        {
+            throw new RecipeException(exception.Message);
+        }
+    }
+}
