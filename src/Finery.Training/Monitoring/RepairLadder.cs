@@ -101,14 +101,14 @@ public sealed partial class RepairLadder
         return decision;
     }
 
-    /// <summary>A healthy checkpoint was restored as asked: the detector begins anew at <paramref name="step"/>, at the lower rate.</summary>
+    /// <summary>A healthy checkpoint was restored as asked: the detector begins anew at <paramref name="step"/>. What was passed over is the
+    /// likely cause, so that the rate stays as it was (PaLM); a rollback after that warms up to a lower one.</summary>
     /// <param name="step">Steps the checkpoint had done: the next to run.</param>
     public void RolledBack(long step)
     {
         _detector.Reset(step);
         (_nonFiniteInARow, _spikesInARow, _lossSpikesInARow, _highInARow, _onset, _probationEnds) = (0, 0, 0, 0, -1, -1);
-        _warmFrom = step;
-        _rollbackEnds = step + _lengths.RateSteps;
+        (_warmFrom, _rollbackEnds) = _rollbacks > 1 ? (step, step + _lengths.RateSteps) : (-1, -1);
     }
 
     /// <summary>There is no checkpoint to roll back to.</summary>
@@ -217,7 +217,7 @@ public sealed partial class RepairLadder
         if (_rollbacks >= rung.Budget) return Stop(step, _onset, Text($"{why}; {_rollbacks} rollbacks did not cure it"));
         double rate = step < _rollbackEnds ? _rollbackFactor : 1;
         _rollbacks++;
-        _rollbackFactor = rate * rung.RateFactor;
+        _rollbackFactor = _rollbacks > 1 ? rate * rung.RateFactor : 1;
         // The update before the onset is the first that may have done it.
         long from = BatchOf(Math.Max(0, _onset - 1)), to = Math.Max(BatchOf(step) + 1, from + _lengths.SkipBatches);
         Report(step, RepairRung.Rollback, why,
