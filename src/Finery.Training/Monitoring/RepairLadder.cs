@@ -81,7 +81,7 @@ public sealed partial class RepairLadder
 
     /// <summary>Factor on the scheduled learning rate of a step: what reductions and rollbacks left of it, with the warm-up after the last.</summary>
     public double RateScale(long step) => _rateFactor * (step < _rollbackEnds ? _rollbackFactor : 1)
-        * (_warmFrom < 0 ? 1 : new RateReduction(_warmFrom, _lengths.RewarmupSteps).At(step));
+        * (_warmFrom < 0 ? 1 : new Rewarmup(_warmFrom, _lengths.RewarmupSteps).At(step));
 
     /// <summary>The batch a step takes: its own number until a rollback skipped data.</summary>
     public long BatchOf(long step) => _skipped.BatchOf(step);
@@ -101,14 +101,14 @@ public sealed partial class RepairLadder
         return decision;
     }
 
-    /// <summary>A healthy checkpoint was restored as asked: the detector begins anew at <paramref name="step"/>. What was passed over is the
-    /// likely cause, so that the rate stays as it was (PaLM); a rollback after that warms up to a lower one.</summary>
+    /// <summary>A healthy checkpoint was restored as asked: the detector begins anew at <paramref name="step"/>, at the lower rate if there is
+    /// to be one.</summary>
     /// <param name="step">Steps the checkpoint had done: the next to run.</param>
     public void RolledBack(long step)
     {
         _detector.Reset(step);
         (_nonFiniteInARow, _spikesInARow, _lossSpikesInARow, _highInARow, _onset, _probationEnds) = (0, 0, 0, 0, -1, -1);
-        (_warmFrom, _rollbackEnds) = _rollbacks > 1 ? (step, step + _lengths.RateSteps) : (-1, -1);
+        (_warmFrom, _rollbackEnds) = _rollbackFactor < 1 ? (step, step + _lengths.RateSteps) : (-1, -1);
     }
 
     /// <summary>There is no checkpoint to roll back to.</summary>
@@ -139,7 +139,7 @@ public sealed partial class RepairLadder
         if (_settings.NonFinite.Enabled && _nonFiniteInARow < _settings.NonFinite.InARow && _nonFiniteSkips < _settings.NonFinite.Budget)
             return Skip(step, RepairRung.NonFinite, what, ref _nonFiniteSkips);
         // A lower rate cures no weights that give no number.
-        return RollBack(step, Text($"{what}: {_nonFiniteInARow} in a row, {_nonFiniteSkips} skipped in the run"));
+        return RollBack(step, Text($"{what}: {_nonFiniteInARow} in a row, {_nonFiniteSkips} skipped in the run"), sudden: true);
     }
 
     private RepairDecision DecideFinite(long step, double loss, double norm)
@@ -169,7 +169,7 @@ public sealed partial class RepairLadder
     private RepairDecision DecideSpike(long step, string what)
     {
         if (_lossSpikesInARow >= _settings.Spikes.LossInARow && _settings.Rollback.Enabled && _rollbacks < _settings.Rollback.Budget)
-            return RollBack(step, Text($"{what}: the loss of {_lossSpikesInARow} batches in a row, on weights that did not move"));
+            return RollBack(step, Text($"{what}: the loss of {_lossSpikesInARow} batches in a row, on weights that did not move"), sudden: true);
         bool many = _detector.RecentSpikes > _settings.Reduce.SpikesPerThousand;
         if (_spikesInARow < _settings.Spikes.InARow && _spikeSkips < _settings.Spikes.Budget && !many)
             return Skip(step, RepairRung.Spike, what, ref _spikeSkips);
@@ -210,14 +210,18 @@ public sealed partial class RepairLadder
         return new(RepairAction.SkipAndReduce, _onset, Diagnosis: why);
     }
 
-    private RepairDecision RollBack(long step, string why)
+    /// <param name="step">Step that asks for it.</param>
+    /// <param name="why">In words.</param>
+    /// <param name="sudden">Whether one update or batch did it: leaving that out is then a cure that costs nothing, and the rate may
+    /// stay (PaLM), the first time. What came little by little comes again at the same rate.</param>
+    private RepairDecision RollBack(long step, string why, bool sudden = false)
     {
         var rung = _settings.Rollback;
         if (!rung.Enabled) return Stop(step, _onset, why + "; rollback is off");
         if (_rollbacks >= rung.Budget) return Stop(step, _onset, Text($"{why}; {_rollbacks} rollbacks did not cure it"));
         double rate = step < _rollbackEnds ? _rollbackFactor : 1;
         _rollbacks++;
-        _rollbackFactor = _rollbacks > 1 ? rate * rung.RateFactor : 1;
+        _rollbackFactor = sudden && _rollbacks == 1 ? 1 : rate * rung.RateFactor;
         // The update before the onset is the first that may have done it.
         long from = BatchOf(Math.Max(0, _onset - 1)), to = Math.Max(BatchOf(step) + 1, from + _lengths.SkipBatches);
         Report(step, RepairRung.Rollback, why,
@@ -252,7 +256,7 @@ public sealed partial class RepairLadder
     }
 
     private void Report(long step, RepairRung rung, string reason, params IReadOnlyList<RepairChange> changes) =>
-        OnEvent?.Invoke(new(step, rung, reason, changes));
+        OnEvent?.Invoke(new(step, rung, reason, [.. changes.Where(change => change.Before != change.After)]));
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -133,8 +133,8 @@ public sealed record ReduceRung
     public int Budget { get; init; } = 3;
 }
 
-/// <summary>Rung 4: back to the last healthy checkpoint, past the data it happened on, and from the second time on at a lower learning
-/// rate. When the budget is spent, rung 5 stops the run.</summary>
+/// <summary>Rung 4: back to the last healthy checkpoint, past the data it happened on, at a lower learning rate. When the budget is spent,
+/// rung 5 stops the run.</summary>
 public sealed record RollbackRung
 {
     /// <summary>Off, the run stops where it would be rolled back.</summary>
@@ -150,9 +150,9 @@ public sealed record RollbackRung
     [Description("batches passed over at least; default as many as margin_steps"), Range(1, 1 << 20)]
     public int? SkipBatches { get; init; }
 
-    /// <summary>Factor on the learning rate for a while. The first rollback keeps the rate: other data are the cure that costs nothing
-    /// (PaLM), and a lower rate costs a run more than what most faults do.</summary>
-    [Description("factor on the learning rate after every rollback but the first"), Range(0.0, 1.0, MinimumIsExclusive = true)]
+    /// <summary>Factor on the learning rate for a while. The first rollback keeps the rate if one batch or update did the damage: other data
+    /// are then a cure that costs nothing (PaLM), where a lower rate costs a run more than most faults do.</summary>
+    [Description("factor on the learning rate after a rollback, but the first from sudden damage"), Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double RateFactor { get; init; } = 0.5;
 
     /// <summary>Steps for which it holds; 500 by default, a tenth of shorter runs but at least 10.</summary>

@@ -36,9 +36,9 @@ public static class GradientClipping
     /// <summary>L2 norm over all parameters, in their order: the same bits for any number of threads. NaN and infinity propagate.</summary>
     public static double Norm(Kernels kernels, IReadOnlyList<Parameter> parameters)
     {
-        double sum = 0;
-        for (int i = 0; i < parameters.Count; i++) sum += kernels.SumOfSquares(parameters[i].Weight.Gradient!);
-        return Math.Sqrt(sum);
+        var norms = new GradientNorms(parameters);
+        norms.Measure(kernels);
+        return norms.Global;
     }
 
     /// <summary>Factor on all gradients: <c>min(1, c / (norm + 1e-6))</c>.</summary>

@@ -1,19 +1,16 @@
 namespace Finery.Training.Schedules;
 
-/// <summary>A factor on the learning rate after a run went back to an earlier state: a fresh warm-up, and if need be a lower rate for a
-/// while. A pure function of the step, so that it needs no state of its own.</summary>
-/// <param name="FirstStep">Step that the run continued with.</param>
-/// <param name="WarmupSteps">Steps of linear warm-up up to <paramref name="Factor"/>; 0 for none.</param>
-/// <param name="Factor">Of the rate after warm-up, such as 0.5; 1 for the full rate.</param>
-/// <param name="Steps">Steps, warm-up included, after which the rate is the full one again; 0 for never.</param>
-public readonly record struct RateReduction(long FirstStep, long WarmupSteps, double Factor = 1, long Steps = 0)
+/// <summary>A factor on the learning rate that begins a fresh warm-up. A pure function of the step, so that it needs no state of its
+/// own.</summary>
+/// <param name="FirstStep">Step that the warm-up begins with.</param>
+/// <param name="Steps">Its steps; 0 for none.</param>
+public readonly record struct Rewarmup(long FirstStep, long Steps)
 {
     /// <summary>The factor of a step; 1 before <see cref="FirstStep"/>.</summary>
     public double At(long step)
     {
         long since = step - FirstStep;
-        if (since < 0 || (Steps > 0 && since >= Steps)) return 1;
-        return since < WarmupSteps ? Factor * (since + 1) / WarmupSteps : Factor;
+        return since >= 0 && since < Steps ? (since + 1.0) / Steps : 1;
     }
 }
 

@@ -38,7 +38,8 @@ public static class ScalingRuns
             : throw new RecipeException($"{run.Path} has no finished 'pretrain' step with parameters, tokens and {loss}.");
     }
 
-    private static ScalingRun? Of(string name, JsonObject summary, string loss)
+    /// <summary>A finished pretraining by the summary of its step; null if that lacks size, tokens or the loss.</summary>
+    internal static ScalingRun? Of(string name, JsonObject summary, string loss)
     {
         double Figure(string key) => summary[key] is JsonValue value && value.TryGetValue(out double number) ? number
             : double.NaN;

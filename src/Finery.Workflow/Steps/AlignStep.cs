@@ -5,6 +5,7 @@ using Finery.Data.Tokenizers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training.Losses;
+using Finery.Training.Monitoring;
 
 namespace Finery.Workflow.Steps;
 
@@ -80,7 +81,8 @@ public sealed record AlignStep : Step, ITrainingStep
         new TrainingRun(context, model, kernels, new()
         {
             Schedule = TrainingOptions.DefaultSchedule(LearningRate ?? plan?.LearningRate / 10 ?? 1e-4, length),
-            Repair = TrainingOptions.NonFiniteOnly,
+            // Losses of a few answers, each its own length, vary too much to be judged by the last ones.
+            Repair = new() { Mode = RepairMode.Endure },
             Recompute = Recompute,
             CheckpointSeconds = CheckpointSeconds,
             PeakFlops = plan?.PeakFlops ?? 0,

@@ -4,6 +4,7 @@ using Finery.Data.Batches;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training.Losses;
+using Finery.Training.Monitoring;
 
 namespace Finery.Workflow.Steps;
 
@@ -69,7 +70,8 @@ public sealed record FinetuneStep : Step, ITrainingStep
         new TrainingRun(context, model, kernels, new()
         {
             Schedule = TrainingOptions.DefaultSchedule(LearningRate ?? plan?.LearningRate / 10 ?? 3e-4, steps),
-            Repair = TrainingOptions.NonFiniteOnly,
+            // Losses of a few answers, each its own length, vary too much to be judged by the last ones.
+            Repair = new() { Mode = RepairMode.Endure },
             Recompute = Recompute,
             CheckpointSeconds = CheckpointSeconds,
             PeakFlops = plan?.PeakFlops ?? 0,

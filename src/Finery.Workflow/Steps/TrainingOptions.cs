@@ -17,10 +17,6 @@ internal sealed record TrainingOptions
     // A run that goes back loses little, and healthy checkpoints, which cost as much as others, stay rare.
     private const int AnchorsPerRun = 20, LeastAnchorSteps = 25;
 
-    /// <summary>Repair of what is not finite alone: losses of a few answers, each its own length, vary too much to be judged by the last ones.</summary>
-    public static RepairSettings NonFiniteOnly { get; } =
-        new() { Spikes = new() { Enabled = false }, Reduce = new() { Enabled = false, LossRatio = 1000 } };
-
     public required LearningRateSchedule Schedule { get; init; }
 
     public OptimizerSettings Optimizer { get; init; } = new AdamWOptimizerSettings();

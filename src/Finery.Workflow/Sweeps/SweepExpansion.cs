@@ -138,7 +138,7 @@ internal sealed class SweepExpansion(
         foreach (var claim in Claims)
         {
             var at = (map["claims"] ?? map["claim"])!.At;
-            foreach (string name in new[] { claim.Better, claim.Than }.Where(name => !names.Contains(name)))
+            foreach (string name in new[] { claim.Better, claim.Than }.OfType<string>().Where(name => !names.Contains(name)))
                 errors.Add(at, $"the claim names the variant '{name}'; there are {string.Join(", ", names)}",
                     NearestWord.Of(name, names));
             if (claim.Better == claim.Than) errors.Add(at, "the claim compares a variant with itself");

@@ -46,10 +46,10 @@ public static class SweepOutcome
             Name = sweep.Name, Metric = sweep.Metric.ToString(), Goal = sweep.Goal, Curve = sweep.Curve, Trials = trials,
             Groups = [.. groups.Select(group => group == best ? group with { Best = true } : group)], Claims = [],
         };
-        return record with { Claims = [.. sweep.Claims.Select(claim => Judge(claim, record, run))] };
+        return record with { Claims = [.. sweep.Claims.Select(claim => new ClaimJudge(record, sweep.Metric, run).Judge(claim))] };
     }
 
-    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+    internal static double? Finite(double value) => double.IsFinite(value) ? value : null;
 
     private static TrialRecord Trial(Sweep sweep, SweepTrial trial, RunFolder run, IReadOnlyDictionary<string, StepState> states)
     {
@@ -97,51 +97,4 @@ public static class SweepOutcome
             _ => null,
         };
     }
-
-    private static ClaimRecord Judge(SweepClaim claim, SweepRecord record, RunFolder run)
-    {
-        var (better, than) = (record.BestOf(claim.Better), record.BestOf(claim.Than));
-        bool pending = record.Trials.Any(trial => trial.State == TrialState.Pending
-            && (trial.Variant == claim.Better || trial.Variant == claim.Than));
-        if (pending) return Verdict(ClaimRecord.Undecided, "not all of their trials have been run");
-        if (better is null) return Verdict(ClaimRecord.NotReproduced, $"no trial of {claim.Better} came to an end");
-        if (than is null)
-        {
-            // Divergence is the worst there is to compare with; any other failure says nothing about training.
-            bool diverged = record.Trials.Where(trial => trial.Variant == claim.Than).All(trial => trial.State == TrialState.Diverged);
-            return diverged && better.Lost == 0
-                ? Verdict(ClaimRecord.Reproduced, $"every trial of {claim.Than} diverged, none of {claim.Better}{At(better)}")
-                : Verdict(ClaimRecord.Undecided, $"no trial of {claim.Than} came to an end");
-        }
-
-        var pairs = record.TrialsOf(better)
-            .Join(record.TrialsOf(than), trial => trial.Seed, trial => trial.Seed, (a, b) => (A: a, B: b)).ToArray();
-        string at = $"{claim.Better}{At(better)} with {claim.Than}{At(than)}, each at its best point, seed by seed";
-        if (pairs.Any(pair => pair.A.Value is null))
-            return Verdict(ClaimRecord.NotReproduced, $"{at}; {better.Lost} trials of {claim.Better} failed or diverged");
-        var whole = pairs.Where(pair => pair.B.Value is not null).ToArray();
-        if (whole.Length < pairs.Length) at += $"; {pairs.Length - whole.Length} pairs without a result of {claim.Than} left out";
-        double[] figures = [.. whole.Select(pair => claim.By switch
-        {
-            ClaimMeasure.Difference => record.Goal == SweepGoal.Minimize ? pair.B.Value!.Value - pair.A.Value!.Value
-                : pair.A.Value!.Value - pair.B.Value!.Value,
-            ClaimMeasure.Ratio => pair.A.Value!.Value / pair.B.Value!.Value,
-            _ => LossCurve.ShareToReach(Losses(pair.A), Losses(pair.B)),
-        })];
-        if (figures.Any(double.IsNaN)) return Verdict(ClaimRecord.Undecided, $"{at}; {record.Curve} has no curve");
-        if (figures.Any(double.IsInfinity)) at += $"; {figures.Count(double.IsInfinity)} never got there";
-        var (reproduced, mean, error, criterion) = claim.Judge(figures, record.Goal);
-        return new(claim.Statement, reproduced ? ClaimRecord.Reproduced : ClaimRecord.NotReproduced, figures.Length, criterion,
-            at,
-            Finite(mean), Finite(error));
-
-        IReadOnlyList<(double Step, double Loss)> Losses(TrialRecord trial) =>
-            LossCurve.Of(run, trial.Steps[record.Curve.Step], record.Curve.Key);
-
-        ClaimRecord Verdict(string verdict, string detail) =>
-            new(claim.Statement, verdict, 0, claim.Judge([], record.Goal).Criterion, detail);
-    }
-
-    private static string At(GroupRecord group) =>
-        group.Parameters.Count == 0 ? "" : $" ({string.Join(", ", group.Parameters.Select(pair => $"{pair.Key}={pair.Value}"))})";
 }

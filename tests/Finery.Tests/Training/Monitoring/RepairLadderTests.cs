@@ -104,10 +104,8 @@ public class RepairLadderTests
         Assert.Equal(RepairAction.Rollback, decision.Action);
         Assert.Equal((200, 180, 199, 219), (decision.Onset, decision.RestoreBefore, decision.SkipFrom, decision.SkipTo));
         ladder.RolledBack(180);
-        Assert.Equal(0.5 / 20, ladder.RateScale(180), 1e-12);
-        Assert.Equal(0.5, ladder.RateScale(199));
-        // For a while; and the batches passed over begin with that of the last update before.
-        Assert.Equal((0.5, 1), (ladder.RateScale(219), ladder.RateScale(220)));
+        // The first keeps the rate; the batches passed over begin with that of the last update before.
+        Assert.Equal((1, 1), (ladder.RateScale(180), ladder.RateScale(199)));
         Assert.Equal((180, 198, 219, 220), (ladder.BatchOf(180), ladder.BatchOf(198), ladder.BatchOf(199), ladder.BatchOf(200)));
         Assert.True(ladder.IsHealthy);
     }
@@ -253,13 +251,19 @@ public class RepairLadderTests
         Run(ladder, 0, 200, Normal);
         for (long step = 200; step < 203; step++) ladder.Decide(step, double.NaN, 1, false);
         ladder.RolledBack(150);
+        // The first keeps the rate.
+        Assert.Equal((1, 1, 1), (ladder.Rollbacks, ladder.RateScale(150), ladder.RateScale(189)));
         var resumed = Ladder();
         resumed.Restore(ladder.Save());
-        Assert.Equal((1, 0.5, 1, 220), (resumed.Rollbacks, resumed.RateScale(189), resumed.RateScale(190), resumed.BatchOf(200)));
-        // Trouble again across the gap, on batches 198, 219 and 220: the ranges join.
+        Assert.Equal((1, 220), (resumed.Rollbacks, resumed.BatchOf(200)));
+        // Trouble again across the gap, on batches 198, 219 and 220: the ranges join, and the rate is halved after a new warm-up.
         Run(resumed, 150, 198, Normal);
         for (long step = 198; step < 201; step++) resumed.Decide(step, double.NaN, 1, false);
+        resumed.RolledBack(150);
         Assert.Equal((196, 221, 222), (resumed.BatchOf(196), resumed.BatchOf(197), resumed.BatchOf(198)));
+        var again = Ladder();
+        again.Restore(resumed.Save());
+        Assert.Equal((2, 0.5 / 20, 0.5, 1), (again.Rollbacks, again.RateScale(150), again.RateScale(189), again.RateScale(190)));
     }
 
     [Fact]

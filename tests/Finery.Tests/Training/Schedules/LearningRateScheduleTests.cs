@@ -54,13 +54,11 @@ public class LearningRateScheduleTests
     }
 
     [Fact]
-    public void A_restart_warms_up_again_and_may_go_on_slower_for_a_while()
+    public void A_fresh_warm_up_rises_to_the_full_rate()
     {
-        var reduction = new RateReduction(FirstStep: 100, WarmupSteps: 4, Factor: .5, Steps: 10);
-        Assert.Equal([1, .125, .25, .375, .5, .5], Enumerable.Range(99, 6).Select(step => reduction.At(step)));
-        Assert.Equal([.5, 1, 1], Enumerable.Range(109, 3).Select(step => reduction.At(step)));
-        Assert.Equal(1, new RateReduction(5, 2).At(1_000_000));
-        Assert.Equal(.5, new RateReduction(5, 2).At(5));
+        var warm = new Rewarmup(FirstStep: 100, Steps: 4);
+        Assert.Equal([1, .25, .5, .75, 1, 1], Enumerable.Range(99, 6).Select(step => warm.At(step)));
+        Assert.Equal(1, new Rewarmup(5, 0).At(5));
     }
 
     [Fact]

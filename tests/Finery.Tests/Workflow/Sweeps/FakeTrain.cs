@@ -1,3 +1,4 @@
+using Finery.Training.Scaling;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
 using Finery.Workflow.Steps;
@@ -17,6 +18,8 @@ internal sealed record FakeTrain : Step, ITrainingStep
     public string Optimizer { get; init; } = "slow";
 
     public int Steps { get; init; } = 100;
+
+    public int Size { get; init; } = 1_000_000;
 
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
@@ -40,6 +43,9 @@ internal sealed record FakeTrain : Step, ITrainingStep
         Directory.CreateDirectory(context.Output("model"));
         File.WriteAllText(Path.Combine(context.Output("model"), "weights"), FormattableString.Invariant($"{this.LearningRate} {Optimizer} {context.Seed}"));
         context.Summary["final_loss"] = LearningRate < 0 ? double.NaN : loss;
+        context.Summary["parameters"] = Size;
+        context.Summary["tokens"] = Steps * 10_000L;
+        context.Summary["lawful_loss"] = ScalingLaw.DotNetDocumentation.Loss(Size, Steps * 10_000L) * (Optimizer == "fast" ? 0.95 : 1);
         context.Summary["rows"] = new System.Text.Json.Nodes.JsonArray(new System.Text.Json.Nodes.JsonObject { ["value"] = loss });
     }
 }

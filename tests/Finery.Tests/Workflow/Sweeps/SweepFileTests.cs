@@ -130,6 +130,10 @@ public sealed class SweepFileTests : IDisposable
     [InlineData("sedes: [1]", "sweep.yaml:4:1: a sweep has no setting 'sedes' (did you mean 'seeds'?)")]
     [InlineData("seeds: [1, 1]", "sweep.yaml:4:8: 'seeds' must differ.")]
     [InlineData("variants: {a: {evaluate.models: pretrian}}", "sweep.yaml:4:33: no step 'pretrian' to take model from (did you mean 'pretrain'?)")]
+    [InlineData("variants: {a: , b: {pretrain.steps: 2}}\nclaim: {statement: x, better: b}",
+        "sweep.yaml:5:8: give 'than', the variant to compare with.")]
+    [InlineData("variants: {a: , b: {pretrain.steps: 2}}\nclaim: {statement: x, better: b, than: a, by: prediction}",
+        "sweep.yaml:5:40: 'than' is not used by prediction: the law is fitted to all other variants.")]
     [InlineData("variants: {a: , b: {pretrain.steps: 2}}\nclaim: {statement: x, better: b, than: c}",
         "sweep.yaml:5:8: the claim names the variant 'c'; there are a, b (did you mean 'a'?)")]
     public void Errors_point_into_the_sweep_once(string rest, string expected) => Assert.Equal([expected], _folder.Errors(Head + rest));

@@ -107,7 +107,7 @@ public sealed class SweepRunTests : IDisposable
         var (_, record) = _folder.Execute(_folder.Expand("name: x\nmetric: pretrain.rows.0.value\n" + Rest));
         Assert.Equal(TrialState.Finished, record.Trials[0].State);
         (_, record) = _folder.Execute(_folder.Expand("name: x\nmetric: pretrain.final_los\n" + Rest));
-        Assert.Equal((TrialState.Failed, true), (record.Trials[0].State, record.Trials[0].Error!.Contains("it has final_loss, rows")));
+        Assert.Equal((TrialState.Failed, true), (record.Trials[0].State, record.Trials[0].Error!.Contains("it has final_loss, ")));
     }
 
     [Theory]
@@ -126,6 +126,43 @@ public sealed class SweepRunTests : IDisposable
         Assert.NotNull(claim.Measured);
         Assert.NotNull(claim.StandardError);
         Assert.Contains("2 standard errors", claim.Criterion);
+    }
+
+    [Theory]
+    [InlineData("", 0, "reproduced")]
+    // Five percent below the law is 1 / .95 - 1 off.
+    [InlineData(", pretrain.optimizer: fast", 0.0526316, "not reproduced at this scale")]
+    public void A_law_of_small_runs_is_held_against_a_larger_one(string change, double off, string verdict)
+    {
+        var sweep = _folder.Expand($$"""
+            name: test
+            recipe: base.yaml
+            metric: pretrain.lawful_loss
+            seeds: [1, 2]
+            variants:
+              small: {pretrain.size: 100000}
+              longer: {pretrain.size: 100000, pretrain.steps: 300}
+              middle: {pretrain.size: 300000, pretrain.steps: 150}
+              larger: {pretrain.size: 900000, pretrain.steps: 250}
+              unseen: {pretrain.size: 4000000, pretrain.steps: 900{{change}}}
+            claim: {statement: the law holds, by: prediction, better: unseen}
+
+            """);
+        var claim = Assert.Single(_folder.Execute(sweep).Record.Claims);
+        Assert.Equal((verdict, 2), (claim.Verdict, claim.Pairs));
+        Assert.Equal(off, claim.Measured!.Value, 5);
+        Assert.Contains("at most 0.02", claim.Criterion);
+    }
+
+    [Theory]
+    [InlineData("a: , b: {pretrain.steps: 50}", "1 other trials")]
+    [InlineData("a: , b: {pretrain.steps: 50}, c: {pretrain.steps: 60}, d: {pretrain.steps: 70}, e: {pretrain.steps: 80}", "one size")]
+    public void A_law_that_cannot_be_fitted_leaves_its_claim_undecided(string variants, string why)
+    {
+        var sweep = _folder.Expand(Head + $"variants: {{{variants}}}\nseeds: [1]\nclaim: {{statement: x, by: prediction, better: a}}\n");
+        var claim = Assert.Single(_folder.Execute(sweep).Record.Claims);
+        Assert.Equal(ClaimRecord.Undecided, claim.Verdict);
+        Assert.Contains(why, claim.Detail);
     }
 
     [Fact]
