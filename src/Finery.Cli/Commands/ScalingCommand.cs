@@ -39,7 +39,7 @@ public static class ScalingCommand
         var method = new Option<Method>("--method")
         {
             Description = "parametric: E, A, B and both exponents. constants: E, A and B with published exponents, for few runs. "
-                + "isoflop: parabolas at equal operations. downstream: accuracy of a task from flops, nll and accuracy.",
+                + "isoflop: parabolas at equal operations. downstream: accuracy of the questions that evaluate steps asked, or of a table with flops, nll and accuracy.",
         };
         var starts = new Option<FitStarts>("--starts")
         {
@@ -217,7 +217,7 @@ public static class ScalingCommand
     private static void RequireColumns(List<ScalingRun> runs, Func<ScalingRun, double> figure, string name)
     {
         if (runs.FirstOrDefault(run => !double.IsFinite(figure(run))) is { } run)
-            throw new UsageException($"{run.Name} has no {name}; this method needs it (a column of a table given with --points).");
+            throw new UsageException($"{run.Name} has no {name}; this method needs it (from a step of its run, or a column of a table given with --points).");
     }
 
     private static string Text(double? value) => value is { } number ? ScalingReport.Number(number) : "";

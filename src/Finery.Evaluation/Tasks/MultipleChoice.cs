@@ -19,12 +19,13 @@ public sealed record MultipleChoiceItem(int[] Context, IReadOnlyList<Choice> Cho
 /// <param name="AccuracyPerCharacter">Highest log-likelihood per character wins (<c>acc_norm</c>).</param>
 /// <param name="AccuracyPerByte">Highest log-likelihood per byte wins (<c>acc_bytes</c>).</param>
 /// <param name="AccuracyMutualInformation">Highest gain over the unconditional log-likelihood wins.</param>
+/// <param name="AnswerNats">Negative log-likelihood of the right choice per character, nats: what scaling laws of accuracy go by.</param>
 /// <param name="Correct">Per item 1 or 0 under <paramref name="Accuracy"/>; for paired comparison.</param>
 /// <param name="CorrectPerCharacter">The same under <paramref name="AccuracyPerCharacter"/>.</param>
 /// <param name="CorrectMutualInformation">The same under <paramref name="AccuracyMutualInformation"/>.</param>
 public sealed record MultipleChoiceResult(
     Estimate Accuracy, Estimate AccuracyPerCharacter, Estimate AccuracyPerByte, Estimate AccuracyMutualInformation,
-    double[] Correct, double[] CorrectPerCharacter, double[] CorrectMutualInformation);
+    Estimate AnswerNats, double[] Correct, double[] CorrectPerCharacter, double[] CorrectMutualInformation);
 
 /// <summary>Picks the continuation a model finds likeliest (reference formats 5.1). Ties go to the first.</summary>
 /// <param name="Items">The questions.</param>
@@ -52,6 +53,7 @@ public sealed record MultipleChoice(IReadOnlyList<MultipleChoiceItem> Items, int
 
         var correct = new double[4][];
         for (int metric = 0; metric < correct.Length; metric++) correct[metric] = new double[Items.Count];
+        var answerNats = new double[Items.Count];
         int next = 0;
         for (int i = 0; i < Items.Count; i++)
         {
@@ -66,6 +68,7 @@ public sealed record MultipleChoice(IReadOnlyList<MultipleChoiceItem> Items, int
                     conditional, conditional / Math.Max(1, choice.Characters), conditional / Math.Max(1, choice.Bytes),
                     conditional - unconditional,
                 ];
+                if (c == Items[i].Answer) answerNats[i] = -values[1];
                 for (int metric = 0; metric < values.Length; metric++)
                 {
                     if (values[metric] > best[metric]) (best[metric], picked[metric]) = (values[metric], c);
@@ -75,7 +78,7 @@ public sealed record MultipleChoice(IReadOnlyList<MultipleChoiceItem> Items, int
         }
         return new(
             Estimate.Mean(correct[0]), Estimate.Mean(correct[1]), Estimate.Mean(correct[2]), Estimate.Mean(correct[3]),
-            correct[0], correct[1], correct[3]);
+            Estimate.Mean(answerNats), correct[0], correct[1], correct[3]);
     }
 
     private void Check(int index)

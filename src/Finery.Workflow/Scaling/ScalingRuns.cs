@@ -24,7 +24,7 @@ public static class ScalingRuns
     private static readonly string[] s_columns = ["name", "parameters", "tokens", "loss", "unique_tokens", "flops", "nll",
         "accuracy"];
 
-    /// <summary>The finished pretraining steps of a run folder, of a sweep too.</summary>
+    /// <summary>The finished pretraining steps of a run folder, of a sweep too, with what its evaluations say of their models.</summary>
     /// <param name="folder">The run folder.</param>
     /// <param name="loss">Which figure of their summaries is the loss.</param>
     /// <exception cref="RunFolderException">It is no run folder or cannot be read.</exception>
@@ -32,22 +32,36 @@ public static class ScalingRuns
     public static IReadOnlyList<ScalingRun> Load(string folder, string loss = "final_loss")
     {
         var run = RunFolder.Open(folder);
-        var runs = run.Steps().Where(step => step is { Type: "pretrain", State: StepState.Finished })
-            .Select(step => Of($"{run.Name}/{step.Name}", step.Summary, loss)).OfType<ScalingRun>().ToArray();
+        var finished = run.Steps().Where(step => step.State == StepState.Finished).ToArray();
+        var answers = finished.Where(step => step.Type == "evaluate").SelectMany(Rows)
+            .GroupBy(row => Text(row["name"])).ToDictionary(rows => rows.Key, rows => rows.Last());
+        var runs = finished.Where(step => step.Type == "pretrain")
+            .Select(step => Of($"{run.Name}/{step.Name}", step.Summary, loss, answers.GetValueOrDefault(step.Name)))
+            .OfType<ScalingRun>().ToArray();
         return runs.Length > 0 ? runs
             : throw new RecipeException($"{run.Path} has no finished 'pretrain' step with parameters, tokens and {loss}.");
     }
 
     /// <summary>A finished pretraining by the summary of its step; null if that lacks size, tokens or the loss.</summary>
-    internal static ScalingRun? Of(string name, JsonObject summary, string loss)
+    /// <param name="name">Of the run.</param>
+    /// <param name="summary">Of its step.</param>
+    /// <param name="loss">Which figure is the loss.</param>
+    /// <param name="answers">What an evaluation says of its model; null for nothing.</param>
+    internal static ScalingRun? Of(string name, JsonObject summary, string loss, JsonObject? answers = null)
     {
-        double Figure(string key) => summary[key] is JsonValue value && value.TryGetValue(out double number) ? number
-            : double.NaN;
-        double tokens = Figure("tokens"), epochs = Figure("epochs");
+        double tokens = Figure(summary, "tokens"), epochs = Figure(summary, "epochs");
         var point = new ScalingPoint(
-            Figure("parameters"), tokens, epochs > 0 ? tokens / epochs : double.PositiveInfinity, Figure(loss));
-        return point is { Parameters: > 0, Tokens: > 0, Loss: > 0 } ? new(name, point, point.Operations) : null;
+            Figure(summary, "parameters"), tokens, epochs > 0 ? tokens / epochs : double.PositiveInfinity, Figure(summary, loss));
+        return point is not { Parameters: > 0, Tokens: > 0, Loss: > 0 } ? null : new(
+            name, point, point.Operations, Figure(answers?["answer_nats"], "value"), Figure(answers?["accuracy_norm"], "value"));
     }
+
+    private static IEnumerable<JsonObject> Rows(StepStatus step) => (step.Summary["rows"] as JsonArray ?? []).OfType<JsonObject>();
+
+    private static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
+
+    private static double Figure(JsonNode? json, string key) =>
+        (json as JsonObject)?[key] is JsonValue value && value.TryGetValue(out double number) ? number : double.NaN;
 
     /// <summary>A table with a heading: <c>parameters,tokens,loss</c>, also <c>name</c>, <c>unique_tokens</c>, <c>flops</c>,
     /// <c>nll</c>, <c>accuracy</c>; lines that begin with # are left out.</summary>

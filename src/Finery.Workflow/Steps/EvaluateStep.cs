@@ -134,6 +134,7 @@ public sealed record EvaluateStep : Step
             row["accuracy_norm"] = Json(choices.AccuracyPerCharacter);
             row["accuracy_bytes"] = Json(choices.AccuracyPerByte);
             row["accuracy_mutual"] = Json(choices.AccuracyMutualInformation);
+            row["answer_nats"] = Json(choices.AnswerNats);
             line += string.Create(CultureInfo.InvariantCulture,
                 $", right summary {100 * choices.Accuracy.Value:F1}% ± {100 * choices.Accuracy.StandardError:F1} (per character {100 * choices.AccuracyPerCharacter.Value:F1}%, mutual information {100 * choices.AccuracyMutualInformation.Value:F1}%)");
         }

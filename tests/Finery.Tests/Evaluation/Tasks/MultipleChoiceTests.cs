@@ -17,6 +17,7 @@ public class MultipleChoiceTests
         var result = new MultipleChoice([item], [0]).Score(Model());
         Assert.Equal(0, result.Accuracy.Value);
         Assert.Equal(1, result.AccuracyPerCharacter.Value);
+        Assert.Equal(0.5 * Math.Log(2), result.AnswerNats.Value, 12);
         Assert.Equal(0, result.AccuracyPerByte.Value);
     }
 

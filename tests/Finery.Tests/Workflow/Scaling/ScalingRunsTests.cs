@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Finery.Training.Scaling;
 using Finery.Workflow.Recipes;
 using Finery.Workflow.Runs;
@@ -29,9 +30,27 @@ internal sealed record LawfulPretrain : Step
     }
 }
 
+/// <summary>Says of a model how well it answers.</summary>
+internal sealed record LawfulEvaluate : Step
+{
+    public string Of { get; init; } = "";
+
+    public override IReadOnlyList<StepOutput> Outputs => [];
+
+    public override void Run(StepContext context) => context.Summary["rows"] = new JsonArray(
+        new JsonObject
+        {
+            ["name"] = Of, ["answer_nats"] = new JsonObject { ["value"] = 1.5 }, ["accuracy_norm"] = new JsonObject { ["value"] = 0.6 },
+        },
+        new JsonObject { ["name"] = "brotli" });
+}
+
 public sealed class ScalingRunsTests : IDisposable
 {
-    private static readonly RecipeSchema s_schema = new(new Dictionary<string, Type> { ["pretrain"] = typeof(LawfulPretrain) }, []);
+    private static readonly RecipeSchema s_schema = new(new Dictionary<string, Type>
+    {
+        ["pretrain"] = typeof(LawfulPretrain), ["evaluate"] = typeof(LawfulEvaluate),
+    }, []);
 
     private readonly Folder _folder = new();
 
@@ -39,7 +58,8 @@ public sealed class ScalingRunsTests : IDisposable
 
     private string Run(params string[] steps)
     {
-        string yaml = "name: runs\nsteps:\n" + string.Concat(steps.Select((step, i) => $"  p{i}: {{type: pretrain, {step}}}\n"));
+        string yaml = "name: runs\nsteps:\n" + string.Concat(steps.Select((step, i) =>
+            $"  p{i}: {{{(step.StartsWith("of:", StringComparison.Ordinal) ? "type: evaluate" : "type: pretrain")}, {step}}}\n"));
         var recipe = RecipeFile.Parse(yaml, "test.yaml", _folder["run"], [], s_schema);
         Assert.Empty(recipe.Errors);
         new Runner(s_schema).Run(recipe.Recipe!, _folder["run"], new RunOptions { Threads = 1 }, new SilentObserver(), default);
@@ -56,6 +76,14 @@ public sealed class ScalingRunsTests : IDisposable
         Assert.Equal(24e12, runs[0].Operations);
         // Only one of them has this figure.
         Assert.Equal(9, Assert.Single(ScalingRuns.Load(folder, "validation_loss")).Point.Loss);
+    }
+
+    [Fact]
+    public void Runs_have_what_evaluations_say_of_their_models()
+    {
+        var runs = ScalingRuns.Load(Run("parameters: 1e6, tokens: 4000000", "parameters: 2e6, tokens: 1000000", "of: p1"));
+        Assert.Equal((double.NaN, double.NaN), (runs[0].Nll, runs[0].Accuracy));
+        Assert.Equal((1.5, 0.6), (runs[1].Nll, runs[1].Accuracy));
     }
 
     [Fact]
