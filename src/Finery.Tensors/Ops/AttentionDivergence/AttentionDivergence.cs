@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Finery.Tensors;
 
 public abstract partial class Kernels
@@ -23,14 +25,8 @@ public abstract partial class Kernels
         Tensor qkv, AttentionShape shape, Tensor teacherQkv, AttentionShape teacherShape, Tensor starts, Tensor tokenWeights,
         Tensor losses, Tensor saved)
     {
-        CheckShape(shape);
-        CheckShape(teacherShape);
-        Check(qkv, (int)starts.Length, shape.QkvColumns);
-        Check(teacherQkv, qkv.Rows, teacherShape.QkvColumns);
-        CheckLength(tokenWeights, qkv.Rows, DType.F32);
+        CheckDivergence(qkv, shape, teacherQkv, teacherShape, starts, tokenWeights, saved);
         CheckLength(losses, qkv.Rows, DType.F32);
-        Check(saved, qkv.Rows, 2 * shape.HeadCount + teacherShape.HeadCount, DType.F32);
-        CheckStarts(starts);
         using var scope = Measure(
             qkv, 4 * (Scores(starts, shape) + Scores(starts, teacherShape)), qkv.ByteLength + teacherQkv.ByteLength + saved.ByteLength);
         AttentionDivergenceForwardCore(qkv, shape, teacherQkv, teacherShape, starts, tokenWeights, losses, saved);
@@ -51,14 +47,8 @@ public abstract partial class Kernels
         Tensor qkv, AttentionShape shape, Tensor teacherQkv, AttentionShape teacherShape, Tensor starts, Tensor tokenWeights,
         Tensor saved, Tensor dQkv)
     {
-        CheckShape(shape);
-        CheckShape(teacherShape);
-        Check(qkv, (int)starts.Length, shape.QkvColumns);
-        Check(teacherQkv, qkv.Rows, teacherShape.QkvColumns);
-        CheckLength(tokenWeights, qkv.Rows, DType.F32);
-        Check(saved, qkv.Rows, 2 * shape.HeadCount + teacherShape.HeadCount, DType.F32);
+        CheckDivergence(qkv, shape, teacherQkv, teacherShape, starts, tokenWeights, saved);
         Check(dQkv, qkv.Rows, shape.QkvColumns);
-        CheckStarts(starts);
         using var scope = Measure(
             qkv, 8 * Scores(starts, shape) + 4 * Scores(starts, teacherShape),
             qkv.ByteLength + teacherQkv.ByteLength + saved.ByteLength + 2 * dQkv.ByteLength);
@@ -72,6 +62,19 @@ public abstract partial class Kernels
     private protected abstract void AttentionDivergenceBackwardCore(
         Tensor qkv, AttentionShape shape, Tensor teacherQkv, AttentionShape teacherShape, Tensor starts, Tensor tokenWeights,
         Tensor saved, Tensor dQkv);
+
+    private void CheckDivergence(
+        Tensor qkv, AttentionShape shape, Tensor teacherQkv, AttentionShape teacherShape, Tensor starts, Tensor tokenWeights,
+        Tensor saved, [CallerMemberName] string op = "")
+    {
+        CheckShape(shape, op);
+        CheckShape(teacherShape, op);
+        Check(qkv, (int)starts.Length, shape.QkvColumns, op: op);
+        Check(teacherQkv, qkv.Rows, teacherShape.QkvColumns, op: op);
+        CheckLength(tokenWeights, qkv.Rows, DType.F32, op);
+        Check(saved, qkv.Rows, 2 * shape.HeadCount + teacherShape.HeadCount, DType.F32, op);
+        CheckStarts(starts, op);
+    }
 }
 
 public sealed partial class Tape

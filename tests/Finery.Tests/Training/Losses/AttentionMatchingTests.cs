@@ -83,15 +83,6 @@ public class AttentionMatchingTests
     }
 
     [Fact]
-    public void Four_micro_batches_are_one_batch()
-    {
-        using var teacher = Teacher();
-        using var one = new ObjectiveRun(Objective(5, 1, 2), teacher: teacher).Enlarged();
-        using var four = new ObjectiveRun(Objective(5, 1, 2), microBatches: 4, teacher: teacher).Enlarged();
-        ObjectiveAssert.SameStep(one, four);
-    }
-
-    [Fact]
     public void Packed_documents_are_those_of_separate_batches()
     {
         using var teacher = Teacher();
@@ -103,21 +94,6 @@ public class AttentionMatchingTests
             return run.Figures[3];
         }
         Assert.Equal((4 * Attention(a) + 3 * Attention(b)) / 7, Attention(a, b), 1e-6);
-    }
-
-    [Fact]
-    public void Threads_and_recomputation_change_no_bit()
-    {
-        using var teacher = Teacher();
-        var objective = Objective(5, 1, 2) with { Features = new() };
-        using var one = new ObjectiveRun(objective, teacher: teacher);
-        one.Train(3);
-        foreach (var (threads, recompute) in ((int, Recompute)[])[(2, Recompute.None), (1, Recompute.Selective), (2, Recompute.Full)])
-        {
-            using var other = new ObjectiveRun(objective, threads, teacher: teacher, recompute: recompute);
-            other.Train(3);
-            Assert.Equal(one.AllBytes(), other.AllBytes());
-        }
     }
 
     [Fact]
