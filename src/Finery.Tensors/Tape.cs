@@ -150,6 +150,9 @@ public sealed partial class Tape
         /// <summary>An output kept from the forward pass from which the others can be computed again by <see cref="Repeat"/>.</summary>
         public virtual Tensor? Carried => null;
 
+        /// <summary>A tensor to whose gradient it adds, which an op recorded later must have written.</summary>
+        public virtual Tensor? Forked => null;
+
         /// <summary>Whether its forward pass may run a second time: not where it adds to something.</summary>
         public virtual bool IsRepeatable => true;
 

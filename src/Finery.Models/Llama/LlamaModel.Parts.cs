@@ -19,8 +19,12 @@ public sealed partial class LlamaModel
     /// <param name="tap">Called with the number of layers done, from 0 on, and the residual stream after them, before the next is recorded:
     /// what is forked off is forked here.</param>
     /// <param name="cache">As in <see cref="Hidden"/>.</param>
+    /// <param name="attended">Called with the number of each layer, from 1 on, and what its attention is about to read: [N, (H + 2 KV) HS],
+    /// queries and keys normed and rotated, of the shape in <see cref="ModelConfig.Attention"/>.</param>
     /// <returns>[N, D]: the residual stream.</returns>
-    public Tensor Stream(Tape tape, ModelInputs inputs, int layers, Action<int, Tensor>? tap = null, KeyValueCache? cache = null)
+    public Tensor Stream(
+        Tape tape, ModelInputs inputs, int layers, Action<int, Tensor>? tap = null, KeyValueCache? cache = null,
+        Action<int, Tensor>? attended = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(layers);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Config.LayerCount);
@@ -29,7 +33,7 @@ public sealed partial class LlamaModel
         for (int i = 0; i < layers; i++)
         {
             tape.Segment();
-            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache);
+            stream = Layer(tape, stream, _weights.Layers[i], i, inputs, cache, attended);
             tap?.Invoke(i + 1, stream);
         }
         return stream;

@@ -142,7 +142,8 @@ public sealed partial class LlamaModel : IDisposable
     }
 
     /// <summary>Records one decoder layer; returns the residual stream after it.</summary>
-    internal Tensor Layer(Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache)
+    internal Tensor Layer(
+        Tape tape, Tensor stream, LlamaLayer layer, int index, ModelInputs inputs, KeyValueCache? cache, Action<int, Tensor>? attended = null)
     {
         var attention = Config.Attention;
         (stream, var a) = tape.RmsNorm(stream, null, layer.InputNorm, Config.RmsNormEpsilon);
@@ -150,6 +151,7 @@ public sealed partial class LlamaModel : IDisposable
         if (layer is { QueryNorm: { } queryNorm, KeyNorm: { } keyNorm })
             tape.QkNorm(qkv, queryNorm, keyNorm, Config.RmsNormEpsilon, attention);
         if (Config.UsesRope(index)) tape.Rope(qkv, inputs.Positions, _rope.Cos, _rope.Sin, attention);
+        attended?.Invoke(index + 1, qkv);
         var mixed = cache is null
             ? tape.Attention(qkv, inputs.Starts, attention)
             : tape.CachedAttention(qkv, cache, index, attention);

@@ -38,6 +38,8 @@ public class KernelFaceTests : KernelFaces
     [InlineData(nameof(Kernels.Rope), "positions", N, "[0, 5)")]
     [InlineData(nameof(Kernels.AttentionForward), "starts", 4, "0..3")]
     [InlineData(nameof(Kernels.AttentionBackward), "starts", -1, "0..3")]
+    [InlineData(nameof(Kernels.AttentionDivergenceForward), "starts", 4, "0..3")]
+    [InlineData(nameof(Kernels.AttentionDivergenceBackward), "starts", -1, "0..3")]
     [InlineData(nameof(Kernels.LinearCrossEntropyForward), "targets", V, "[-1, 7)")]
     [InlineData(nameof(Kernels.LinearCrossEntropyForwardBackward), "targets", -2, "[-1, 7)")]
     [InlineData(nameof(Kernels.LinearSparseTargets), "targets", V, "[-1, 7)")]

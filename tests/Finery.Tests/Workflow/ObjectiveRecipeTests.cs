@@ -57,9 +57,11 @@ public class ObjectiveRecipeTests
               divergence: jensen_shannon
               temperature: 2
               features: { weight: 0.5, layers: [4, 8], measure: cosine }
+              attention: { layers: [8] }
             """));
         Assert.Equal(("models/large", .9, Divergence.JensenShannon, 2.0), (distillation.Teacher, distillation.Alpha, distillation.Divergence, distillation.Temperature));
         Assert.Equal((RowMeasure.Cosine, 8), (distillation.Features!.Measure, distillation.Features.Layers![1]));
+        Assert.Equal((.1, 8), (distillation.Attention!.Weight, distillation.Attention.Layers!.Single()));
         Assert.True(Assert.IsType<DistillationObjective>(Read("objective: { objective: distillation, cache: kept, remainder: true }")).Remainder);
     }
 

@@ -49,17 +49,17 @@ public sealed partial class Tape
         return copy;
     }
 
-    /// <summary>A fork whose tensor is consumed only before it would add to a gradient that is overwritten afterwards.</summary>
+    /// <summary>Fails for a fork whose tensor is consumed only before it would add to a gradient that is overwritten afterwards.</summary>
     private void CheckForks()
     {
         if (!_gradients) return;
         for (int i = 0; i < _operations.Count; i++)
         {
-            if (_operations[i] is not ForkOperation { Source: var source } || _kept.Contains(source) || !_planned.Contains(source))
+            if (_operations[i].Forked is not { } source || _kept.Contains(source) || !_planned.Contains(source))
                 continue;
             bool Writes(Operation operation, Pass pass) => operation.UsesOf(pass).Writes.Contains(source.Gradient);
             bool written = _operations.Skip(i + 1).Any(operation =>
-                operation is not ForkOperation && (Writes(operation, Pass.Backward) || Writes(operation, Pass.Forward)));
+                operation.Forked is null && (Writes(operation, Pass.Backward) || Writes(operation, Pass.Forward)));
             if (!written)
             {
                 throw new InvalidOperationException(
@@ -70,7 +70,7 @@ public sealed partial class Tape
 
     private sealed class ForkOperation(Tensor h, Tensor? keep, Tensor copy) : Operation
     {
-        public Tensor Source => h;
+        public override Tensor? Forked => h;
 
         public override Uses UsesOf(Pass pass) => pass == Pass.Backward
             ? new([copy.Gradient, keep, h.Gradient], [h.Gradient])

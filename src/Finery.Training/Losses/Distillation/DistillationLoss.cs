@@ -6,18 +6,27 @@ using Finery.Training.Losses.Branches;
 namespace Finery.Training.Losses.Distillation;
 
 /// <summary>Distillation from a teacher that runs beside the model. Figures: <c>loss/next_token</c> (cross-entropy),
-/// <c>loss/divergence</c> (times tau^2; NaN where alpha is 0), <c>alpha</c>, and <c>loss/features</c> where they are matched.</summary>
+/// <c>loss/divergence</c> (times tau^2; NaN where alpha is 0), <c>alpha</c>, <c>loss/features</c> and <c>loss/attention</c> where they are
+/// matched.</summary>
 internal sealed class DistillationLoss : BranchedLoss
 {
+    // The figure of features; attention's is the last.
+    private const int Features = 3;
+
     private readonly DistillationObjective _objective;
     private readonly LlamaModel _teacher;
     private readonly bool _owned;
     private readonly Lazy<string> _fingerprint;
     private readonly LlamaModules _modules;
-    private readonly (int Layer, int TeacherLayer, Tensor? Projection)[] _features;
+    private readonly (int Layer, int Teacher)[] _features, _attention;
+    private readonly Tensor?[] _projections;
 
     public DistillationLoss(DistillationObjective objective, LlamaModel model, LlamaModel teacher, bool owned, ulong seed)
-        : base(["loss/next_token", "loss/divergence", "alpha", .. objective.Features is null ? [] : (string[])["loss/features"]])
+        : base(
+        [
+            "loss/next_token", "loss/divergence", "alpha", .. objective.Features is null ? [] : (string[])["loss/features"],
+            .. objective.Attention is null ? [] : (string[])["loss/attention"],
+        ])
     {
         string[] faults = [.. Faults(objective, model.Config, teacher.Config)];
         if (faults.Length > 0) throw new ArgumentException("Distillation: " + string.Join(" ", faults));
@@ -26,14 +35,10 @@ internal sealed class DistillationLoss : BranchedLoss
         _modules = new LlamaModules(model);
         Tensor Projection(int layer) => _modules.AddProjection(
             $"distillation.features.{layer}.feature_proj.weight", teacher.Config.EmbeddingSize, model.Config.EmbeddingSize);
-        int layers = model.Config.LayerCount;
         bool projects = objective.Features?.Measure == RowMeasure.Square || model.Config.EmbeddingSize != teacher.Config.EmbeddingSize;
-        _features =
-        [
-            .. (objective.Features is { } matching ? matching.Layers ?? [layers] : []).Select(layer => (
-                layer, Math.Max(1, (int)Math.Round((double)layer * teacher.Config.LayerCount / layers)),
-                projects ? Projection(layer) : null)),
-        ];
+        _features = objective.Features?.Pairs(model.Config, teacher.Config) ?? [];
+        _attention = objective.Attention?.Pairs(model.Config, teacher.Config) ?? [];
+        _projections = [.. _features.Select(pair => projects ? Projection(pair.Layer) : null)];
         _modules.Initialize(seed);
         BeginStep(0, 0, 1);
     }
@@ -54,22 +59,35 @@ internal sealed class DistillationLoss : BranchedLoss
         var arena = model.CreateArena("training");
         Tape NewTape() => new(kernels, arena, gradients: true, recompute, model.WeightType);
         var inputs = new ModelInputs(arena, tokens);
-        double featureWeight = _objective.Features?.Weight ?? 0;
+        double featureWeight = _objective.Features?.Weight ?? 0, attentionWeight = _objective.Attention?.Weight ?? 0;
         var teacher = new TeacherPart(
-            kernels, arena, _teacher, inputs, [.. _features.Select(feature => feature.TeacherLayer)], () => Alpha > 0 || featureWeight > 0);
+            kernels, arena, _teacher, inputs, [.. _features.Select(pair => pair.Teacher)], [.. _attention.Select(pair => pair.Teacher)],
+            () => Alpha > 0 || featureWeight > 0 || attentionWeight > 0);
 
         var trunk = NewTape();
         var parts = new List<ObjectivePart> { teacher };
-        var stream = trunk.Keep(model.Stream(trunk, inputs, model.Config.LayerCount, (layer, end) =>
-        {
-            int index = Array.FindIndex(_features, feature => feature.Layer == layer);
-            if (index < 0) return;
-            var fork = trunk.Fork(end);
-            var weights = arena.Floats("featureWeights", tokens);
-            var projected = _features[index].Projection is { } projection ? trunk.Linear(fork, projection, wide: true) : fork;
-            var distances = trunk.RowDistance(projected, teacher.Features[index], weights, _objective.Features!.Measure);
-            parts.Add(new FeaturePart(this, first: parts.Count == 1, featureWeight / _features.Length, weights, distances));
-        }));
+        var stream = trunk.Keep(model.Stream(
+            trunk, inputs, model.Config.LayerCount,
+            (layer, end) =>
+            {
+                int index = Array.FindIndex(_features, pair => pair.Layer == layer);
+                if (index < 0) return;
+                var fork = trunk.Fork(end);
+                var weights = arena.Floats("featureWeights", tokens);
+                var projected = _projections[index] is { } projection ? trunk.Linear(fork, projection, wide: true) : fork;
+                var distances = trunk.RowDistance(projected, teacher.Features[index], weights, _objective.Features!.Measure);
+                parts.Add(new MatchingPart(this, Features, index == 0, featureWeight / _features.Length, weights, distances));
+            },
+            attended: (layer, qkv) =>
+            {
+                int index = Array.FindIndex(_attention, pair => pair.Layer == layer);
+                if (index < 0) return;
+                var weights = arena.Floats("attentionWeights", tokens);
+                var divergences = trunk.AttentionDivergence(
+                    qkv, model.Config.Attention, teacher.Attended[index], _teacher.Config.Attention, inputs.Starts, weights);
+                parts.Add(new MatchingPart(
+                    this, MetricNames.Count - 1, index == 0, attentionWeight / _attention.Length, weights, divergences));
+            }));
 
         var main = NewTape();
         Tensor targets = arena.Integers("targets", tokens), tokenWeights = arena.Floats("tokenWeights", tokens);
@@ -101,7 +119,7 @@ internal sealed class DistillationLoss : BranchedLoss
             yield return $"The teacher reads {teacher.SequenceLength} tokens, the model {model.SequenceLength}.";
         if (teacher.LogitSoftcap > 0 || model.LogitSoftcap > 0)
             yield return "One of the models bounds its logits: write a cache of the teacher and give that.";
-        foreach (int layer in objective.Features?.Layers ?? [])
+        foreach (int layer in (objective.Features?.Layers ?? []).Union(objective.Attention?.Layers ?? []))
             if (layer > model.LayerCount) yield return $"There is no layer {layer} to match: the model has {model.LayerCount}.";
     }
 }

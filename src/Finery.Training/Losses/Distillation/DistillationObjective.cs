@@ -6,26 +6,6 @@ using Finery.Tensors;
 
 namespace Finery.Training.Losses.Distillation;
 
-/// <summary>Matching of hidden states inside the model with the teacher's (pretraining reference 4.2): layer l of L reads layer
-/// <c>round(l L'/L)</c> of L'.</summary>
-public sealed record FeatureMatching
-{
-    /// <summary>Weight of the mean over layers and tokens, beside the other terms.</summary>
-    [Description("weight of the mean over layers and tokens")]
-    public double Weight { get; init; } = 0.1;
-
-    /// <summary>Layers of the model, from 1; null for the last alone.</summary>
-    [Description("layers of the model, from 1; default the last")]
-    public IReadOnlyList<int>? Layers { get; init; }
-
-    /// <summary><c>||W h - h'||^2 / D'</c>, or one minus the cosine of h and h', which has a W only where widths differ.</summary>
-    [Description("how far hidden states are apart")]
-    public RowMeasure Measure { get; init; }
-
-    internal string Description => string.Create(CultureInfo.InvariantCulture,
-        $"features {Measure} x {Weight:R} of {(Layers is null ? "last" : string.Join(",", Layers))}");
-}
-
 /// <summary>
 /// Distillation while pretraining (pretraining reference 4.2): <c>(1 - alpha) CE + alpha tau^2 D(teacher, model)</c>, means over all
 /// targets of the step. The teacher is another model of the same vocabulary and any shape, or what a
@@ -66,6 +46,10 @@ public sealed record DistillationObjective : TrainingObjective
     [Description("hidden states to match too")]
     public FeatureMatching? Features { get; init; }
 
+    /// <summary>Attention to match too; null for none.</summary>
+    [Description("attention to match too")]
+    public AttentionMatching? Attention { get; init; }
+
     /// <inheritdoc/>
     public override IEnumerable<(string Property, string Message)> Validate() => Teacher is not null && Cache is not null
         ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
@@ -91,7 +75,8 @@ public sealed record DistillationObjective : TrainingObjective
         {
             string alpha = Schedule is null ? WeightPoint.Describe([Alpha]) : WeightPoint.Describe(Schedule);
             string what = string.Create(CultureInfo.InvariantCulture, $"distillation {Divergence} tau={Temperature:R} alpha={alpha}");
-            return what + (Remainder ? " remainder" : "") + (Features is null ? "" : " " + Features.Description);
+            string matching = string.Concat(((LayerMatching?[])[Features, Attention]).Select(part => part is null ? "" : " " + part.Description));
+            return what + (Remainder ? " remainder" : "") + matching;
         }
     }
 
@@ -126,13 +111,11 @@ public sealed record DistillationObjective : TrainingObjective
         if (Cache is not null && Divergence != Divergence.Forward)
             yield return (nameof(Divergence), $"{Divergence} needs all of the teacher's probabilities; a cache has the forward divergence only.");
         if (Cache is not null && Features is not null) yield return (nameof(Features), "hidden states need the teacher itself: give 'teacher'.");
+        if (Cache is not null && Attention is not null) yield return (nameof(Attention), "attention needs the teacher itself: give 'teacher'.");
         if (Remainder && Cache is null) yield return (nameof(Remainder), "only a cache leaves anything over.");
         if (Remainder && Temperature != 1)
             yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
-        if (Features is null) yield break;
-        if (!(Features.Weight >= 0 && double.IsFinite(Features.Weight)))
-            yield return (nameof(Features), $"weight {Features.Weight}; expected a finite number from 0.");
-        if (Features.Layers is { } layers && (layers.Count == 0 || layers.Distinct().Count() != layers.Count || layers.Any(layer => layer < 1)))
-            yield return (nameof(Features), $"layers [{string.Join(", ", layers)}]; expected different numbers from 1.");
+        foreach (string fault in Features?.Faults() ?? []) yield return (nameof(Features), fault);
+        foreach (string fault in Attention?.Faults() ?? []) yield return (nameof(Attention), fault);
     }
 }

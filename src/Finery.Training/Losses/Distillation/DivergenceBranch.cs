@@ -27,29 +27,3 @@ internal sealed class DivergenceBranch(DistillationLoss loss, Tape tape, Tensor 
         return sum;
     }
 }
-
-/// <summary>Distance of hidden states from the teacher's, recorded on the trunk: a mean over layers and targets.</summary>
-/// <param name="loss">Takes the figure.</param>
-/// <param name="first">Whether it is the first of the layers.</param>
-/// <param name="weight">Of this layer.</param>
-/// <param name="weights">[N].</param>
-/// <param name="distances">[N].</param>
-internal sealed class FeaturePart(DistillationLoss loss, bool first, double weight, Tensor weights, Tensor distances) : ObjectivePart
-{
-    private const int Figure = 3;
-
-    public override bool Load(PackedBatch batch, int firstToken)
-    {
-        var values = weights.Floats;
-        for (int i = 0; i < values.Length; i++) values[i] = (float)(weight * batch.Weights[firstToken + i]);
-        return true;
-    }
-
-    public override double Evaluate(int firstToken)
-    {
-        double sum = Sum(distances, weights);
-        // The figure begins anew with the first layer of the first micro-batch.
-        loss.Note(Figure, first ? firstToken : int.MaxValue, weight == 0 ? double.NaN : sum);
-        return sum;
-    }
-}

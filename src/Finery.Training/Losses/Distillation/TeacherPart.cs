@@ -17,25 +17,30 @@ internal sealed class TeacherPart : ObjectivePart
     /// <param name="arena">Holds what the teacher says.</param>
     /// <param name="teacher">Runs.</param>
     /// <param name="inputs">The model's own.</param>
-    /// <param name="layers">Whose hidden states are wanted, from 1.</param>
+    /// <param name="features">Layers whose hidden states are wanted, from 1.</param>
+    /// <param name="attended">Layers whose queries and keys are wanted, from 1.</param>
     /// <param name="needed">Whether it need run in the step in progress.</param>
-    public TeacherPart(Kernels kernels, Arena arena, LlamaModel teacher, ModelInputs inputs, int[] layers, Func<bool> needed)
+    public TeacherPart(
+        Kernels kernels, Arena arena, LlamaModel teacher, ModelInputs inputs, int[] features, int[] attended, Func<bool> needed)
     {
         (_kernels, _needed) = (kernels, needed);
         _tape = new Tape(kernels, arena, gradients: false, activations: teacher.WeightType);
-        Features = new Tensor[layers.Length];
-        var stream = teacher.Stream(_tape, inputs, teacher.Config.LayerCount, (layer, end) =>
-        {
+        Features = new Tensor[features.Length];
+        Attended = new Tensor[attended.Length];
+        var stream = teacher.Stream(
+            _tape, inputs, teacher.Config.LayerCount,
             // A stream without gradients is overwritten by the next layer.
-            for (int i = 0; i < layers.Length; i++)
-                if (layers[i] == layer) Features[i] = _tape.Keep(_tape.Fork(end));
-        });
+            (layer, end) => Take(Features, features, layer, () => _tape.Keep(_tape.Fork(end))),
+            attended: (layer, qkv) => Take(Attended, attended, layer, () => _tape.Keep(qkv)));
         Hidden = _tape.Keep(teacher.FinalNorm(_tape, stream));
         _tape.Plan();
     }
 
     /// <summary>[N, D'] of each layer asked for.</summary>
     public Tensor[] Features { get; }
+
+    /// <summary>[N, (H' + 2 KV') HS'] of each layer asked for, as its attention reads it.</summary>
+    public Tensor[] Attended { get; }
 
     /// <summary>[N, D']: what the teacher's head reads.</summary>
     public Tensor Hidden { get; }
@@ -48,4 +53,10 @@ internal sealed class TeacherPart : ObjectivePart
     }
 
     public override double Evaluate(int first) => 0;
+
+    private static void Take(Tensor[] places, int[] layers, int layer, Func<Tensor> tensor)
+    {
+        for (int i = 0; i < layers.Length; i++)
+            if (layers[i] == layer) places[i] = tensor();
+    }
 }

@@ -67,6 +67,17 @@ public class NotANumberTests : OpTest
             kernels.AttentionBackward(x[0], x[1], x[2], x[3], test.Integers(new int[70]), Shape, dQkv);
             return [dQkv];
         }),
+        ["AttentionDivergence"] = new([[70, 12], [70, 12]], (test, kernels, x) =>
+        {
+            // Values are not read.
+            var (qkv, teacher, ones) = (test.Zeros(70, 16), test.Zeros(70, 16), test.Zeros(70));
+            ones.Floats.Fill(1);
+            for (int i = 0; i < x[0].Length; i++) (qkv[i / 12 * 16 + i % 12], teacher[i / 12 * 16 + i % 12]) = (x[0][i], x[1][i]);
+            var (starts, losses, saved, dQkv) = (test.Integers(new int[70]), test.Zeros(70), test.Zeros(70, 6), test.Zeros(70, 16));
+            kernels.AttentionDivergenceForward(qkv, Shape, teacher, Shape, starts, ones, losses, saved);
+            kernels.AttentionDivergenceBackward(qkv, Shape, teacher, Shape, starts, ones, saved, dQkv);
+            return [losses, saved, dQkv];
+        }),
         ["CachedAttention"] = new([[2, 16], [18, 4], [18, 4]], (test, kernels, x) =>
         {
             var (keys, values, output) = (test.Zeros(20, 4), test.Zeros(20, 4), test.Zeros(2, 8));

@@ -80,7 +80,7 @@ public class DistillationTests
     public void Four_micro_batches_are_one_batch()
     {
         using var teacher = Teacher();
-        var objective = new DistillationObjective { Alpha = .5, Features = new() };
+        var objective = new DistillationObjective { Alpha = .5, Features = new(), Attention = new() { Layers = [1, 2] } };
         using var one = new ObjectiveRun(objective, teacher: teacher).Enlarged();
         using var four = new ObjectiveRun(objective, microBatches: 4, teacher: teacher).Enlarged();
         ObjectiveAssert.SameStep(one, four);
@@ -90,7 +90,10 @@ public class DistillationTests
     public void Threads_and_recomputation_change_no_bit()
     {
         using var teacher = Teacher();
-        var objective = new DistillationObjective { Alpha = .5, Divergence = Divergence.Reverse, Features = new() { Layers = [1, 2] } };
+        var objective = new DistillationObjective
+        {
+            Alpha = .5, Divergence = Divergence.Reverse, Features = new() { Layers = [1, 2] }, Attention = new() { Weight = 5, Layers = [2, 1] },
+        };
         using var one = new ObjectiveRun(objective, teacher: teacher);
         one.Train(3);
         foreach (var (threads, recompute) in ((int, Recompute)[])[(2, Recompute.None), (1, Recompute.Selective), (2, Recompute.Full)])
