@@ -5,6 +5,7 @@ using Finery.Benchmarks;
 // compare [--only TEXT] [--threads 1,2] [--pytorch SCRIPT]; decoding and profile [--only TEXT] [--threads 1,2];
 // scaling RUN_FOLDER [--threads N] [--runs 64x2:1,128x4:1.2];
 // curation [--megabytes 25] [--scale 20] [--memory 256] [--workers 2]; deduplication, extraction, fasttext, filters, formats: see each;
+// monitoring [--threads 2] [--rounds 15];
 // tokenizer-training [FILE...] [--gigabytes 1] [--vocab 32768] [--threads 2];
 // tokenizers [--tokenizer FILE] [--npm FOLDER] [--threads 1,2] [--only TEXT] [--data FOLDER] [--code FOLDER] [--megabytes 16] [--rounds 5]
 var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal)
@@ -17,6 +18,7 @@ var benchmarks = new Dictionary<string, Action<string[]>>(StringComparer.Ordinal
     ["fasttext"] = FastTextBenchmark.Run,
     ["filters"] = FiltersBenchmark.Run,
     ["formats"] = FormatsBenchmark.Run,
+    ["monitoring"] = MonitoringBenchmark.Run,
     ["profile"] = arguments => ProfileBenchmark.Run(Options.Parse(arguments)),
     ["scaling"] = ScalingBenchmark.Run,
     ["tokenizer-training"] = TokenizerTrainingBenchmark.Run,

@@ -4,6 +4,7 @@ using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
+using Finery.Training.Monitoring;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
 
@@ -36,14 +37,18 @@ internal static class TrainingStep
     /// <param name="name">A key of <see cref="Models"/>.</param>
     /// <param name="kernels">Does the work.</param>
     /// <param name="type">Of weights and activations.</param>
-    public static IEnumerable<StepMetrics> Run(string name, Kernels kernels, DType type = DType.F32)
+    public static IEnumerable<StepMetrics> Run(string name, Kernels kernels, DType type = DType.F32) =>
+        Run(Models[name].Config, Models[name].Rows, kernels, type);
+
+    /// <summary>The same of any model.</summary>
+    public static IEnumerable<StepMetrics> Run(
+        ModelConfig config, int rows, Kernels kernels, DType type = DType.F32, MonitoringSettings? monitoring = null)
     {
-        var (config, rows) = Models[name];
         using var model = new LlamaModel(config, seed: 0, trainable: true, type);
         using var optimizer = new AdamW(model.Parameters, new());
         using var loop = new TrainingLoop(
             kernels, model, new RandomBatches(rows, config.SequenceLength, config.VocabSize), new NextTokenLoss(), optimizer,
-            new WarmupStableDecay { Peak = 1e-3, WarmupSteps = 0, DecaySteps = 0 }, new() { Steps = int.MaxValue });
+            new WarmupStableDecay { Peak = 1e-3, WarmupSteps = 0, DecaySteps = 0 }, new() { Steps = int.MaxValue, Monitoring = monitoring });
         StepMetrics last = default;
         loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) => last = metrics;
         loop.ShouldStop = () => true;
