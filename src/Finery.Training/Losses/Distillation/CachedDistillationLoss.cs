@@ -35,19 +35,22 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     public override void Check(IBatchSource source)
     {
-        if ((long)source.Rows * source.Length != Cache.Tokens)
-        {
-            throw new ArgumentException(
-                $"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
-        }
+        if (!Cache.HasBatchesOf((long)source.Rows * source.Length))
+            throw new ArgumentException($"Batches have {source.Rows} x {source.Length} tokens, the teacher cache has none of that shape.", nameof(source));
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The cache ends before the run.</exception>
+    /// <exception cref="ArgumentException">The cache ends before the run, or before a batch that a repaired run reads.</exception>
     public override void BeginStep(long step, long batchStep, long totalSteps)
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));
+        if (batchStep >= Cache.Steps)
+        {
+            throw new ArgumentException(
+                $"Step {step} reads batch {batchStep}, as the run left batches out; the teacher cache ends with {Cache.Steps}. Write it for more steps.",
+                nameof(batchStep));
+        }
         Alpha = _objective.AlphaAt(step, totalSteps);
     }
 

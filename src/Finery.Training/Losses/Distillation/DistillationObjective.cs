@@ -112,7 +112,7 @@ public sealed record DistillationObjective : TrainingObjective
             yield return (nameof(Divergence), $"{Divergence} needs all of the teacher's probabilities; a cache has the forward divergence only.");
         if (Cache is not null && Features is not null) yield return (nameof(Features), "hidden states need the teacher itself: give 'teacher'.");
         if (Cache is not null && Attention is not null) yield return (nameof(Attention), "attention needs the teacher itself: give 'teacher'.");
-        if (Remainder && Cache is null) yield return (nameof(Remainder), "only a cache leaves anything over.");
+        if (Remainder && Teacher is not null) yield return (nameof(Remainder), "only a cache leaves anything over.");
         if (Remainder && Temperature != 1)
             yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
         foreach (string fault in Features?.Faults() ?? []) yield return (nameof(Features), fault);
