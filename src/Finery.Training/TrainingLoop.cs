@@ -240,6 +240,7 @@ public sealed partial class TrainingLoop : IDisposable
         double loss, norm, scale = 1;
         RepairDecision decision;
         string? fault = null;
+        int? clippedHeads = null;
         _monitor?.Begin(step);
         using (_kernels.Measure("step"))
         {
@@ -256,7 +257,7 @@ public sealed partial class TrainingLoop : IDisposable
                 using (_kernels.Measure("optimizer"))
                 {
                     _optimizer.Step(_kernels, rate, scales);
-                    _qkClip?.Apply(_kernels);
+                    clippedHeads = _qkClip?.Apply(_kernels);
                 }
             }
             else
@@ -277,6 +278,7 @@ public sealed partial class TrainingLoop : IDisposable
             new(step, TotalSteps, loss, SmoothedLoss, rate, norm, scale, _tokensSeen, tokensPerSecond, utilisation, epoch, skipped)
             {
                 Attempt = Attempt,
+                ClippedHeads = clippedHeads,
             },
             _loss.Metrics);
         if (skipped) Act(decision, fault);

@@ -5,6 +5,7 @@ using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
 using Xunit;
 
 namespace Finery.Tests.Training.Optimizers;
@@ -163,6 +164,30 @@ public class QkClippingTests
         }
         Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels));
         Assert.Equal(before, fixture.Model.Parameters[1].Weight.Bytes.ToArray());
+    }
+
+    [Fact]
+    public void The_loop_tells_how_many_heads_every_update_clipped()
+    {
+        using var model = new LlamaModel(Config, seed: 5, trainable: true);
+        using var kernels = new CpuKernels(1);
+        using var optimizer = new AdamW(model.Parameters, new());
+        var source = new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3);
+        foreach (double? threshold in (double?[])[null, 1e-6, 1e6])
+        {
+            using var loop = new TrainingLoop(kernels, model, source, new NextTokenLoss(), optimizer, new Constant { Peak = 1e-3 }, new()
+            {
+                Steps = 3, QkClip = threshold is { } most ? new() { Threshold = most } : null,
+                Faults = [new() { Step = 1, NotANumber = true }],
+            });
+            var clipped = new List<int?>();
+            loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) => clipped.Add(metrics.ClippedHeads);
+            loop.Run();
+            // A step that is skipped clips nothing.
+            Assert.Null(clipped[1]);
+            if (threshold is null) Assert.All(clipped, count => Assert.Null(count));
+            else Assert.All((int?[])[clipped[0], clipped[2]], count => Assert.InRange(count!.Value, threshold < 1 ? 1 : 0, threshold < 1 ? 8 : 0));
+        }
     }
 
     [Fact]
