@@ -15,7 +15,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     /// <param name="model">To be trained.</param>
     /// <param name="cache">Owned from here on.</param>
     public CachedDistillationLoss(DistillationObjective objective, LlamaModel model, TeacherCache cache)
-        : base("loss/next_token", "loss/divergence", "alpha")
+        : base(objective.ZLoss, "loss/next_token", "loss/divergence", "alpha")
     {
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
@@ -26,7 +26,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         Alpha = objective.AlphaAt(0, 1);
     }
 
-    public override string Description => $"{_objective.Description} cache={Cache.Identity}";
+    public override string Description => $"{_objective.Description} cache={Cache.Identity}{ZLossDescription}";
 
     public TeacherCache Cache { get; }
 
@@ -77,6 +77,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         private readonly DistillationObjective _objective;
         private readonly Tensor _targets, _tokenWeights, _ids, _probabilities, _softWeights;
         private readonly SparseTargetLosses _outputs;
+        private readonly Tensor? _logSums;
         private int _count;
 
         public CachedBranch(
@@ -88,9 +89,10 @@ internal sealed class CachedDistillationLoss : BranchedLoss
             int most = loss.Cache.MaxEntries;
             (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, most), arena.Floats("teacher", tokens, most));
             _softWeights = arena.Floats("softWeights", tokens);
+            _logSums = loss.CreateLogSums(arena, tokens);
             _outputs = model.SparseLosses(
                 tape, model.FinalNorm(tape, stream), _targets, _tokenWeights, _ids, _probabilities, _softWeights,
-                new((float)objective.Temperature, objective.Remainder));
+                new((float)objective.Temperature, objective.Remainder), loss.ZLoss, _logSums);
         }
 
         public override bool Load(PackedBatch batch, int first)
@@ -135,6 +137,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
         public override double Evaluate(int first)
         {
+            _loss.TakeOutZLoss(first, _outputs.Losses, _logSums, _tokenWeights);
             double sum = 0;
             foreach (float value in _outputs.Losses.Floats) sum += value;
             _loss.Note(0, first, _count == 0 ? 0 : sum / _count);
