@@ -33,6 +33,7 @@ public class QkClippingTests
             }
             Optimizer = settings.Create(Model.Parameters, seed: 3);
             Clip = new(Optimizer, settings.QkClip!, Config.Attention, seed: 3);
+            Tracker = new(Config.LayerCount, Config.HeadCount);
             var source = new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3);
             _batch = source.CreateBatch();
             source.Fill(0, _batch);
@@ -47,22 +48,24 @@ public class QkClippingTests
 
         public QkClipping Clip { get; }
 
+        public MaxLogitTracker Tracker { get; }
+
         public float[][] Logits()
         {
-            Clip.Logits.Reset();
+            Tracker.Reset();
             GradientClipping.Clear(Model.Parameters);
             for (int first = 0; first < _batch.Count; first += _pass.Tokens)
             {
                 _pass.Run(_batch, first);
-                Clip.Logits.Observe(_pass.MaxLogits);
+                Tracker.Observe(_pass.MaxLogits);
             }
-            return [.. Clip.Logits.Layers.Select(layer => layer.Floats.ToArray())];
+            return [.. Tracker.Layers.Select(layer => layer.Floats.ToArray())];
         }
 
         public void Dispose()
         {
             _pass.Dispose();
-            Clip.Dispose();
+            Tracker.Dispose();
             Optimizer.Dispose();
             Model.Dispose();
             Kernels.Dispose();
@@ -91,11 +94,10 @@ public class QkClippingTests
         float[] before = fixture.Logits()[0];
         // A step of rate zero leaves the weights, so that logits compare.
         fixture.Optimizer.Step(fixture.Kernels, 0, 1);
-        int clipped = fixture.Clip.Apply(fixture.Kernels);
+        int clipped = fixture.Clip.Apply(fixture.Kernels, fixture.Tracker.Layers);
         Assert.Equal(before.Count(logit => logit > threshold), fixture.Clip.ClippedHeads[0]);
         Assert.InRange(fixture.Clip.ClippedHeads[0], 1, before.Length - 1);
         Assert.Equal(clipped, fixture.Clip.ClippedHeads.Sum());
-        Assert.Equal(double.NegativeInfinity, fixture.Clip.Logits.Largest);
         float[] after = fixture.Logits()[0];
         for (int head = 0; head < before.Length; head++)
             Assert.Equal(Math.Min(before[head], threshold), after[head], tolerance * threshold);
@@ -115,18 +117,17 @@ public class QkClippingTests
         exact.Gradient = arena.Floats("dExact", parameter.Weight.Shape);
         for (int i = 0; i < exact.Length; i++) exact.Floats[i] = (float)parameter.Weight.BFloat16s[i];
         using var optimizer = new AdamWOptimizerSettings().Create([new(parameter.Name, exact, true)]);
-        using var clip = new QkClipping(optimizer, new() { Threshold = .02 }, Config.Attention);
+        var clip = new QkClipping(optimizer, new() { Threshold = .02 }, Config.Attention);
         for (int step = 0; step < 3; step++)
         {
             narrow.Logits();
             parameter.Weight.Gradient!.Bytes.CopyTo(exact.Gradient.Bytes);
-            clip.Logits.Observe([narrow.Clip.Logits.Layers[0]]);
             narrow.Optimizer.Step(narrow.Kernels, 1e-3, 1);
             optimizer.Step(narrow.Kernels, 1e-3, 1);
-            int clipped = narrow.Clip.Apply(narrow.Kernels);
+            int clipped = narrow.Clip.Apply(narrow.Kernels, narrow.Tracker.Layers);
             if (step == 0) Assert.InRange(narrow.Clip.ClippedHeads[0], 1, 4);
             Assert.Equal(narrow.Clip.ClippedHeads.Sum(), clipped);
-            clip.Apply(narrow.Kernels);
+            clip.Apply(narrow.Kernels, [narrow.Tracker.Layers[0]]);
             var master = narrow.Optimizer.MasterOf(index)!;
             for (int i = 0; i < exact.Length; i++)
             {
@@ -147,22 +148,23 @@ public class QkClippingTests
             values.CopyTo(tensor.Floats);
             return tensor;
         }
-        var tracker = fixture.Clip.Logits;
+        var tracker = fixture.Tracker;
         tracker.Observe([Logits(1, 5, -3, 0), Logits(1, 1, 1, 1)]);
         tracker.Observe([Logits(2, 4, -4, 0), Logits(9, 1, 1, 1)]);
         Assert.Equal([2, 5, -3, 0], tracker.Layers[0].Floats.ToArray());
-        Assert.Equal(9, tracker.Largest);
+        Assert.Equal([9, 1, 1, 1], tracker.Layers[1].Floats.ToArray());
         Assert.Throws<ArgumentException>(() => tracker.Observe([Logits(1, 2, 3, 4)]));
         byte[] before = fixture.Model.Parameters[1].Weight.Bytes.ToArray();
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity])
         {
             tracker.Observe([Logits(1, 1, 1, 1), Logits(1, 1, bad, 1)]);
             tracker.Observe([Logits(1, 1, 1, 1), Logits(1, 1, 7, 1)]);
-            var error = Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels));
+            var error = Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels, tracker.Layers));
             Assert.Contains("layer 1, head 2", error.Message, StringComparison.Ordinal);
             tracker.Reset();
         }
-        Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels));
+        Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels, tracker.Layers));
+        Assert.Throws<ArgumentException>(() => fixture.Clip.Apply(fixture.Kernels, [Logits(1, 1, 1, 1)]));
         Assert.Equal(before, fixture.Model.Parameters[1].Weight.Bytes.ToArray());
     }
 
