@@ -4,7 +4,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Finery.Data.Batches.Mixing;
 using Finery.Data.Tokenizers;
-using Finery.Data.Writers;
 using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
