@@ -17,8 +17,9 @@ namespace Finery.Workflow.Steps;
 [Description("Keep a teacher's likeliest tokens of the batches of pretraining, to learn from without running it")]
 public sealed record CacheTeacherStep : BatchedStep
 {
-    // A repaired run leaves out about a twentieth of its batches and reads as many behind its last.
-    private const int SpareShare = 20, LeastSpare = 5;
+    // A run is rolled back three times at most, unless its settings say otherwise; each time it leaves out a twentieth of its batches or some
+    // more, of a long run a hundred, and reads as many behind its last.
+    private const int SpareShare = 5, LeastSpare = 30, MostSpare = 300;
 
     /// <summary>The model to learn from.</summary>
     [Input(ArtifactKind.Model), Description("model to learn from")]
@@ -29,7 +30,7 @@ public sealed record CacheTeacherStep : BatchedStep
     public TeacherCacheSettings Keep { get; init; } = new();
 
     /// <summary>Steps behind the last, for a repaired run that left batches out.</summary>
-    [Description("steps behind the last, for a run that leaves batches out when it is repaired; default a twentieth of the steps"), Range(0, int.MaxValue)]
+    [Description("steps behind the last, for a run that leaves batches out when it is repaired; default a fifth of the steps, 30 to 300"), Range(0, int.MaxValue)]
     public long? SpareSteps { get; init; }
 
     /// <summary>How the teacher is stored.</summary>
@@ -50,11 +51,12 @@ public sealed record CacheTeacherStep : BatchedStep
         using var kernels = new CpuKernels(context.Threads);
         using var teacher = LlamaModel.Load(Teacher.Path, trainable: false, Precision == Precision.BF16 ? DType.BF16 : DType.F32);
         context.Log($"{ModelShape.Of(teacher.Config)}: {teacher.Config.ParameterCount:N0} parameters");
-        string folder = context.Output(Outputs[0].Name);
+        // What an interrupted attempt may continue is state; it becomes the output when it is whole.
+        string folder = Path.Combine(context.StateFolder, Outputs[0].Name);
         plan.Save(folder, batches);
 
         var schedule = batches.Schedule;
-        long spare = SpareSteps ?? Math.Max(LeastSpare, schedule.Steps / SpareShare), total = schedule.Steps + spare, started = -1;
+        long spare = SpareSteps ?? Math.Clamp(schedule.Steps / SpareShare, LeastSpare, MostSpare), total = schedule.Steps + spare, started = -1;
         long start = Stopwatch.GetTimestamp();
         new TeacherCacheWriter(kernels, teacher, Keep).Write(
             [.. schedule.Phases.Select((phase, i) => (batches.Phase(i), phase.Steps + (i == schedule.Phases.Count - 1 ? spare : 0)))],
@@ -67,7 +69,8 @@ public sealed record CacheTeacherStep : BatchedStep
                 context.Progress(done, total, tokens == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{rate:N0} tokens/s"));
             },
             context.Stop);
-        long bytes = Directory.GetFiles(folder).Sum(file => new FileInfo(file).Length);
+        Directory.Move(folder, context.Output(Outputs[0].Name));
+        long bytes = Directory.GetFiles(context.Output(Outputs[0].Name)).Sum(file => new FileInfo(file).Length);
         context.Summary["steps"] = total;
         context.Summary["tokens"] = schedule.TokensBefore(total);
         context.Summary["bytes"] = bytes;

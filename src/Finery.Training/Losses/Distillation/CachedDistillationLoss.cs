@@ -48,7 +48,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         if (batchStep >= Cache.Steps)
         {
             throw new ArgumentException(
-                $"Step {step} reads batch {batchStep}, as the run left batches out; the teacher cache ends with {Cache.Steps}. Write it for more steps.",
+                $"Step {step} reads batch {batchStep}, as the run left batches out; the teacher cache ends with {Cache.Steps}. Write it with more spare steps.",
                 nameof(batchStep));
         }
         Alpha = _objective.AlphaAt(step, totalSteps);

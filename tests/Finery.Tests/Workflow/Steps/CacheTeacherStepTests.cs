@@ -56,7 +56,7 @@ public sealed class CacheTeacherStepTests : IDisposable
 
     private IReadOnlyList<StepPlan> Plan(string run, params string[] steps) => new Runner().Plan(Parse(run, steps), _folder[run], new RunOptions());
 
-    private string Kept(string more = "rows: 4, sequence_length: 16, steps: 8", string teacher = "teacher") =>
+    private string Kept(string more = "rows: 4, sequence_length: 16, steps: 8, spare_steps: 5", string teacher = "teacher") =>
         $"kept: {{ type: cache-teacher, teacher: {_folder[teacher]}, {Data}, {KeepAll}, {more} }}";
 
     private string Learn(string more = "teacher_cache: kept") =>
@@ -65,7 +65,7 @@ public sealed class CacheTeacherStepTests : IDisposable
     private double[] Losses(string run, string step) =>
         [.. RunFolder.Open(_folder[run]).Metrics(step).Rows.Where(row => row.Values.ContainsKey("loss")).Select(row => row.Values["loss"])];
 
-    private Dictionary<string, byte[]> Files(string run) => Directory.GetFiles(_folder[$"{run}/kept/cache"])
+    private Dictionary<string, byte[]> Files(string run, string folder = "kept/cache") => Directory.GetFiles(_folder[$"{run}/{folder}"])
         .ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
 
     [Fact]
@@ -82,6 +82,8 @@ public sealed class CacheTeacherStepTests : IDisposable
         Assert.True(result.ExitCode == ExitCode.Ok, result.Error);
         double[] online = Losses("whole", "online"), cached = Losses("whole", "cached"), again = Losses("whole", "again");
         Assert.Equal(10, cached.Length);
+        // 5 and 5 steps, and 30 behind the last.
+        Assert.Equal(40, (int)RunFolder.Open(_folder["whole"]).Step("kept")!.Summary["steps"]!);
         Assert.All(online.Zip(cached), pair => Assert.Equal(pair.First, pair.Second, 0.002 * pair.First));
         // Another model on the same batches.
         Assert.NotEqual(cached, again);
@@ -90,7 +92,7 @@ public sealed class CacheTeacherStepTests : IDisposable
 
     private sealed class StopAt(double done, CancellationTokenSource stop) : IRunObserver
     {
-        public List<string> Texts { get; } = [];
+        public List<(double At, string Text)> Seen { get; } = [];
 
         public void StepStarting(StepPlan step) { }
 
@@ -100,7 +102,7 @@ public sealed class CacheTeacherStepTests : IDisposable
 
         public void Progress(string step, double at, double total, string text)
         {
-            Texts.Add(text);
+            Seen.Add((at, text));
             if (at == done) stop.Cancel();
         }
 
@@ -114,13 +116,16 @@ public sealed class CacheTeacherStepTests : IDisposable
         using var stop = new CancellationTokenSource();
         var observer = new StopAt(5, stop);
         Assert.Equal(ExitCode.Interrupted, Run("cut", observer, stop.Token, Kept()).ExitCode);
-        Assert.Contains(observer.Texts, text => text.EndsWith("tokens/s", StringComparison.Ordinal));
-        Assert.Equal(["batches.json", "teacher-000000000000.topk"], Files("cut").Keys.Order(StringComparer.Ordinal));
+        Assert.Contains(observer.Seen, seen => seen.Text.EndsWith("tokens/s", StringComparison.Ordinal));
+        Assert.Equal(["batches.json", "teacher-000000000000.topk"], Files("cut", "kept/state/cache").Keys.Order(StringComparer.Ordinal));
         // What a kill leaves.
-        File.WriteAllText(_folder["cut/kept/cache/teacher-000000000003.topk.tmp"], "half");
-        File.WriteAllText(_folder["cut/kept/cache/batches.json.tmp"], "half");
+        File.WriteAllText(_folder["cut/kept/state/cache/teacher-000000000003.topk.tmp"], "half");
+        File.WriteAllText(_folder["cut/kept/state/cache/batches.json.tmp"], "half");
         Assert.Equal(PlannedAction.Resume, Plan("cut", Kept())[0].Action);
-        Assert.Equal(ExitCode.Ok, Run("cut", Kept()).ExitCode);
+        observer.Seen.Clear();
+        Assert.Equal(ExitCode.Ok, Run("cut", observer, default, Kept()).ExitCode);
+        // The first file is not written again.
+        Assert.Equal(3, observer.Seen[0].At);
         var (whole, cut) = (Files("whole"), Files("cut"));
         // 8 steps and 5 spare ones in files of 3.
         Assert.Equal(6, whole.Count);
