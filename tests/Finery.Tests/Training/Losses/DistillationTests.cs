@@ -152,16 +152,9 @@ public class DistillationTests
     {
         using var model = new LlamaModel(TinyModel.Config, 1, trainable: true);
         using var other = Teacher(TeacherConfig with { VocabSize = 30, SequenceLength = 8 });
-        ArgumentException Refused(DistillationObjective objective, LlamaModel teacher)
-        {
-            using var folder = new TemporaryFolder();
-            teacher.Save(folder.Path);
-            return Assert.Throws<ArgumentException>(() => (objective with { Teacher = folder.Path }).CreateLoss(model, 1));
-        }
-
-        var error = Refused(new() { Features = new() { Layers = [3] } }, other);
+        var error = ObjectiveAssert.Refused(new() { Features = new() { Layers = [3] } }, model, other);
         using var bounded = Teacher(TeacherConfig with { LogitSoftcap = 30 });
-        Assert.Contains("cache", Refused(new(), bounded).Message, StringComparison.Ordinal);
+        Assert.Contains("cache", ObjectiveAssert.Refused(new(), model, bounded).Message, StringComparison.Ordinal);
         foreach (string part in (string[])["30 tokens", "8 tokens", "layer 3"]) Assert.Contains(part, error.Message, StringComparison.Ordinal);
 
         string[] Faults(DistillationObjective objective) => [.. objective.Validate().Select(fault => fault.Property)];

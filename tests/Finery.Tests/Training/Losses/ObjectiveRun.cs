@@ -158,6 +158,14 @@ internal static class ObjectiveAssert
         }
     }
 
+    /// <summary>Fails unless a loss refuses a teacher; says why it does.</summary>
+    public static ArgumentException Refused(DistillationObjective objective, LlamaModel model, LlamaModel teacher)
+    {
+        using var folder = new TemporaryFolder();
+        teacher.Save(folder.Path);
+        return Xunit.Assert.Throws<ArgumentException>(() => (objective with { Teacher = folder.Path }).CreateLoss(model, 1));
+    }
+
     /// <summary>Fails if every step allocates on this thread; now and then the runtime makes something for itself.</summary>
     public static void AllocatesNothing(Action step)
     {

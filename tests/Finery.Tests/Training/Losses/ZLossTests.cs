@@ -78,7 +78,11 @@ public class ZLossTests
         }
         using var teacher = new LlamaModel(TinyModel.Config with { EmbeddingSize = 24 }, seed: 77, trainable: false);
         var objective = new DistillationObjective { Alpha = .6 * factor, ZLoss = zLoss };
-        if (name == "teacher") return new ObjectiveRun(objective, teacher: teacher, microBatches: microBatches).Enlarged();
+        if (name == "teacher")
+        {
+            objective = objective with { Features = new() { Weight = factor }, Attention = new() { Weight = factor } };
+            return new ObjectiveRun(objective, teacher: teacher, microBatches: microBatches).Enlarged();
+        }
         var folder = new TemporaryFolder();
         using (var kernels = new CpuKernels(1))
             new TeacherCacheWriter(kernels, teacher, new()).Write([(new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), 10)], folder.Path);
