@@ -129,6 +129,14 @@ public sealed record PretrainStep : BatchedStep, ITrainingStep
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
+    private protected override Artifact? LengthSource => Plan ?? TeacherCache;
+
+    private Artifact? TaughtBy => Teacher ?? TeacherCache;
+
+    /// <summary>With the recipe's teacher, where that is given as an input of the step.</summary>
+    internal TrainingObjective WholeObjective => Objective is DistillationObjective distillation && TaughtBy is not null
+        ? distillation with { Teacher = Teacher?.Path, Cache = TeacherCache?.Path } : Objective;
+
     /// <inheritdoc/>
     public override IEnumerable<(string Property, string Message)> Validate()
     {
@@ -138,6 +146,9 @@ public sealed record PretrainStep : BatchedStep, ITrainingStep
             yield return (nameof(Optimizer), "'qk_clip' bounds projections that 'qk_norm' normalises away: give one of them.");
         if (From is not null && Model is not null) yield return (nameof(Model), "the model to go on 'from' has its shape already.");
     }
+
+    /// <inheritdoc/>
+    public override void Run(StepContext context) => new Pretraining(this, context).Run();
 
     private IEnumerable<(string Property, string Message)> TeachingFaults()
     {
@@ -153,15 +164,4 @@ public sealed record PretrainStep : BatchedStep, ITrainingStep
             return [(taughtBy, "it is for the objective 'distillation' without a 'teacher' or 'cache' of its own.")];
         return WholeObjective.Validate().Except(Objective.Validate()).Select(fault => (nameof(Objective), fault.Message));
     }
-
-    private protected override Artifact? LengthSource => Plan ?? TeacherCache;
-
-    private Artifact? TaughtBy => Teacher ?? TeacherCache;
-
-    /// <summary>With the recipe's teacher, where that is given as an input of the step.</summary>
-    internal TrainingObjective WholeObjective => Objective is DistillationObjective distillation && TaughtBy is not null
-        ? distillation with { Teacher = Teacher?.Path, Cache = TeacherCache?.Path } : Objective;
-
-    /// <inheritdoc/>
-    public override void Run(StepContext context) => new Pretraining(this, context).Run();
 }
