@@ -19,6 +19,9 @@ public readonly record struct StepMetrics(
 {
     /// <summary>Which branch of the run the step is on: how often it went back to a checkpoint before.</summary>
     public int Attempt { get; init; }
+
+    /// <summary>Attention heads that QK-clip scaled after the update; null without QK-clip or update.</summary>
+    public int? ClippedHeads { get; init; }
 }
 
 /// <summary>Called after each step.</summary>

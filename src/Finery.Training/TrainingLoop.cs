@@ -37,6 +37,7 @@ public sealed partial class TrainingLoop : IDisposable
     private readonly GradientNorms _norms;
     private readonly GradientClipper _clipper;
     private readonly QkClipping? _qkClip;
+    private readonly MaxLogitTracker? _maxLogits;
     private readonly RepairLadder _repair;
     private readonly List<RepairEvent> _repairEvents = [];
     private readonly TrainingMonitor? _monitor;
@@ -106,6 +107,7 @@ public sealed partial class TrainingLoop : IDisposable
             };
             optimizer.Observer = _monitor;
         }
+        if (_qkClip is not null || _monitor is not null) _maxLogits = new(_pass!.MaxLogits.Count, model.Config.HeadCount);
     }
 
     /// <summary>What is trained: the model's parameters, then the loss's own.</summary>
@@ -201,7 +203,7 @@ public sealed partial class TrainingLoop : IDisposable
     {
         if (ReferenceEquals(_optimizer.Observer, _monitor)) _optimizer.Observer = null;
         _monitor?.Dispose();
-        _qkClip?.Dispose();
+        _maxLogits?.Dispose();
         Average?.Dispose();
         _pass?.Dispose();
     }
@@ -240,6 +242,7 @@ public sealed partial class TrainingLoop : IDisposable
         double loss, norm, scale = 1;
         RepairDecision decision;
         string? fault = null;
+        int? clippedHeads = null;
         _monitor?.Begin(step);
         using (_kernels.Measure("step"))
         {
@@ -256,14 +259,13 @@ public sealed partial class TrainingLoop : IDisposable
                 using (_kernels.Measure("optimizer"))
                 {
                     _optimizer.Step(_kernels, rate, scales);
-                    _qkClip?.Apply(_kernels);
+                    clippedHeads = _qkClip?.Apply(_kernels, _maxLogits!.Layers);
                 }
             }
             else
             {
                 if (!finite) fault = FindFault();
                 GradientClipping.Clear(Parameters);
-                _qkClip?.Logits.Reset();
             }
         }
         Average?.Update(step);
@@ -277,6 +279,7 @@ public sealed partial class TrainingLoop : IDisposable
             new(step, TotalSteps, loss, SmoothedLoss, rate, norm, scale, _tokensSeen, tokensPerSecond, utilisation, epoch, skipped)
             {
                 Attempt = Attempt,
+                ClippedHeads = clippedHeads,
             },
             _loss.Metrics);
         if (skipped) Act(decision, fault);
@@ -288,14 +291,15 @@ public sealed partial class TrainingLoop : IDisposable
     {
         using (_kernels.Measure("batch")) _phase.Source.Fill(batchStep, _batch);
         _loss.BeginStep(_step, batchStep, TotalSteps);
+        _maxLogits?.Reset();
         double loss = 0;
         for (int first = 0; first < _batch.Count; first += _pass!.Tokens)
         {
             loss += _pass!.Run(_batch, first);
-            _monitor?.Look(_pass.MaxLogits);
+            _maxLogits?.Observe(_pass.MaxLogits);
             if (_settings.Sources.Count > 1) AddSourceLosses(first, _pass.TokenLosses);
-            _qkClip?.Logits.Observe(_pass.MaxLogits);
         }
+        if (_maxLogits is not null) _monitor?.Look(_maxLogits.Layers);
         return loss;
     }
 

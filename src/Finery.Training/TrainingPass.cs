@@ -54,7 +54,7 @@ internal sealed class CrossEntropyPass : TrainingPass
         _targets = _arena.Integers("targets", tokens);
         _weights = _arena.Floats("tokenWeights", tokens);
         _tape = new Tape(kernels, _arena, gradients: true, recompute, model.WeightType);
-        _logSumExp = loss.ZLoss > 0 ? _arena.Floats("logSumExp", tokens) : null;
+        _logSumExp = loss.CreateLogSums(_arena, tokens);
         _losses = model.Losses(_tape, _inputs, _targets, _weights, loss.WeightsKnown, loss.ZLoss, _logSumExp);
         _tape.Plan();
     }
@@ -88,23 +88,8 @@ internal sealed class CrossEntropyPass : TrainingPass
 
     private double Evaluate(PackedBatch batch, int first)
     {
-        if (_logSumExp is not null) _loss.NoteZLoss(first, TakeOutZLoss());
+        _loss.TakeOutZLoss(first, _losses, _logSumExp, _weights);
         return _loss.Evaluate(batch, first, _losses.Floats, _weights.Floats);
-    }
-
-    /// <summary>Leaves the cross-entropy in the losses; the gradients do not come from them.</summary>
-    /// <returns>The weighted sum of what was taken out.</returns>
-    private double TakeOutZLoss()
-    {
-        Span<float> losses = _losses.Floats, logSums = _logSumExp!.Floats, weights = _weights.Floats;
-        double sum = 0;
-        for (int i = 0; i < losses.Length; i++)
-        {
-            double part = _loss.ZLoss * (double)logSums[i] * logSums[i];
-            losses[i] = (float)(losses[i] - part);
-            sum += part * weights[i];
-        }
-        return sum;
     }
 
     private void Load(PackedBatch batch, int first)

@@ -86,11 +86,14 @@ public sealed partial class LlamaModel
     /// <param name="probabilities">F32 [N, K].</param>
     /// <param name="softWeights">[N].</param>
     /// <param name="options">Temperature and bucket; the softcap is the model's.</param>
+    /// <param name="zLoss">lambda of the z-loss of rows with a hard target.</param>
+    /// <param name="logSumExp">[N]: receives the log-sum-exp of their logits, where given.</param>
     public SparseTargetLosses SparseLosses(
         Tape tape, Tensor hidden, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options) =>
+        SparseTargetOptions options, float zLoss = 0, Tensor? logSumExp = null) =>
         tape.LinearSparseTargets(
-            hidden, _weights.Head, targets, tokenWeights, softIds, probabilities, softWeights, options with { Head = HeadOptions() });
+            hidden, _weights.Head, targets, tokenWeights, softIds, probabilities, softWeights, options with { Head = HeadOptions(zLoss) },
+            logSumExp);
 
     /// <summary>Records the divergence of the output head from that of a teacher of the same vocabulary. Neither may have a softcap.</summary>
     /// <param name="tape">Records it.</param>

@@ -41,6 +41,32 @@ public abstract class TrainingLoss : IDisposable
     {
     }
 
+    /// <summary>What <see cref="Description"/> ends with.</summary>
+    private protected string ZLossDescription => ZLoss > 0 ? string.Create(CultureInfo.InvariantCulture, $" z-loss={ZLoss}") : "";
+
+    /// <summary>[N] for the log-sum-exp of a micro-batch's logits, which <see cref="TakeOutZLoss"/> needs; null without z-loss.</summary>
+    internal Tensor? CreateLogSums(Arena arena, int tokens) => ZLoss > 0 ? arena.Floats("logSumExp", tokens) : null;
+
+    /// <summary>Leaves the cross-entropy in losses that have the z-loss too, and takes note of that; the gradients do not come from
+    /// them.</summary>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="losses">[N].</param>
+    /// <param name="logSums">[N]; null where there is no z-loss.</param>
+    /// <param name="weights">[N].</param>
+    internal void TakeOutZLoss(int first, Tensor losses, Tensor? logSums, Tensor weights)
+    {
+        if (logSums is null) return;
+        Span<float> values = losses.Floats, logs = logSums.Floats, factors = weights.Floats;
+        double sum = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            double part = ZLoss * (double)logs[i] * logs[i];
+            values[i] = (float)(values[i] - part);
+            sum += part * factors[i];
+        }
+        NoteZLoss(first, sum);
+    }
+
     /// <summary>Trainable tensors of this loss besides the model's, such as heads that are dropped after training.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
@@ -91,13 +117,15 @@ public abstract class TrainingLoss : IDisposable
 /// <param name="zLoss">lambda, usually 1e-4; 0 for none.</param>
 public sealed class NextTokenLoss(float zLoss = 0) : TrainingLoss
 {
-    private static readonly string[] Names = ["z_loss"];
+    /// <summary>Name of its figure.</summary>
+    internal const string ZLossName = "z_loss";
+
+    private static readonly string[] Names = [ZLossName];
 
     private readonly double[] _zLoss = new double[zLoss > 0 ? 1 : 0];
 
     /// <inheritdoc/>
-    public override string Description =>
-        zLoss > 0 ? string.Create(CultureInfo.InvariantCulture, $"next token z-loss={zLoss}") : "next token";
+    public override string Description => "next token" + ZLossDescription;
 
     /// <inheritdoc/>
     public override bool WeightsKnown => true;

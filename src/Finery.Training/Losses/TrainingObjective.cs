@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Finery.Models.Llama;
 using Finery.Training.Losses.Distillation;
 using Finery.Training.Losses.MultiToken;
@@ -7,8 +8,16 @@ namespace Finery.Training.Losses;
 /// <summary>What a run minimises, as a recipe says it; the key <c>objective</c> tells the kinds apart.</summary>
 public abstract record TrainingObjective
 {
+    /// <summary>lambda of a z-loss, <c>lambda logsumexp(z)^2</c> of the next token's logits (usually 1e-4), added to its cross-entropy;
+    /// 0 for none.</summary>
+    [Description("factor of logsumexp^2 of the logits, added to the cross-entropy of the next token; usually 1e-4, 0 for none")]
+    public double ZLoss { get; init; }
+
     /// <summary>Everything wrong with these settings, with the property each belongs to; empty where nothing is.</summary>
-    public virtual IEnumerable<(string Property, string Message)> Validate() => [];
+    public virtual IEnumerable<(string Property, string Message)> Validate()
+    {
+        if (!(ZLoss >= 0 && double.IsFinite(ZLoss))) yield return (nameof(ZLoss), $"{ZLoss} must be a finite number from 0.");
+    }
 
     /// <summary>The loss for a model, with the parameters it has of its own.</summary>
     /// <param name="model">To be trained.</param>
@@ -30,15 +39,6 @@ public abstract record TrainingObjective
 /// <summary>Cross-entropy of the next token.</summary>
 public sealed record NextTokenObjective : TrainingObjective
 {
-    /// <summary>lambda of a z-loss, <c>lambda logsumexp(z)^2</c> of each token's logits (usually 1e-4); 0 for none.</summary>
-    public double ZLoss { get; init; }
-
-    /// <inheritdoc/>
-    public override IEnumerable<(string Property, string Message)> Validate()
-    {
-        if (!(ZLoss >= 0 && double.IsFinite(ZLoss))) yield return (nameof(ZLoss), $"{ZLoss} must be a finite number from 0.");
-    }
-
     private protected override TrainingLoss Create(LlamaModel model, ulong seed) => new NextTokenLoss((float)ZLoss);
 }
 

@@ -14,7 +14,7 @@ public delegate void MonitorHook(long step, ReadOnlySpan<(string Name, double Va
 
 /// <summary>
 /// Measures a run without touching it (pretraining reference 5): cheap values every step, weights, gradients, updates and activations every
-/// K steps. The loop calls <see cref="Begin"/>, <see cref="Look"/> after each micro-batch and <see cref="End"/>; the optimizer calls
+/// K steps. The loop calls <see cref="Begin"/>, <see cref="Look"/> with the logits of the step and <see cref="End"/>; the optimizer calls
 /// <see cref="IUpdateObserver"/>. All names begin with <c>monitor/</c>.
 /// </summary>
 public sealed class TrainingMonitor : IUpdateObserver, IDisposable
@@ -85,8 +85,8 @@ public sealed class TrainingMonitor : IUpdateObserver, IDisposable
         _sourceCounts.AsSpan().Clear();
     }
 
-    /// <summary>After a micro-batch: takes its largest attention logits.</summary>
-    /// <param name="maxLogits">[H] a layer (<see cref="TrainingPass.MaxLogits"/>).</param>
+    /// <summary>After the forward passes of a step: takes its largest attention logits.</summary>
+    /// <param name="maxLogits">[H] a layer (<see cref="MaxLogitTracker.Layers"/>); of layers behind the model's own nothing is told.</param>
     public void Look(IReadOnlyList<Tensor> maxLogits)
     {
         for (int layer = 0; layer < Math.Min(_layers, maxLogits.Count); layer++)

@@ -21,20 +21,6 @@ public sealed class MaxLogitTracker : IDisposable
     /// <summary>[H] a layer; negative infinity where nothing was seen since the last reset.</summary>
     public IReadOnlyList<Tensor> Layers => _layers;
 
-    /// <summary>The largest of all; NaN if any is NaN.</summary>
-    public double Largest
-    {
-        get
-        {
-            double largest = double.NegativeInfinity;
-            foreach (var layer in _layers)
-            {
-                foreach (float logit in layer.Floats) largest = Math.Max(largest, logit);
-            }
-            return largest;
-        }
-    }
-
     /// <summary>Takes in the logits of a micro-batch, after its forward pass. NaN stays NaN.</summary>
     /// <param name="maxLogits">[H] a layer, as <see cref="TrainingPass.MaxLogits"/>.</param>
     /// <exception cref="ArgumentException">Layers or heads are not as many as expected.</exception>
@@ -51,7 +37,7 @@ public sealed class MaxLogitTracker : IDisposable
         }
     }
 
-    /// <summary>Forgets what was seen: after every step, skipped ones included.</summary>
+    /// <summary>Forgets what was seen: before every step.</summary>
     public void Reset()
     {
         foreach (var layer in _layers) layer.Floats.Fill(float.NegativeInfinity);

@@ -4,7 +4,7 @@ namespace Finery.Training.Optimizers;
 
 /// <summary>Applies QK-clip to all layers after an update, on what the optimizer holds as the exact weights, so that the next update
 /// starts from the scaled ones. Without state of its own between steps.</summary>
-public sealed class QkClipping : IDisposable
+public sealed class QkClipping
 {
     private const string Projection = "qkv_proj.weight";
 
@@ -36,23 +36,24 @@ public sealed class QkClipping : IDisposable
         if (errors.Length > 0) throw new ArgumentException("QK-clip: " + string.Join(" ", errors));
         _keys = [.. _projections.Select(i => CounterRandom.Key(seed, "qkclip.rounding." + parameters[i].Name))];
         _clipped = new int[_projections.Length];
-        Logits = new(_projections.Length, shape.HeadCount);
     }
-
-    /// <summary>To be given the logits of every micro-batch.</summary>
-    public MaxLogitTracker Logits { get; }
 
     /// <summary>Heads of each layer that the last <see cref="Apply"/> found above the threshold.</summary>
     public IReadOnlyList<int> ClippedHeads => _clipped;
 
-    /// <summary>Scales what exceeded the threshold in this step, directly after <see cref="Optimizer.Step"/>, and forgets its logits.</summary>
+    /// <summary>Scales what exceeded the threshold in this step, directly after <see cref="Optimizer.Step"/>.</summary>
+    /// <param name="kernels">Does the work.</param>
+    /// <param name="maxLogits">[H] a layer: the largest of the step.</param>
     /// <returns>Heads above the threshold, of all layers.</returns>
+    /// <exception cref="ArgumentException">There are not as many layers as projections.</exception>
     /// <exception cref="ArithmeticException">A logit is not finite; nothing was scaled.</exception>
-    public int Apply(Kernels kernels)
+    public int Apply(Kernels kernels, IReadOnlyList<Tensor> maxLogits)
     {
+        if (maxLogits.Count != _projections.Length)
+            throw new ArgumentException($"Logits of {maxLogits.Count} layers; expected {_projections.Length}.", nameof(maxLogits));
         for (int layer = 0; layer < _projections.Length; layer++)
         {
-            var logits = Logits.Layers[layer].Floats;
+            var logits = maxLogits[layer].Floats;
             for (int head = 0; head < logits.Length; head++)
             {
                 if (!float.IsFinite(logits[head]))
@@ -65,13 +66,9 @@ public sealed class QkClipping : IDisposable
             int index = _projections[layer];
             var rounding = new StochasticRounding(CounterRandom.Bits(_keys[layer], (ulong)_optimizer.Updates));
             clipped += _clipped[layer] = kernels.QkClip(
-                _optimizer.Parameters[index].Weight, _optimizer.MasterOf(index), Logits.Layers[layer], _shape, (float)_settings.Threshold,
+                _optimizer.Parameters[index].Weight, _optimizer.MasterOf(index), maxLogits[layer], _shape, (float)_settings.Threshold,
                 _settings.Rule, rounding);
         }
-        Logits.Reset();
         return clipped;
     }
-
-    /// <summary>Releases the memory.</summary>
-    public void Dispose() => Logits.Dispose();
 }

@@ -29,6 +29,10 @@ public enum ArtifactKind
 
     /// <summary>An <c>evaluation.json</c>: metrics with standard errors, samples.</summary>
     Evaluation,
+
+    /// <summary>A folder with a teacher's likeliest tokens of the batches of a run, and <c>batches.json</c>, which says how those are
+    /// made.</summary>
+    TeacherCache,
 }
 
 /// <summary>A typed path: the output of an earlier step, or something that exists already.</summary>

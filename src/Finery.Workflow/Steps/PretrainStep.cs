@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using Finery.Data.Batches.Mixing;
 using Finery.Models.Layers;
 using Finery.Tensors;
 using Finery.Training;
@@ -25,16 +24,8 @@ public enum Precision
 
 /// <summary>Trains a model on token shards: from nothing, or on from a model (annealing, more context, more data).</summary>
 [Description("Train a model on token shards")]
-public sealed record PretrainStep : Step, ITrainingStep
+public sealed record PretrainStep : BatchedStep, ITrainingStep
 {
-    /// <summary>What to learn; several sources are mixed.</summary>
-    [Input(ArtifactKind.Tokens), Description("token shards; several are mixed")]
-    public required IReadOnlyList<Artifact> Tokens { get; init; }
-
-    /// <summary>The tokenizer of the shards.</summary>
-    [Input(ArtifactKind.Tokenizer), Description("tokenizer of the shards")]
-    public required Artifact Tokenizer { get; init; }
-
     /// <summary>A model to go on from; its shape then is the model's.</summary>
     [Input(ArtifactKind.Model), Description("model to go on from; without it training starts from nothing")]
     public Artifact? From { get; init; }
@@ -47,9 +38,10 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Input(ArtifactKind.Model), Description("model to learn from, for the objective 'distillation'")]
     public Artifact? Teacher { get; init; }
 
-    /// <summary>Gives shape, length and learning rate; settings given here win.</summary>
-    [Input(ArtifactKind.Plan), Description("plan with shape, length and learning rate; settings given here win")]
-    public Artifact? Plan { get; init; }
+    /// <summary>What a <see cref="CacheTeacherStep"/> kept of such a model, in its place; its batches are this step's.</summary>
+    [Input(ArtifactKind.TeacherCache), Description(
+        "output of 'cache-teacher' to learn from in place of a 'teacher'; the seed of the data, and rows, lengths, steps and stages not given here, are the cache's")]
+    public Artifact? TeacherCache { get; init; }
 
     /// <summary>Steps between measurements of the validation loss.</summary>
     [Description("steps between measurements of the validation loss; 0 for the end alone"), Range(0, long.MaxValue)]
@@ -67,29 +59,9 @@ public sealed record PretrainStep : Step, ITrainingStep
     [Description("how initial weights are drawn")]
     public Initialization Initialization { get; init; } = new();
 
-    /// <summary>Tokens of a row.</summary>
-    [Description("tokens of a training row"), Range(8, 1 << 20)]
-    public int? SequenceLength { get; init; }
-
-    /// <summary>Rows of a step.</summary>
-    [Description("rows of a step"), Range(1, 1 << 20)]
-    public int? Rows { get; init; }
-
-    /// <summary>How documents are put into rows.</summary>
-    [Description("how documents are put into rows")]
-    public RowSettings Packing { get; init; } = new();
-
     /// <summary>Parts a step's rows are cut into: less memory, the same step.</summary>
     [Description("parts a step's rows are cut into, to save memory"), Range(1, 1 << 20)]
     public int MicroBatches { get; init; } = 1;
-
-    /// <summary>Optimizer steps.</summary>
-    [Description("optimizer steps"), Range(1, long.MaxValue)]
-    public long? Steps { get; init; }
-
-    /// <summary>Stages of the run; without any there is one with all sources by their size.</summary>
-    [Description("stages with their own length, mix, rows, sequence length, rotary base, schedule")]
-    public IReadOnlyList<PretrainStage> Stages { get; init; } = [];
 
     /// <summary>Peak learning rate.</summary>
     [Description("peak learning rate"), Range(1e-9, 10)]
@@ -157,15 +129,19 @@ public sealed record PretrainStep : Step, ITrainingStep
     /// <inheritdoc/>
     public override IReadOnlyList<StepOutput> Outputs => [new("model", ArtifactKind.Model)];
 
+    private protected override Artifact? LengthSource => Plan ?? TeacherCache;
+
+    private Artifact? TaughtBy => Teacher ?? TeacherCache;
+
+    /// <summary>With the recipe's teacher, where that is given as an input of the step.</summary>
+    internal TrainingObjective WholeObjective => Objective is DistillationObjective distillation && TaughtBy is not null
+        ? distillation with { Teacher = Teacher?.Path, Cache = TeacherCache?.Path } : Objective;
+
     /// <inheritdoc/>
     public override IEnumerable<(string Property, string Message)> Validate()
     {
-        if (Plan is null && Steps is null && (Stages.Count == 0 || Stages.Any(stage => stage.Share is not null)))
-            yield return (nameof(Steps), "give 'steps', a 'plan' that chooses them, or stages of steps or tokens.");
-        if (Objective is DistillationObjective { Teacher: null, Cache: null } && Teacher is null)
-            yield return (nameof(Teacher), "the objective 'distillation' needs a 'teacher', or a 'cache' of one.");
-        if (Teacher is not null && Objective is not DistillationObjective { Teacher: null, Cache: null })
-            yield return (nameof(Teacher), "a 'teacher' is for the objective 'distillation' without one of its own.");
+        foreach (var fault in base.Validate()) yield return fault;
+        foreach (var fault in TeachingFaults()) yield return fault;
         if (Optimizer?.QkClip is not null && Model is { QkNorm: true })
             yield return (nameof(Optimizer), "'qk_clip' bounds projections that 'qk_norm' normalises away: give one of them.");
         if (From is not null && Model is not null) yield return (nameof(Model), "the model to go on 'from' has its shape already.");
@@ -173,4 +149,19 @@ public sealed record PretrainStep : Step, ITrainingStep
 
     /// <inheritdoc/>
     public override void Run(StepContext context) => new Pretraining(this, context).Run();
+
+    private IEnumerable<(string Property, string Message)> TeachingFaults()
+    {
+        string taughtBy = Teacher is null ? nameof(TeacherCache) : nameof(Teacher);
+        bool named = Objective is DistillationObjective { Teacher: not null } or DistillationObjective { Cache: not null };
+        if (Teacher is not null && TeacherCache is not null) return [(taughtBy, "give a 'teacher' or a 'teacher_cache', and not both.")];
+        if (TaughtBy is null)
+        {
+            return Objective is DistillationObjective && !named
+                ? [(taughtBy, "the objective 'distillation' needs a 'teacher' or a 'teacher_cache'.")] : [];
+        }
+        if (named || Objective is not DistillationObjective)
+            return [(taughtBy, "it is for the objective 'distillation' without a 'teacher' or 'cache' of its own.")];
+        return WholeObjective.Validate().Except(Objective.Validate()).Select(fault => (nameof(Objective), fault.Message));
+    }
 }

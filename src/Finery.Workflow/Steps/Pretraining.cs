@@ -1,4 +1,3 @@
-using System.Globalization;
 using Finery.Data.Batches;
 using Finery.Data.Batches.Mixing;
 using Finery.Data.Tokenizers;
@@ -6,8 +5,6 @@ using Finery.Data.Writers;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
-using Finery.Training.Losses;
-using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
 using Finery.Training.Schedules;
 
@@ -17,10 +14,6 @@ namespace Finery.Workflow.Steps;
 internal sealed class Pretraining(PretrainStep step, StepContext context)
 {
     private readonly TrainingPlan? _plan = step.Plan is null ? null : TrainingPlan.Load(step.Plan);
-
-    /// <summary>With the recipe's teacher, where that is given as an input of the step.</summary>
-    private TrainingObjective Objective => step is { Teacher: { } teacher, Objective: DistillationObjective distillation }
-        ? distillation with { Teacher = teacher.Path } : step.Objective;
 
     public void Run()
     {
@@ -39,7 +32,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         using var model = CreateModel(tokenizer, schedule);
         context.Log($"{ModelShape.Of(model.Config)}: {model.Config.ParameterCount:N0} parameters");
         using var heldOut = step.Validation is null ? null : TokenShards.Open(step.Validation.Path, tokenizer.Fingerprint);
-        using var loss = RecipeException.Checked(() => Objective.CreateLoss(model, context.Seed));
+        using var loss = RecipeException.Checked(() => step.WholeObjective.CreateLoss(model, context.Seed));
         var optimizer = (step.Optimizer ?? new AdamWOptimizerSettings()).ForMaximalUpdate(model.Config);
         double? peak = step.LearningRate ?? _plan?.LearningRate;
         var rates = step.Schedule is { } given ? given with { Peak = peak ?? given.Peak }
@@ -49,7 +42,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
             Schedule = rates,
             Optimizer = optimizer,
             Clip = step.Clip,
-            Objective = Objective,
+            Objective = step.WholeObjective,
             Repair = step.Repair,
             Monitoring = step.Monitoring,
             Faults = step.Faults,
@@ -84,21 +77,14 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
         return RecipeException.Checked(() => new LlamaModel(config, context.Seed, trainable: true, type, step.Initialization));
     }
 
-    /// <summary>The stages as phases of batches, each of one shape and mix.</summary>
+    /// <summary>The batches of the run: those a teacher cache is of, where there is one.</summary>
     private MixedBatches Mix(TokenSources sources)
     {
-        long steps = step.Steps ?? _plan?.PretrainSteps ?? 0;
-        DataStage[] stages = step.Stages.Count == 0
-            ? [new() { Name = "pretrain", Steps = steps, Data = new() { Mix = sources.BySize } }]
-            : [.. step.Stages.Select((stage, index) => new DataStage
-            {
-                Name = stage.Name ?? string.Create(CultureInfo.InvariantCulture, $"stage {index + 1}"),
-                Steps = stage.StepsOf(steps),
-                Tokens = stage.Tokens,
-                Data = index == 0 && stage.Mix.Count == 0 ? stage.Data with { Mix = sources.BySize } : stage.Data,
-            })];
-        return sources.Mix(
-            stages, step.Rows ?? _plan?.Rows ?? 16, step.SequenceLength ?? _plan?.SequenceLength ?? 256, context.Seed, step.Packing);
+        var cached = step.TeacherCache is null ? null : BatchPlan.Load(step.TeacherCache);
+        var plan = step.BatchesOf(sources, _plan, context.Seed, cached);
+        var batches = plan.Of(sources);
+        cached?.Require(plan, batches);
+        return batches;
     }
 
     private List<TrainingPhase> Phases(MixedBatches batches)

@@ -15,6 +15,7 @@ public static class StepCatalogue
         ["tokenize"] = typeof(TokenizeStep),
         ["plan"] = typeof(PlanStep),
         ["dialogues"] = typeof(DialoguesStep),
+        ["cache-teacher"] = typeof(CacheTeacherStep),
         ["pretrain"] = typeof(PretrainStep),
         ["extend-context"] = typeof(ExtendContextStep),
         ["finetune"] = typeof(FinetuneStep),

@@ -102,6 +102,7 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
                 ("step_seconds", loop.Phase.TokensPerStep / metrics.TokensPerSecond),
             ]);
             for (int i = 0; i < lossNames.Length; i++) row.Add((lossNames[i], lossMetrics[i]));
+            if (metrics.ClippedHeads is { } clipped) row.Add(("clipped_heads", clipped));
             if (metrics.Skipped) row.Add(("skipped", 1));
             if (metrics.Attempt > 0) row.Add((StepContext.AttemptMetric, metrics.Attempt));
             context.Metrics(firstStep + metrics.Step, CollectionsMarshal.AsSpan(row));

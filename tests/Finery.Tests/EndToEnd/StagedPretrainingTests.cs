@@ -41,7 +41,9 @@ public sealed class StagedPretrainingTests : IDisposable
             Assert.Equal(Hash(Path.Combine(whole, file)), Hash(Path.Combine(killed, file)));
         var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(whole, "longer/model/config.json"))).RootElement;
         Assert.Equal((96, 50000.0), (config.GetProperty("max_position_embeddings").GetInt32(), config.GetProperty("rope_theta").GetDouble()));
-        Assert.Contains("Inside training", File.ReadAllText(Path.Combine(whole, "report.html")), StringComparison.Ordinal);
+        string report = File.ReadAllText(Path.Combine(whole, "report.html"));
+        Assert.Contains("Inside training", report, StringComparison.Ordinal);
+        Assert.Contains("attention heads scaled by QK-clip", report, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public abstract class KernelFaces : OpTest
         (nameof(Kernels.ConcatForward) or nameof(Kernels.ConcatBackward), "b" or "db") => Zeros(N, 3),
         (nameof(Kernels.LinearDivergence), "options") => new DivergenceOptions(Divergence.Forward),
         (_, "options") => default(CrossEntropyOptions),
-        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward", "logSumExp") => Zeros(N),
+        ("LinearCrossEntropyForward" or "LinearCrossEntropyForwardBackward" or nameof(Kernels.LinearSparseTargets), "logSumExp") => Zeros(N),
         (_, "logSumExp") => Zeros(N, Shape.HeadCount),
         (_, "maxLogit") => Zeros(Shape.HeadCount),
         (nameof(Kernels.QkClip), "maxLogits") => Matrix([2, 2]),

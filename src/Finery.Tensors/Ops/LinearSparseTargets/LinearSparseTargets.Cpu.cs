@@ -4,22 +4,24 @@ public sealed unsafe partial class CpuKernels
 {
     private protected override void LinearSparseTargetsCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight)
+        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight,
+        Tensor? logSumExp)
     {
         losses.Floats.Clear();
         divergences.Floats.Clear();
         logProbabilities.Floats.Clear();
+        logSumExp?.Floats.Clear();
         var buffers = BuffersOfHead(x, weight);
         Head(x, weight, buffers, new SparseTargetRows(
             buffers, weight.Rows, softIds.Columns, targets.IntegerPointer, tokenWeights.FloatPointer, softIds.IntegerPointer,
             probabilities.FloatPointer, softWeights.FloatPointer, losses.FloatPointer, divergences.FloatPointer,
-            logProbabilities.FloatPointer, options, dx is not null), dx, dWeight);
+            logProbabilities.FloatPointer, logSumExp is null ? null : logSumExp.FloatPointer, options, dx is not null), dx, dWeight);
     }
 
     /// <summary>Both losses of one row of logits, which their gradient replaces.</summary>
     private readonly struct SparseTargetRows(
         HeadBuffers buffers, int vocabulary, int K, int* targets, float* tokenWeights, int* softIds, float* probabilities, float* softWeights,
-        float* losses, float* divergences, float* logProbabilities, SparseTargetOptions options, bool gradient) : IHeadRows
+        float* losses, float* divergences, float* logProbabilities, float* logSums, SparseTargetOptions options, bool gradient) : IHeadRows
     {
         // Its exponential is zero: a listed logit that far below the maximum leaves the sum of the others alone.
         private const float Gone = 200;
@@ -46,6 +48,7 @@ public sealed unsafe partial class CpuKernels
             double sum = SoftmaxRow.ExpSum(row, vocabulary, max, store: gradient && !capped && !tempered), rest = sum;
             for (int k = 0; k < K && bucket; k++) sum += ids[k] < 0 ? 0 : Math.Exp((double)listed[k] - max);
             double logSum = Math.Log(sum) + max;
+            if (target >= 0 && logSums is not null) logSums[index] = (float)logSum;
             float zLoss = options.Head.ZLoss;
             double hard = target < 0 ? 0 : tokenWeights[index] * (1 + 2 * zLoss * logSum);
             if (target >= 0) losses[index] = (float)(Math.Log(sum) + ((double)max - logit) + zLoss * logSum * logSum);

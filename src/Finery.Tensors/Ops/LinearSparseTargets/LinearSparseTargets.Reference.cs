@@ -4,7 +4,8 @@ public sealed partial class ReferenceKernels
 {
     private protected override void LinearSparseTargetsCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight)
+        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight,
+        Tensor? logSumExp)
     {
         int V = weight.Rows, K = softIds.Columns;
         long D = x.Columns;
@@ -17,6 +18,7 @@ public sealed partial class ReferenceKernels
             int target = targets.Integers[n];
             double hard = tokenWeights[n], soft = softWeights[n];
             double logSum = target >= 0 || soft != 0 ? Logits(x, weight, n, logits, options.Head) : 0;
+            if (logSumExp is not null) logSumExp[n] = target < 0 ? 0 : logSum;
             losses[n] = target < 0 ? 0 : logSum - logits[target] + options.Head.ZLoss * logSum * logSum;
             for (int v = 0; v < V && target >= 0; v++)
                 dz[v] = hard * ((1 + 2 * options.Head.ZLoss * logSum) * Math.Exp(logits[v] - logSum) - (v == target ? 1 : 0));

@@ -20,11 +20,13 @@ public abstract partial class Kernels
     /// <param name="logProbabilities">F32 [N, K], overwritten: ln q_k, 0 where there is no id or no soft weight.</param>
     /// <param name="dx">[N, D], overwritten; null for losses alone.</param>
     /// <param name="dWeight">[V, D], accumulated into; null for a frozen head or losses alone.</param>
+    /// <param name="logSumExp">[N], overwritten where given: logsumexp(z[i]), 0 without hard target.</param>
     public void LinearSparseTargets(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight)
+        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight,
+        Tensor? logSumExp = null)
     {
-        CheckHead(x, weight, targets, losses, options.Head, null);
+        CheckHead(x, weight, targets, losses, options.Head, logSumExp);
         CheckLength(tokenWeights, x.Rows);
         CheckLength(softWeights, x.Rows);
         CheckLength(divergences, x.Rows);
@@ -40,12 +42,14 @@ public abstract partial class Kernels
             weight, (dx is null ? 2.0 : dWeight is null ? 4 : 6) * CountedSparse(targets, softWeights) * weight.Length,
             x.ByteLength + weight.ByteLength + (dx?.ByteLength ?? 0) + 2.0 * (dWeight?.ByteLength ?? 0));
         LinearSparseTargetsCore(
-            x, weight, targets, tokenWeights, softIds, probabilities, softWeights, options, losses, divergences, logProbabilities, dx, dWeight);
+            x, weight, targets, tokenWeights, softIds, probabilities, softWeights, options, losses, divergences, logProbabilities, dx, dWeight,
+            logSumExp);
     }
 
     private protected abstract void LinearSparseTargetsCore(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight);
+        SparseTargetOptions options, Tensor losses, Tensor divergences, Tensor logProbabilities, Tensor? dx, Tensor? dWeight,
+        Tensor? logSumExp);
 
     private static void CheckSparse(Tensor softIds, int vocabulary, SparseTargetOptions options)
     {
@@ -90,22 +94,23 @@ public sealed partial class Tape
     /// <param name="probabilities">[N, K].</param>
     /// <param name="softWeights">[N].</param>
     /// <param name="options">Temperature, bucket, z-loss and softcap.</param>
+    /// <param name="logSumExp">[N]: receives the log-sum-exp of the logits of every row with a hard target, where given.</param>
     public SparseTargetLosses LinearSparseTargets(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options)
+        SparseTargetOptions options, Tensor? logSumExp = null)
     {
         Consume(x);
         var outputs = new SparseTargetLosses(
             _arena.Floats("losses", x.Rows), _arena.Floats("divergences", x.Rows),
             _arena.Floats("logProbabilities", softIds.Rows, softIds.Columns));
         Record(new LinearSparseTargetsOperation(
-            x, weight, targets, tokenWeights, softIds, probabilities, softWeights, options, outputs, _gradients));
+            x, weight, targets, tokenWeights, softIds, probabilities, softWeights, options, outputs, logSumExp, _gradients));
         return outputs;
     }
 
     private sealed class LinearSparseTargetsOperation(
         Tensor x, Tensor weight, Tensor targets, Tensor tokenWeights, Tensor softIds, Tensor probabilities, Tensor softWeights,
-        SparseTargetOptions options, SparseTargetLosses outputs, bool gradients) : Operation
+        SparseTargetOptions options, SparseTargetLosses outputs, Tensor? logSumExp, bool gradients) : Operation
     {
         // With gradients it adds to those of the head.
         public override bool IsRepeatable => false;
@@ -114,12 +119,12 @@ public sealed partial class Tape
             ? new([], [])
             : new(
                 [x, weight, targets, tokenWeights, softIds, probabilities, softWeights],
-                [outputs.Losses, outputs.Divergences, outputs.LogProbabilities, .. gradients ? [x.Gradient, weight.Gradient] : (Tensor?[])[]]);
+                [outputs.Losses, outputs.Divergences, outputs.LogProbabilities, logSumExp, .. gradients ? [x.Gradient, weight.Gradient] : (Tensor?[])[]]);
 
         public override void Forward(Kernels kernels) => kernels.LinearSparseTargets(
             x, weight, targets, tokenWeights, softIds, probabilities, softWeights, options,
             outputs.Losses, outputs.Divergences, outputs.LogProbabilities,
-            gradients ? x.Gradient : null, gradients ? weight.Gradient : null);
+            gradients ? x.Gradient : null, gradients ? weight.Gradient : null, logSumExp);
 
         // The gradients were made from the logits of the forward pass.
         public override void Backward(Kernels kernels)

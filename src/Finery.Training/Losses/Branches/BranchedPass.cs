@@ -56,7 +56,7 @@ internal sealed class BranchedPass : TrainingPass
             if (!branch.Load(batch, first))
             {
                 // What ran in an earlier step says nothing of this one.
-                foreach (var logits in branch.Tape.MaxLogits) logits.Floats.Clear();
+                for (int i = 0; i < branch.Tape.MaxLogits.Count; i++) branch.Tape.MaxLogits[i].Floats.Clear();
                 continue;
             }
             using (_kernels.Measure("forward")) branch.Tape.Forward();

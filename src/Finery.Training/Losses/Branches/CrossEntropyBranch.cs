@@ -13,9 +13,10 @@ namespace Finery.Training.Losses.Branches;
 /// <param name="targets">I32 [N].</param>
 /// <param name="tokenWeights">[N].</param>
 /// <param name="losses">[N].</param>
+/// <param name="logSums">[N] where they have a z-loss too.</param>
 internal sealed class CrossEntropyBranch(
-    BranchedLoss loss, int figure, int shift, Func<double> weight, Tape tape, Tensor targets, Tensor tokenWeights, Tensor losses)
-    : Branch(tape)
+    BranchedLoss loss, int figure, int shift, Func<double> weight, Tape tape, Tensor targets, Tensor tokenWeights, Tensor losses,
+    Tensor? logSums = null) : Branch(tape)
 {
     private int _count;
 
@@ -34,6 +35,7 @@ internal sealed class CrossEntropyBranch(
 
     public override double Evaluate(int first)
     {
+        loss.TakeOutZLoss(first, losses, logSums, tokenWeights);
         double sum = 0;
         foreach (float value in losses.Floats) sum += value;
         loss.Note(figure, first, _count == 0 ? 0 : sum / _count);

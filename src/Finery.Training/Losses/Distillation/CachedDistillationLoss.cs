@@ -15,7 +15,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
     /// <param name="model">To be trained.</param>
     /// <param name="cache">Owned from here on.</param>
     public CachedDistillationLoss(DistillationObjective objective, LlamaModel model, TeacherCache cache)
-        : base("loss/next_token", "loss/divergence", "alpha")
+        : base(objective.ZLoss, "loss/next_token", "loss/divergence", "alpha")
     {
         (_objective, Cache) = (objective, cache);
         if (cache.MaxEntries > model.Config.VocabSize)
@@ -26,7 +26,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         Alpha = objective.AlphaAt(0, 1);
     }
 
-    public override string Description => $"{_objective.Description} cache={Cache.Identity}";
+    public override string Description => $"{_objective.Description} cache={Cache.Identity}{ZLossDescription}";
 
     public TeacherCache Cache { get; }
 
@@ -35,19 +35,22 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
     public override void Check(IBatchSource source)
     {
-        if ((long)source.Rows * source.Length != Cache.Tokens)
-        {
-            throw new ArgumentException(
-                $"Batches have {source.Rows} x {source.Length} tokens, the teacher cache {Cache.Tokens}.", nameof(source));
-        }
+        if (!Cache.HasBatchesOf((long)source.Rows * source.Length))
+            throw new ArgumentException($"Batches have {source.Rows} x {source.Length} tokens, the teacher cache has none of that shape.", nameof(source));
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The cache ends before the run.</exception>
+    /// <exception cref="ArgumentException">The cache ends before the run, or before a batch that a repaired run reads.</exception>
     public override void BeginStep(long step, long batchStep, long totalSteps)
     {
         if (totalSteps > Cache.Steps)
             throw new ArgumentException($"The run has {totalSteps} steps, the teacher cache {Cache.Steps}.", nameof(totalSteps));
+        if (batchStep >= Cache.Steps)
+        {
+            throw new ArgumentException(
+                $"Step {step} reads batch {batchStep}, as the run left batches out; the teacher cache ends with {Cache.Steps}. Write it with more spare steps.",
+                nameof(batchStep));
+        }
         Alpha = _objective.AlphaAt(step, totalSteps);
     }
 
@@ -74,6 +77,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
         private readonly DistillationObjective _objective;
         private readonly Tensor _targets, _tokenWeights, _ids, _probabilities, _softWeights;
         private readonly SparseTargetLosses _outputs;
+        private readonly Tensor? _logSums;
         private int _count;
 
         public CachedBranch(
@@ -85,9 +89,10 @@ internal sealed class CachedDistillationLoss : BranchedLoss
             int most = loss.Cache.MaxEntries;
             (_ids, _probabilities) = (arena.Integers("teacherIds", tokens, most), arena.Floats("teacher", tokens, most));
             _softWeights = arena.Floats("softWeights", tokens);
+            _logSums = loss.CreateLogSums(arena, tokens);
             _outputs = model.SparseLosses(
                 tape, model.FinalNorm(tape, stream), _targets, _tokenWeights, _ids, _probabilities, _softWeights,
-                new((float)objective.Temperature, objective.Remainder));
+                new((float)objective.Temperature, objective.Remainder), loss.ZLoss, _logSums);
         }
 
         public override bool Load(PackedBatch batch, int first)
@@ -132,6 +137,7 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
         public override double Evaluate(int first)
         {
+            _loss.TakeOutZLoss(first, _outputs.Losses, _logSums, _tokenWeights);
             double sum = 0;
             foreach (float value in _outputs.Losses.Floats) sum += value;
             _loss.Note(0, first, _count == 0 ? 0 : sum / _count);

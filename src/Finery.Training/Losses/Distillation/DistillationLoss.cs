@@ -10,19 +10,22 @@ namespace Finery.Training.Losses.Distillation;
 /// matched.</summary>
 internal sealed class DistillationLoss : BranchedLoss
 {
-    // The figure of features; attention's is the last.
+    // The figure of features; attention's is behind it.
     private const int Features = 3;
 
     private readonly DistillationObjective _objective;
     private readonly LlamaModel _teacher;
-    private readonly bool _owned;
     private readonly Lazy<string> _fingerprint;
     private readonly LlamaModules _modules;
     private readonly (int Layer, int Teacher)[] _features, _attention;
     private readonly Tensor?[] _projections;
 
-    public DistillationLoss(DistillationObjective objective, LlamaModel model, LlamaModel teacher, bool owned, ulong seed)
-        : base(
+    /// <param name="objective">Settings.</param>
+    /// <param name="model">To be trained.</param>
+    /// <param name="teacher">Owned from here on.</param>
+    /// <param name="seed">Of projections between widths.</param>
+    public DistillationLoss(DistillationObjective objective, LlamaModel model, LlamaModel teacher, ulong seed)
+        : base(objective.ZLoss,
         [
             "loss/next_token", "loss/divergence", "alpha", .. objective.Features is null ? [] : (string[])["loss/features"],
             .. objective.Attention is null ? [] : (string[])["loss/attention"],
@@ -30,7 +33,7 @@ internal sealed class DistillationLoss : BranchedLoss
     {
         string[] faults = [.. Faults(objective, model.Config, teacher.Config)];
         if (faults.Length > 0) throw new ArgumentException("Distillation: " + string.Join(" ", faults));
-        (_objective, _teacher, _owned) = (objective, teacher, owned);
+        (_objective, _teacher) = (objective, teacher);
         _fingerprint = new(() => TeacherFingerprint.Of(teacher));
         _modules = new LlamaModules(model);
         Tensor Projection(int layer) => _modules.AddProjection(
@@ -43,11 +46,11 @@ internal sealed class DistillationLoss : BranchedLoss
         BeginStep(0, 0, 1);
     }
 
-    public override string Description => $"{_objective.Description} teacher={_fingerprint.Value}";
+    public override string Description => $"{_objective.Description} teacher={_fingerprint.Value}{ZLossDescription}";
 
     public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
 
-    public override long Bytes => _modules.Bytes + (_owned ? _teacher.Bytes : 0);
+    public override long Bytes => _modules.Bytes + _teacher.Bytes;
 
     /// <summary>Weight of the divergence in the step in progress.</summary>
     public double Alpha { get; private set; }
@@ -86,12 +89,13 @@ internal sealed class DistillationLoss : BranchedLoss
                 var divergences = trunk.AttentionDivergence(
                     qkv, model.Config.Attention, teacher.Attended[index], _teacher.Config.Attention, inputs.Starts, weights);
                 parts.Add(new MatchingPart(
-                    this, MetricNames.Count - 1, index == 0, attentionWeight / _attention.Length, weights, divergences));
+                    this, Features + (_objective.Features is null ? 0 : 1), index == 0, attentionWeight / _attention.Length, weights, divergences));
             }));
 
         var main = NewTape();
         Tensor targets = arena.Integers("targets", tokens), tokenWeights = arena.Floats("tokenWeights", tokens);
-        var losses = model.Losses(main, model.FinalNorm(main, stream), targets, tokenWeights, weightsKnown: true);
+        var logSums = CreateLogSums(arena, tokens);
+        var losses = model.Losses(main, model.FinalNorm(main, stream), targets, tokenWeights, weightsKnown: true, ZLoss, logSums);
         var divergence = NewTape();
         var softWeights = arena.Floats("softWeights", tokens);
         var divergences = model.Divergences(
@@ -99,7 +103,7 @@ internal sealed class DistillationLoss : BranchedLoss
             new(_objective.Divergence, (float)_objective.Temperature));
         return new BranchedPass(kernels, arena, inputs, trunk, parts,
         [
-            new CrossEntropyBranch(this, 0, 0, () => 1 - Alpha, main, targets, tokenWeights, losses),
+            new CrossEntropyBranch(this, 0, 0, () => 1 - Alpha, main, targets, tokenWeights, losses, logSums),
             new DivergenceBranch(this, divergence, softWeights, divergences),
         ]);
     }
@@ -107,7 +111,7 @@ internal sealed class DistillationLoss : BranchedLoss
     public override void Dispose()
     {
         _modules.Dispose();
-        if (_owned) _teacher.Dispose();
+        _teacher.Dispose();
         base.Dispose();
     }
 

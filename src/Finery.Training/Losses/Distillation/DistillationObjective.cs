@@ -13,7 +13,7 @@ namespace Finery.Training.Losses.Distillation;
 /// </summary>
 public sealed record DistillationObjective : TrainingObjective
 {
-    /// <summary>Folder of the teacher; this or <see cref="Cache"/>, or one that the caller has loaded.</summary>
+    /// <summary>Folder of the teacher; this or <see cref="Cache"/>.</summary>
     [Description("folder of the teacher")]
     public string? Teacher { get; init; }
 
@@ -55,15 +55,6 @@ public sealed record DistillationObjective : TrainingObjective
         ? Faults().Prepend((nameof(Teacher), "give 'teacher' or 'cache', and not both."))
         : Faults();
 
-    /// <summary>The loss for a model and a teacher that is loaded already, and stays its owner's.</summary>
-    /// <exception cref="ArgumentException">The settings are wrong, or do not fit the models; the message lists every fault.</exception>
-    public TrainingLoss CreateLoss(LlamaModel model, LlamaModel teacher, ulong seed)
-    {
-        string[] faults = [.. Faults().Select(fault => $"{fault.Property}: {fault.Message}")];
-        if (faults.Length > 0) throw new ArgumentException("Objective: " + string.Join(" ", faults));
-        return new DistillationLoss(this, model, teacher, owned: false, seed);
-    }
-
     /// <summary>Alpha of a step: a function of the step alone.</summary>
     internal double AlphaAt(long step, long totalSteps) =>
         Schedule is null ? Alpha : WeightPoint.Of(Schedule, 0, step / (double)totalSteps);
@@ -89,7 +80,7 @@ public sealed record DistillationObjective : TrainingObjective
             : LlamaModel.Load(Teacher, trainable: false, model.WeightType);
         try
         {
-            return new DistillationLoss(this, model, teacher, owned: true, seed);
+            return new DistillationLoss(this, model, teacher, seed);
         }
         catch
         {
@@ -100,6 +91,7 @@ public sealed record DistillationObjective : TrainingObjective
 
     private IEnumerable<(string Property, string Message)> Faults()
     {
+        foreach (var fault in base.Validate()) yield return fault;
         if (!(Alpha is >= 0 and <= 1)) yield return (nameof(Alpha), $"{Alpha}; expected 0 to 1.");
         if (!(Temperature > 0 && double.IsFinite(Temperature))) yield return (nameof(Temperature), $"{Temperature} must be positive.");
         if (Schedule is not null)
@@ -112,7 +104,7 @@ public sealed record DistillationObjective : TrainingObjective
             yield return (nameof(Divergence), $"{Divergence} needs all of the teacher's probabilities; a cache has the forward divergence only.");
         if (Cache is not null && Features is not null) yield return (nameof(Features), "hidden states need the teacher itself: give 'teacher'.");
         if (Cache is not null && Attention is not null) yield return (nameof(Attention), "attention needs the teacher itself: give 'teacher'.");
-        if (Remainder && Cache is null) yield return (nameof(Remainder), "only a cache leaves anything over.");
+        if (Remainder && Teacher is not null) yield return (nameof(Remainder), "only a cache leaves anything over.");
         if (Remainder && Temperature != 1)
             yield return (nameof(Remainder), $"it needs temperature 1, not {Temperature}: what is left over is known at 1 only.");
         foreach (string fault in Features?.Faults() ?? []) yield return (nameof(Features), fault);

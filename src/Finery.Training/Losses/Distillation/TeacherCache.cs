@@ -22,8 +22,8 @@ public sealed class TeacherCache : IDisposable
     /// <summary>Steps there are, from 0.</summary>
     public long Steps => _headers[^1].FirstStep + _headers[^1].Steps;
 
-    /// <summary>N: tokens of a batch.</summary>
-    public int Tokens => _headers[0].Tokens;
+    /// <summary>Whether there are batches of so many tokens.</summary>
+    public bool HasBatchesOf(long tokens) => _headers.Any(header => header.Tokens == tokens);
 
     /// <summary>K: most entries of a row.</summary>
     public int MaxEntries => _headers[0].MaxEntries;
@@ -50,13 +50,16 @@ public sealed class TeacherCache : IDisposable
             using var stream = File.OpenRead(paths[i]);
             int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             headers[i] = TeacherCacheHeader.Read(bytes.AsSpan(0, read), paths[i]);
-            if (headers[i] with { FirstStep = 0, Steps = 1 } != headers[0] with { FirstStep = 0, Steps = 1 })
+            if (OfCache(headers[i]) != OfCache(headers[0]))
                 throw new InvalidDataException($"{paths[i]} is of another cache than {paths[0]}.");
             if (headers[i].FirstStep != next)
                 throw new InvalidDataException($"{paths[i]} begins with step {headers[i].FirstStep}; expected {next}: a file is missing.");
             next += headers[i].Steps;
         }
         return new(paths, headers);
+
+        // What all files have in common: the shape of batches may change within a run.
+        static TeacherCacheHeader OfCache(TeacherCacheHeader header) => header with { FirstStep = 0, Steps = 1, Tokens = 1 };
     }
 
     /// <summary>What the teacher said of a batch, wherever in the cache it is; valid until the next call.</summary>
@@ -69,7 +72,7 @@ public sealed class TeacherCache : IDisposable
         {
             throw new InvalidDataException(
                 $"The teacher cache has no batch of these token ids, documents and targets: all of its {Steps} steps are of another batch. "
-                + "Write the cache for this data, seed, length and batch size.");
+                + "Write the cache for this data, seed, length and batch size, and for more steps where the run left batches out.");
         }
         if (_open?.Header is not { } header || step < header.FirstStep || step >= header.FirstStep + header.Steps) Open(step);
         _open!.Read(step, key);

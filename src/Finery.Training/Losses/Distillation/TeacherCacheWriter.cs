@@ -1,5 +1,5 @@
-using System.ComponentModel;
 using System.Buffers.Binary;
+using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Finery.Data.Batches;
@@ -66,25 +66,36 @@ public sealed class TeacherCacheWriter
         _entries = Math.Min(settings.TopK, teacher.Config.VocabSize);
     }
 
-    /// <summary>Writes the batches of steps 0..<paramref name="steps"/> - 1.</summary>
-    /// <param name="source">The batches of the run.</param>
-    /// <param name="steps">How many.</param>
+    /// <summary>Writes the batches of a run, from step 0 on.</summary>
+    /// <param name="phases">Batches of one shape each, filled by steps of the run, and how many there are.</param>
     /// <param name="folder">Created if absent; files of an earlier attempt are continued.</param>
     /// <param name="progress">Told the number of steps done after each.</param>
     /// <param name="stop">Checked before each step.</param>
     /// <exception cref="InvalidDataException">The folder holds a cache of another teacher, other batches or other settings.</exception>
     /// <exception cref="OperationCanceledException">Stopped; writing again continues.</exception>
-    public void Write(IBatchSource source, long steps, string folder, Action<long>? progress = null, CancellationToken stop = default)
+    public void Write(
+        IReadOnlyList<(IBatchSource Source, long Steps)> phases, string folder, Action<long>? progress = null, CancellationToken stop = default)
     {
-        if (source.Length > _model.Config.SequenceLength)
-            throw new ArgumentException($"Rows have {source.Length} tokens, the teacher reads {_model.Config.SequenceLength}.", nameof(source));
+        int longest = phases.Max(phase => phase.Source.Length);
+        if (longest > _model.Config.SequenceLength)
+            throw new ArgumentException($"Rows have {longest} tokens, the teacher reads {_model.Config.SequenceLength}.", nameof(phases));
         Directory.CreateDirectory(folder);
         foreach (string left in Directory.GetFiles(folder, "teacher-*.topk.tmp")) File.Delete(left);
+        long first = 0;
+        foreach (var (source, steps) in phases)
+        {
+            WritePhase(source, first, first + steps, folder, progress, stop);
+            first += steps;
+        }
+    }
+
+    private void WritePhase(IBatchSource source, long first, long end, string folder, Action<long>? progress, CancellationToken stop)
+    {
         var batch = source.CreateBatch();
         using var rows = new TeacherRows(_kernels, _model, source.Length, _entries, _settings.TopP);
-        for (long first = 0; first < steps; first += _settings.StepsPerFile)
+        for (; first < end; first += _settings.StepsPerFile)
         {
-            int count = (int)Math.Min(_settings.StepsPerFile, steps - first);
+            int count = (int)Math.Min(_settings.StepsPerFile, end - first);
             var header = new TeacherCacheHeader(first, count, batch.Count, _entries, _settings.TopP, _settings.Type, _teacher);
             string path = Path.Combine(folder, TeacherCacheHeader.FileName(first));
             if (!IsThere(path, header, source, batch))
@@ -136,6 +147,7 @@ public sealed class TeacherCacheWriter
         header.Write(small);
         Put(small);
         var offsets = new long[header.Steps];
+        ushort[] stored = [];
         for (int i = 0; i < header.Steps; i++)
         {
             stop.ThrowIfCancellationRequested();
@@ -147,15 +159,16 @@ public sealed class TeacherCacheWriter
             Put(small[..sizeof(int)]);
             Put(MemoryMarshal.AsBytes(rows.Counts));
             Put(MemoryMarshal.AsBytes(rows.Ids));
-            foreach (float value in rows.LogProbabilities)
-            {
-                if (header.Type == SafeTensorType.F16) BinaryPrimitives.WriteHalfLittleEndian(small, (Half)value);
-                else BinaryPrimitives.WriteUInt16LittleEndian(small, (ushort)(BitConverter.SingleToUInt32Bits((float)(BFloat16)value) >> 16));
-                Put(small[..sizeof(ushort)]);
-            }
+            if (stored.Length < rows.Ids.Length) stored = new ushort[rows.Ids.Length];
+            for (int k = 0; k < rows.Ids.Length; k++) stored[k] = Stored(rows.LogProbabilities[k], header.Type);
+            Put(MemoryMarshal.AsBytes(stored.AsSpan(0, rows.Ids.Length)));
             progress?.Invoke(header.FirstStep + i + 1);
         }
         Put(MemoryMarshal.AsBytes(offsets.AsSpan()));
         stream.Write(hash.GetHashAndReset());
     }
+
+    private static ushort Stored(float value, SafeTensorType type) => type == SafeTensorType.F16
+        ? BitConverter.HalfToUInt16Bits((Half)value)
+        : (ushort)(BitConverter.SingleToUInt32Bits((float)(BFloat16)value) >> 16);
 }

@@ -18,7 +18,7 @@ internal sealed class MultiTokenLoss : BranchedLoss
     private readonly double[] _weights;
 
     public MultiTokenLoss(MultiTokenObjective objective, LlamaModel model, ulong seed)
-        : base(["loss/next_token", .. Enumerable.Range(2, objective.Ahead).Select(token => $"loss/token_{token}")])
+        : base(objective.ZLoss, ["loss/next_token", .. Enumerable.Range(2, objective.Ahead).Select(token => $"loss/token_{token}")])
     {
         (_objective, _modules, _weights) = (objective, new LlamaModules(model), new double[objective.Ahead]);
         var numbers = Enumerable.Range(0, objective.Form == MultiTokenForm.Shared ? 0 : objective.Ahead);
@@ -31,7 +31,7 @@ internal sealed class MultiTokenLoss : BranchedLoss
         BeginStep(0, 0, 1);
     }
 
-    public override string Description => _objective.Description;
+    public override string Description => _objective.Description + ZLossDescription;
 
     public override IReadOnlyList<Parameter> Parameters => _modules.Parameters;
 
@@ -59,8 +59,10 @@ internal sealed class MultiTokenLoss : BranchedLoss
         CrossEntropyBranch Head(int number, Tape tape, Tensor end)
         {
             tape.Segment();
-            var losses = model.Losses(tape, model.FinalNorm(tape, end), targets, weights, weightsKnown: true);
-            return new(this, number, number, number == 0 ? () => 1 : () => _weights[number - 1], tape, targets, weights, losses);
+            var logSums = number == 0 ? CreateLogSums(arena, tokens) : null;
+            var losses = model.Losses(
+                tape, model.FinalNorm(tape, end), targets, weights, weightsKnown: true, number == 0 ? ZLoss : 0, logSums);
+            return new(this, number, number, number == 0 ? () => 1 : () => _weights[number - 1], tape, targets, weights, losses, logSums);
         }
 
         var main = NewTape();

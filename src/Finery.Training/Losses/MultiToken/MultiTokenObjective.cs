@@ -47,6 +47,7 @@ public sealed record MultiTokenObjective : TrainingObjective
     /// <inheritdoc/>
     public override IEnumerable<(string Property, string Message)> Validate()
     {
+        foreach (var fault in base.Validate()) yield return fault;
         if (Ahead is < 1 or > Most) yield return (nameof(Ahead), $"{Ahead} tokens ahead; expected 1 to {Most}.");
         if (Lambda is { } lambda && !(lambda >= 0 && double.IsFinite(lambda)))
             yield return (nameof(Lambda), $"{lambda} must be a finite number from 0.");

@@ -12,6 +12,7 @@ internal sealed class SharedBranch : Branch
     private readonly MultiTokenLoss _loss;
     private readonly Tensor _targets, _tokenWeights, _ids, _weights, _softWeights;
     private readonly SparseTargetLosses _outputs;
+    private readonly Tensor? _logSums;
     private readonly int[] _counts;
     private int _next;
 
@@ -23,8 +24,10 @@ internal sealed class SharedBranch : Branch
         _ids = arena.Integers("targetsAhead", tokens, _counts.Length);
         _weights = arena.Floats("weightsAhead", tokens, _counts.Length);
         _softWeights = arena.Floats("softWeights", tokens);
+        _logSums = loss.CreateLogSums(arena, tokens);
         _outputs = model.SparseLosses(
-            tape, model.FinalNorm(tape, stream), targets, tokenWeights, _ids, _weights, _softWeights, new SparseTargetOptions(1));
+            tape, model.FinalNorm(tape, stream), targets, tokenWeights, _ids, _weights, _softWeights, new SparseTargetOptions(1), loss.ZLoss,
+            _logSums);
     }
 
     public override bool Load(PackedBatch batch, int first)
@@ -50,6 +53,7 @@ internal sealed class SharedBranch : Branch
 
     public override double Evaluate(int first)
     {
+        _loss.TakeOutZLoss(first, _outputs.Losses, _logSums, _tokenWeights);
         double sum = 0;
         foreach (float value in _outputs.Losses.Floats) sum += value;
         _loss.Note(0, first, _next == 0 ? 0 : sum / _next);

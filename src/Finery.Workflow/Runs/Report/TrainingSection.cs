@@ -29,6 +29,7 @@ internal static class TrainingSection
             html.Raw(LineChart.Render($"{step.Name}: tokens per second", "step", step.Series("tokens_per_second")));
             if (step.Type == "align") html.Raw(LineChart.Render($"{step.Name}: chosen preferred (share)", "step", step.Series("accuracy")));
             else html.Raw(LineChart.Render($"{step.Name}: gradient norm", "step", step.Series("gradient_norm")));
+            html.Raw(LineChart.Render($"{step.Name}: attention heads scaled by QK-clip", "step", step.Series("clipped_heads")));
             html.Raw("</div>");
         }
     }

@@ -19,17 +19,23 @@ public class LinearSparseTargetsTests : OpTest
         return ids;
     }
 
-    private sealed record Outputs(Tensor Losses, Tensor Divergences, Tensor Logs, Tensor Dx, Tensor DWeight);
+    private sealed record Outputs(Tensor Losses, Tensor Divergences, Tensor Logs, Tensor Dx, Tensor DWeight)
+    {
+        public Tensor? LogSums { get; init; }
+    }
 
     private Outputs Run(
         Kernels kernels, Tensor x, Tensor weight, Tensor targets, Tensor hard, Tensor ids, Tensor p, Tensor soft, SparseTargetOptions options,
         bool gradients = true)
     {
         int N = x.Rows, K = ids.Columns;
-        var outputs = new Outputs(Poisoned(N), Poisoned(N), Poisoned(N, K), Poisoned(N, x.Columns), Zeros(weight.Rows, weight.Columns));
+        var outputs = new Outputs(Poisoned(N), Poisoned(N), Poisoned(N, K), Poisoned(N, x.Columns), Zeros(weight.Rows, weight.Columns))
+        {
+            LogSums = Poisoned(N),
+        };
         kernels.LinearSparseTargets(
             x, weight, targets, hard, ids, p, soft, options, outputs.Losses, outputs.Divergences, outputs.Logs,
-            gradients ? outputs.Dx : null, gradients ? outputs.DWeight : null);
+            gradients ? outputs.Dx : null, gradients ? outputs.DWeight : null, outputs.LogSums);
         return outputs;
     }
 
@@ -223,7 +229,10 @@ public class LinearSparseTargetsTests : OpTest
     }
 
     private static IEnumerable<(Tensor, Tensor)> Pairs(Outputs a, Outputs b) =>
-        [(a.Losses, b.Losses), (a.Divergences, b.Divergences), (a.Logs, b.Logs), (a.Dx, b.Dx), (a.DWeight, b.DWeight)];
+    [
+        (a.Losses, b.Losses), (a.Divergences, b.Divergences), (a.Logs, b.Logs), (a.Dx, b.Dx), (a.DWeight, b.DWeight),
+        .. a.LogSums is null || b.LogSums is null ? Array.Empty<(Tensor, Tensor)>() : [(a.LogSums, b.LogSums)],
+    ];
 
     [Theory, MemberData(nameof(AllKernels))]
     public void Without_soft_weights_it_is_the_cross_entropy_to_the_bit(string name)

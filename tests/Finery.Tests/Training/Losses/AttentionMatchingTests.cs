@@ -118,7 +118,7 @@ public class AttentionMatchingTests
             Faults(Objective(-1, 0, 2)));
         using var model = new LlamaModel(TinyModel.Config, 1, trainable: true);
         using var teacher = Teacher();
-        var error = Assert.Throws<ArgumentException>(() => Objective(1, 3).CreateLoss(model, teacher, 1));
+        var error = ObjectiveAssert.Refused(Objective(1, 3), model, teacher);
         Assert.Contains("no layer 3 to match: the model has 2", error.Message, StringComparison.Ordinal);
     }
 }

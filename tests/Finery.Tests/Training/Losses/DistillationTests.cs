@@ -152,13 +152,13 @@ public class DistillationTests
     {
         using var model = new LlamaModel(TinyModel.Config, 1, trainable: true);
         using var other = Teacher(TeacherConfig with { VocabSize = 30, SequenceLength = 8 });
-        var error = Assert.Throws<ArgumentException>(() => new DistillationObjective { Features = new() { Layers = [3] } }.CreateLoss(model, other, 1));
+        var error = ObjectiveAssert.Refused(new() { Features = new() { Layers = [3] } }, model, other);
         using var bounded = Teacher(TeacherConfig with { LogitSoftcap = 30 });
-        Assert.Contains("cache", Assert.Throws<ArgumentException>(() => new DistillationObjective().CreateLoss(model, bounded, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("cache", ObjectiveAssert.Refused(new(), model, bounded).Message, StringComparison.Ordinal);
         foreach (string part in (string[])["30 tokens", "8 tokens", "layer 3"]) Assert.Contains(part, error.Message, StringComparison.Ordinal);
 
         string[] Faults(DistillationObjective objective) => [.. objective.Validate().Select(fault => fault.Property)];
-        // A caller may have loaded the teacher; without any there is no loss.
+        // A step may give the teacher; without any there is no loss.
         Assert.Empty(Faults(new()));
         Assert.Contains("'teacher' or a 'cache'", Assert.Throws<ArgumentException>(() => new DistillationObjective().CreateLoss(model, 1)).Message, StringComparison.Ordinal);
         Assert.Equal(["Teacher"], Faults(new() { Teacher = "a", Cache = "b" }));
@@ -176,13 +176,11 @@ public class DistillationTests
         using var teacher = Teacher();
         teacher.Save(folder.Path);
         using var loaded = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path });
-        using var given = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path }, teacher: teacher);
         var estimate = MemoryEstimate.OfTraining(
             TinyModel.Config, 64, objective: new DistillationObjective { Teacher = folder.Path, Features = new() });
         using var features = new ObjectiveRun(new DistillationObjective { Teacher = folder.Path, Features = new() });
         Assert.Equal(features.Pass.Bytes, estimate.Activations);
         Assert.Equal(features.Model.Bytes + features.Loss.Bytes, estimate.Weights + estimate.Gradients);
-        Assert.Equal(given.Train(2), loaded.Train(2));
-        Assert.Equal(given.Loss.Description, loaded.Loss.Description);
+        Assert.Contains(TeacherFingerprint.Of(teacher), loaded.Loss.Description, StringComparison.Ordinal);
     }
 }

@@ -4,6 +4,7 @@ using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
 using Finery.Training.Optimizers;
 
 namespace Finery.Tests.Training.Losses;
@@ -13,17 +14,28 @@ internal sealed class ObjectiveRun : IDisposable
 {
     private readonly AdamW _optimizer;
     private readonly PackedBatch _batch;
+    private readonly TemporaryFolder? _folder;
 
+    /// <summary>The folder, where given, goes with the run.</summary>
     public ObjectiveRun(
         TrainingObjective objective, int threads = 1, int microBatches = 1, IBatchSource? source = null, DType type = DType.F32,
-        ModelConfig? config = null, LlamaModel? teacher = null, Recompute recompute = Recompute.None)
+        ModelConfig? config = null, LlamaModel? teacher = null, Recompute recompute = Recompute.None,
+        TemporaryFolder? folder = null)
     {
+        _folder = folder;
         Source = source ?? new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3);
         Kernels = new CpuKernels(threads);
         Model = new LlamaModel(config ?? TinyModel.Config, seed: 5, trainable: true, type);
-        Loss = teacher is null
-            ? objective.CreateLoss(Model, seed: 9)
-            : ((Finery.Training.Losses.Distillation.DistillationObjective)objective).CreateLoss(Model, teacher, seed: 9);
+        if (teacher is not null)
+        {
+            using var models = new TemporaryFolder();
+            teacher.Save(models.Path);
+            Loss = ((DistillationObjective)objective with { Teacher = models.Path }).CreateLoss(Model, seed: 9);
+        }
+        else
+        {
+            Loss = objective.CreateLoss(Model, seed: 9);
+        }
         Parameters = [.. Model.Parameters, .. Loss.Parameters];
         _optimizer = new AdamW(Parameters, new());
         Pass = Loss.CreatePass(Kernels, Model, Source.Rows / microBatches * Source.Length, recompute);
@@ -64,6 +76,13 @@ internal sealed class ObjectiveRun : IDisposable
         double loss = 0;
         for (int first = 0; first < batch.Count; first += Pass.Tokens) loss += Pass.Run(batch, first);
         return loss;
+    }
+
+    /// <summary>What the gradients of a step are of: its loss, and a z-loss that is not reported as part of it.</summary>
+    public double Minimised(long step = 0)
+    {
+        double loss = Gradients(step);
+        return Loss.ZLoss > 0 ? loss + Figures[^1] : loss;
     }
 
     /// <summary>Trains for some steps; returns their losses.</summary>
@@ -109,6 +128,7 @@ internal sealed class ObjectiveRun : IDisposable
         Loss.Dispose();
         Model.Dispose();
         Kernels.Dispose();
+        _folder?.Dispose();
     }
 }
 
@@ -130,12 +150,20 @@ internal static class ObjectiveAssert
             double Shifted(double amount)
             {
                 for (int i = 0; i < kept.Length; i++) weight.Floats[i] = (float)(kept[i] + (amount * gradient[i] / norm));
-                return run.Gradients(step);
+                return run.Minimised(step);
             }
             double slope = ((8 * (Shifted(Step) - Shifted(-Step))) - (Shifted(2 * Step) - Shifted(-2 * Step))) / (12 * Step);
             kept.CopyTo(weight.Floats);
             Xunit.Assert.True(Math.Abs(norm - slope) <= 0.004 * norm + 2e-4, $"{run.Parameters[p].Name}: gradient norm {norm}, slope {slope}");
         }
+    }
+
+    /// <summary>Fails unless a loss refuses a teacher; says why it does.</summary>
+    public static ArgumentException Refused(DistillationObjective objective, LlamaModel model, LlamaModel teacher)
+    {
+        using var folder = new TemporaryFolder();
+        teacher.Save(folder.Path);
+        return Xunit.Assert.Throws<ArgumentException>(() => (objective with { Teacher = folder.Path }).CreateLoss(model, 1));
     }
 
     /// <summary>Fails if every step allocates on this thread; now and then the runtime makes something for itself.</summary>

@@ -30,7 +30,7 @@ public class TeacherCacheTests
     private static void Write(string folder, TeacherCacheSettings settings, LlamaModel teacher, IBatchSource? source = null, int threads = 1, long steps = Steps)
     {
         using var kernels = new CpuKernels(threads);
-        new TeacherCacheWriter(kernels, teacher, settings).Write(source ?? Source(), steps, folder);
+        new TeacherCacheWriter(kernels, teacher, settings).Write([(source ?? Source(), steps)], folder);
     }
 
     private static string[] Files(string folder) => [.. Directory.GetFiles(folder).Order(StringComparer.Ordinal)];
@@ -127,7 +127,7 @@ public class TeacherCacheTests
         using var stop = new CancellationTokenSource();
         using var kernels = new CpuKernels(1);
         var writer = new TeacherCacheWriter(kernels, teacher, All);
-        Assert.Throws<OperationCanceledException>(() => writer.Write(Source(), Steps, folder.Path, done => { if (done == 3) stop.Cancel(); }, stop.Token));
+        Assert.Throws<OperationCanceledException>(() => writer.Write([(Source(), Steps)], folder.Path, done => { if (done == 3) stop.Cancel(); }, stop.Token));
         string[] left = Files(folder.Path);
         Assert.Equal(["teacher-000000000000.topk"], left.Select(Path.GetFileName));
         Assert.Equal(2, TeacherCache.Open(folder.Path).Steps);

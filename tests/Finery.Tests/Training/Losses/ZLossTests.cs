@@ -5,6 +5,8 @@ using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
+using Finery.Training.Losses.Distillation;
+using Finery.Training.Losses.MultiToken;
 using Xunit;
 
 namespace Finery.Tests.Training.Losses;
@@ -62,6 +64,69 @@ public class ZLossTests
         double after = 0;
         for (int part = 0; part < parts; part++) after += withPass.Run(_batch, part * withPass.Tokens);
         Assert.Equal(step * norm, actual + before - after - some.Metrics[0], 0.03 * step * norm);
+    }
+
+    public static TheoryData<string> Objectives => ["independent", "sequential", "shared", "teacher", "cache"];
+
+    /// <summary>An objective of several terms, the others with a factor on their weight.</summary>
+    private static ObjectiveRun Run(string name, double factor, double zLoss, int microBatches = 1)
+    {
+        if (name is not ("teacher" or "cache"))
+        {
+            var form = Enum.Parse<MultiTokenForm>(name, ignoreCase: true);
+            return new ObjectiveRun(new MultiTokenObjective { Form = form, Ahead = 2, Lambda = factor, ZLoss = zLoss }, microBatches: microBatches).Enlarged();
+        }
+        using var teacher = new LlamaModel(TinyModel.Config with { EmbeddingSize = 24 }, seed: 77, trainable: false);
+        var objective = new DistillationObjective { Alpha = .6 * factor, ZLoss = zLoss };
+        if (name == "teacher")
+        {
+            objective = objective with { Features = new() { Weight = factor }, Attention = new() { Weight = factor } };
+            return new ObjectiveRun(objective, teacher: teacher, microBatches: microBatches).Enlarged();
+        }
+        var folder = new TemporaryFolder();
+        using (var kernels = new CpuKernels(1))
+            new TeacherCacheWriter(kernels, teacher, new()).Write([(new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3), 10)], folder.Path);
+        return new ObjectiveRun(objective with { Cache = folder.Path }, microBatches: microBatches, folder: folder).Enlarged();
+    }
+
+    [Theory, MemberData(nameof(Objectives))]
+    public void Objectives_of_several_terms_have_it_beside_the_next_token(string name)
+    {
+        using var plain = Run(name, 1, 0);
+        using var one = Run(name, 1, .03);
+        using var four = Run(name, 1, .03, microBatches: 4);
+        // The loss reported, and every other figure, are what they are without it.
+        Assert.Equal(plain.Gradients(), one.Gradients(), 1e-5);
+        Assert.Equal("z_loss", one.Loss.MetricNames[^1]);
+        Assert.Equal([.. plain.Loss.MetricNames, "z_loss"], one.Loss.MetricNames);
+        for (int i = 0; i < plain.Figures.Length; i++) Assert.Equal(plain.Figures[i], one.Figures[i], 1e-5);
+        Assert.True(one.Figures[^1] > .01, $"{one.Figures[^1]}");
+        Assert.EndsWith(" z-loss=0.03", one.Loss.Description, StringComparison.Ordinal);
+        Assert.EndsWith(plain.Loss.Description, one.Loss.Description[..^" z-loss=0.03".Length], StringComparison.Ordinal);
+        ObjectiveAssert.SameStep(one, four);
+        ObjectiveAssert.GradientsMatchDifferences(one);
+    }
+
+    [Theory, MemberData(nameof(Objectives))]
+    public void Without_weight_on_the_others_it_is_that_of_the_next_token(string name)
+    {
+        using var next = new ObjectiveRun(new NextTokenObjective { ZLoss = .03 }).Enlarged();
+        using var several = Run(name, 0, .03);
+        Assert.Equal(next.Gradients(), several.Gradients(), 1e-6);
+        Assert.Equal(next.Figures[0], several.Figures[^1], 1e-6);
+        foreach (var parameter in next.Parameters)
+            ObjectiveAssert.Close(parameter.Weight.Gradient!.Floats.ToArray(), several.GradientOf(parameter.Name), 1e-5, parameter.Name);
+        ObjectiveAssert.AllocatesNothing(() => several.Gradients());
+    }
+
+    [Fact]
+    public void Impossible_factors_of_objectives_are_reported()
+    {
+        foreach (var objective in (TrainingObjective[])[new NextTokenObjective(), new MultiTokenObjective(), new DistillationObjective()])
+        {
+            foreach (double factor in (double[])[-1, double.NaN, double.PositiveInfinity])
+                Assert.Equal("ZLoss", Assert.Single((objective with { ZLoss = factor }).Validate()).Property);
+        }
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Finery.Tensors;
 using Finery.Training;
 using Finery.Training.Losses;
 using Finery.Training.Optimizers;
+using Finery.Training.Schedules;
 using Xunit;
 
 namespace Finery.Tests.Training.Optimizers;
@@ -32,6 +33,7 @@ public class QkClippingTests
             }
             Optimizer = settings.Create(Model.Parameters, seed: 3);
             Clip = new(Optimizer, settings.QkClip!, Config.Attention, seed: 3);
+            Tracker = new(Config.LayerCount, Config.HeadCount);
             var source = new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3);
             _batch = source.CreateBatch();
             source.Fill(0, _batch);
@@ -46,22 +48,24 @@ public class QkClippingTests
 
         public QkClipping Clip { get; }
 
+        public MaxLogitTracker Tracker { get; }
+
         public float[][] Logits()
         {
-            Clip.Logits.Reset();
+            Tracker.Reset();
             GradientClipping.Clear(Model.Parameters);
             for (int first = 0; first < _batch.Count; first += _pass.Tokens)
             {
                 _pass.Run(_batch, first);
-                Clip.Logits.Observe(_pass.MaxLogits);
+                Tracker.Observe(_pass.MaxLogits);
             }
-            return [.. Clip.Logits.Layers.Select(layer => layer.Floats.ToArray())];
+            return [.. Tracker.Layers.Select(layer => layer.Floats.ToArray())];
         }
 
         public void Dispose()
         {
             _pass.Dispose();
-            Clip.Dispose();
+            Tracker.Dispose();
             Optimizer.Dispose();
             Model.Dispose();
             Kernels.Dispose();
@@ -90,11 +94,10 @@ public class QkClippingTests
         float[] before = fixture.Logits()[0];
         // A step of rate zero leaves the weights, so that logits compare.
         fixture.Optimizer.Step(fixture.Kernels, 0, 1);
-        int clipped = fixture.Clip.Apply(fixture.Kernels);
+        int clipped = fixture.Clip.Apply(fixture.Kernels, fixture.Tracker.Layers);
         Assert.Equal(before.Count(logit => logit > threshold), fixture.Clip.ClippedHeads[0]);
         Assert.InRange(fixture.Clip.ClippedHeads[0], 1, before.Length - 1);
         Assert.Equal(clipped, fixture.Clip.ClippedHeads.Sum());
-        Assert.Equal(double.NegativeInfinity, fixture.Clip.Logits.Largest);
         float[] after = fixture.Logits()[0];
         for (int head = 0; head < before.Length; head++)
             Assert.Equal(Math.Min(before[head], threshold), after[head], tolerance * threshold);
@@ -114,18 +117,17 @@ public class QkClippingTests
         exact.Gradient = arena.Floats("dExact", parameter.Weight.Shape);
         for (int i = 0; i < exact.Length; i++) exact.Floats[i] = (float)parameter.Weight.BFloat16s[i];
         using var optimizer = new AdamWOptimizerSettings().Create([new(parameter.Name, exact, true)]);
-        using var clip = new QkClipping(optimizer, new() { Threshold = .02 }, Config.Attention);
+        var clip = new QkClipping(optimizer, new() { Threshold = .02 }, Config.Attention);
         for (int step = 0; step < 3; step++)
         {
             narrow.Logits();
             parameter.Weight.Gradient!.Bytes.CopyTo(exact.Gradient.Bytes);
-            clip.Logits.Observe([narrow.Clip.Logits.Layers[0]]);
             narrow.Optimizer.Step(narrow.Kernels, 1e-3, 1);
             optimizer.Step(narrow.Kernels, 1e-3, 1);
-            int clipped = narrow.Clip.Apply(narrow.Kernels);
+            int clipped = narrow.Clip.Apply(narrow.Kernels, narrow.Tracker.Layers);
             if (step == 0) Assert.InRange(narrow.Clip.ClippedHeads[0], 1, 4);
             Assert.Equal(narrow.Clip.ClippedHeads.Sum(), clipped);
-            clip.Apply(narrow.Kernels);
+            clip.Apply(narrow.Kernels, [narrow.Tracker.Layers[0]]);
             var master = narrow.Optimizer.MasterOf(index)!;
             for (int i = 0; i < exact.Length; i++)
             {
@@ -146,23 +148,48 @@ public class QkClippingTests
             values.CopyTo(tensor.Floats);
             return tensor;
         }
-        var tracker = fixture.Clip.Logits;
+        var tracker = fixture.Tracker;
         tracker.Observe([Logits(1, 5, -3, 0), Logits(1, 1, 1, 1)]);
         tracker.Observe([Logits(2, 4, -4, 0), Logits(9, 1, 1, 1)]);
         Assert.Equal([2, 5, -3, 0], tracker.Layers[0].Floats.ToArray());
-        Assert.Equal(9, tracker.Largest);
+        Assert.Equal([9, 1, 1, 1], tracker.Layers[1].Floats.ToArray());
         Assert.Throws<ArgumentException>(() => tracker.Observe([Logits(1, 2, 3, 4)]));
         byte[] before = fixture.Model.Parameters[1].Weight.Bytes.ToArray();
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity])
         {
             tracker.Observe([Logits(1, 1, 1, 1), Logits(1, 1, bad, 1)]);
             tracker.Observe([Logits(1, 1, 1, 1), Logits(1, 1, 7, 1)]);
-            var error = Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels));
+            var error = Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels, tracker.Layers));
             Assert.Contains("layer 1, head 2", error.Message, StringComparison.Ordinal);
             tracker.Reset();
         }
-        Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels));
+        Assert.Throws<ArithmeticException>(() => fixture.Clip.Apply(fixture.Kernels, tracker.Layers));
+        Assert.Throws<ArgumentException>(() => fixture.Clip.Apply(fixture.Kernels, [Logits(1, 1, 1, 1)]));
         Assert.Equal(before, fixture.Model.Parameters[1].Weight.Bytes.ToArray());
+    }
+
+    [Fact]
+    public void The_loop_tells_how_many_heads_every_update_clipped()
+    {
+        using var model = new LlamaModel(Config, seed: 5, trainable: true);
+        using var kernels = new CpuKernels(1);
+        using var optimizer = new AdamW(model.Parameters, new());
+        var source = new PackedExamples(TinyModel.Examples(24), 16, 4, seed: 3);
+        foreach (double? threshold in (double?[])[null, 1e-6, 1e6])
+        {
+            using var loop = new TrainingLoop(kernels, model, source, new NextTokenLoss(), optimizer, new Constant { Peak = 1e-3 }, new()
+            {
+                Steps = 3, QkClip = threshold is { } most ? new() { Threshold = most } : null,
+                Faults = [new() { Step = 1, NotANumber = true }],
+            });
+            var clipped = new List<int?>();
+            loop.OnStep = (in StepMetrics metrics, ReadOnlySpan<double> _) => clipped.Add(metrics.ClippedHeads);
+            loop.Run();
+            // A step that is skipped clips nothing.
+            Assert.Null(clipped[1]);
+            if (threshold is null) Assert.All(clipped, count => Assert.Null(count));
+            else Assert.All((int?[])[clipped[0], clipped[2]], count => Assert.InRange(count!.Value, threshold < 1 ? 1 : 0, threshold < 1 ? 8 : 0));
+        }
     }
 
     [Fact]

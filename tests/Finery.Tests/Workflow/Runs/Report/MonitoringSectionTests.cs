@@ -37,6 +37,20 @@ public class MonitoringSectionTests
     }
 
     [Fact]
+    public void Heads_that_were_clipped_are_drawn_where_any_could_be()
+    {
+        static string Training(params IReadOnlyList<string> names)
+        {
+            var html = new HtmlWriter();
+            TrainingSection.Write(html, new(null!, null!, [Step([], names)]));
+            return html.ToString();
+        }
+        const string Title = "train: attention heads scaled by QK-clip";
+        Assert.Contains(Title, Training("loss", "clipped_heads"));
+        Assert.DoesNotContain(Title, Training("loss"));
+    }
+
+    [Fact]
     public void Events_are_listed_and_marked_and_escaped()
     {
         var step = Step([Event(20, "spike", "loss <9> & more", ("skipped after", 1)), Event(400, "stop", "beyond the chart")], "monitor/max_logit");
