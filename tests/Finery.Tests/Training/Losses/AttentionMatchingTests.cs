@@ -1,4 +1,3 @@
-using Finery.Models;
 using Finery.Models.Llama;
 using Finery.Tensors;
 using Finery.Training;
