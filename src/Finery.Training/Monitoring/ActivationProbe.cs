@@ -19,6 +19,9 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
         "stable_rank", "participation_ratio", "mean_cosine", "moved", "moved_since_start",
     ];
 
+    // Exponentials of a vocabulary cost as much as the rest of a small model's measurement.
+    private const int MostLogitRows = 16;
+
     private readonly Arena _arena = new("probe");
     private readonly LlamaModel _model;
     private readonly MonitoringSettings _settings;
@@ -47,7 +50,7 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
         _tape = new(kernels, _arena, gradients: false, activations: model.WeightType);
         _hidden = model.Hidden(_tape, _inputs);
         _tape.Plan();
-        _last = _arena.Allocate("sampled", _hidden.Type, _samples, _width);
+        _last = _arena.Allocate("sampled", _hidden.Type, Math.Min(_samples, MostLogitRows), _width);
         _headTape = new(kernels, _arena, gradients: false);
         _logits = model.Logits(_headTape, _last);
         _headTape.Plan();
@@ -240,10 +243,11 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
     private double MeanLogZ()
     {
         int bytes = _width * (_hidden.Type == DType.BF16 ? sizeof(ushort) : sizeof(float));
-        for (int i = 0; i < _samples; i++) _hidden.Bytes.Slice(_rows[i] * bytes, bytes).CopyTo(_last.Bytes[(i * bytes)..]);
+        for (int i = 0; i < _last.Rows; i++)
+            _hidden.Bytes.Slice(_rows[i * _samples / _last.Rows] * bytes, bytes).CopyTo(_last.Bytes[(i * bytes)..]);
         _headTape.Forward();
         double total = 0;
-        for (int i = 0; i < _samples; i++)
+        for (int i = 0; i < _last.Rows; i++)
         {
             var row = _wide.AsSpan(0, _logits.Columns);
             WideFloats.Read(_logits, i, 0, row);
@@ -253,6 +257,6 @@ internal sealed class ActivationProbe : ITapeObserver, IDisposable
             foreach (float x in row) sum += MathF.Exp(x - largest);
             total += largest + Math.Log(sum);
         }
-        return total / _samples;
+        return total / _last.Rows;
     }
 }
