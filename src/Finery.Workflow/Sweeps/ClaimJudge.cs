@@ -53,33 +53,34 @@ internal sealed class ClaimJudge(SweepRecord record, SweepMetric metric, RunFold
         return With(claim, figures, at);
     }
 
-    /// <summary>Seed by seed, a law with published exponents (<see cref="ScalingLaw.Refit"/>: few runs do not determine five figures) fitted
-    /// to the trials of all other variants, beside what the one held out came to.</summary>
+    /// <summary>A law with published exponents (<see cref="ScalingLaw.Refit"/>: few runs do not determine five figures) fitted to the trials
+    /// of all other variants and seeds, beside what each trial held out came to.</summary>
     private ClaimRecord Predict(SweepClaim claim, GroupRecord held)
     {
+        ScalingPoint[] points = [.. record.Trials.Where(trial => trial.Variant != held.Variant)
+            .Select(PointOf).OfType<ScalingRun>().Select(run => run.Point)];
+        if (points.Length < FewestRuns)
+            return Without(claim, ClaimRecord.Undecided, $"{points.Length} other trials; a law needs {FewestRuns}");
+        ScalingLaw law;
+        try
+        {
+            law = ScalingFit.Constants(points, ScalingLaw.Refit);
+        }
+        catch (ArgumentException e)
+        {
+            return Without(claim, ClaimRecord.Undecided, e.Message);
+        }
         var errors = new List<double>();
         var said = new List<string>();
         foreach (var trial in record.TrialsOf(held))
         {
-            ScalingPoint[] points = [.. record.Trials.Where(other => other.Variant != held.Variant && other.Seed == trial.Seed)
-                .Select(PointOf).OfType<ScalingRun>().Select(run => run.Point)];
             if (PointOf(trial)?.Point is not { } point)
                 return Without(claim, ClaimRecord.Undecided, $"{trial.Name} has no size, tokens and {record.Metric}");
-            if (points.Length < FewestRuns)
-                return Without(claim, ClaimRecord.Undecided, $"{points.Length} other trials with seed {trial.Seed}; a law needs {FewestRuns}");
-            double predicted;
-            try
-            {
-                predicted = ScalingFit.Constants(points, ScalingLaw.Refit).Loss(point.Parameters, point.Tokens, point.UniqueTokens);
-            }
-            catch (ArgumentException e)
-            {
-                return Without(claim, ClaimRecord.Undecided, e.Message);
-            }
+            double predicted = law.Loss(point.Parameters, point.Tokens, point.UniqueTokens);
             errors.Add(Math.Abs(predicted / point.Loss - 1));
             said.Add(FormattableString.Invariant($"{predicted:0.###} for {point.Loss:0.###}"));
         }
-        return With(claim, errors, $"{held.Variant}{At(held)} from all other variants, seed by seed: {string.Join(", ", said)}");
+        return With(claim, errors, $"{held.Variant}{At(held)} from the {points.Length} trials of all other variants: {string.Join(", ", said)}");
     }
 
     private ScalingRun? PointOf(TrialRecord trial) => trial.State != TrialState.Finished ? null

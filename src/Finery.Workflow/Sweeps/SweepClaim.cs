@@ -16,7 +16,7 @@ public enum ClaimMeasure
     /// <summary>The share of the other's steps after which one has reached the other's final loss.</summary>
     StepsToReach,
 
-    /// <summary>How far a scaling law fitted to all other variants is from the metric of one, as a share of it.</summary>
+    /// <summary>How far a scaling law fitted to the trials of all other variants is from the metric of one, as a share of it.</summary>
     Prediction,
 }
 

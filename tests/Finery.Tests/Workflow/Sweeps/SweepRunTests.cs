@@ -155,7 +155,7 @@ public sealed class SweepRunTests : IDisposable
     }
 
     [Theory]
-    [InlineData("a: , b: {pretrain.steps: 50}", "1 other trials")]
+    [InlineData("a: , b: {pretrain.steps: 50}", "1 other trials; a law needs 4")]
     [InlineData("a: , b: {pretrain.steps: 50}, c: {pretrain.steps: 60}, d: {pretrain.steps: 70}, e: {pretrain.steps: 80}", "one size")]
     public void A_law_that_cannot_be_fitted_leaves_its_claim_undecided(string variants, string why)
     {
