@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data.Readers;
 
@@ -20,20 +19,20 @@ internal sealed record Corpus(string Name, string[] Documents)
     /// <param name="bytes">Most bytes of each.</param>
     public static IEnumerable<Corpus> All(string? data, string? code, long bytes)
     {
-        data ??= Path.Combine(Root(), "..", "shared", "data");
+        data ??= Repository.Data;
         // Two sources of ASCII prose by turns: technical documents, and the documentation that every SDK carries.
         var prose = Distinct(
             Alternating(Texts(Path.Combine(data, "text", "peps.jsonl.gz")), Documentation()).Where(text => Ascii.IsValid(text)), bytes);
         if (prose.Length > 0) yield return new("prose", prose);
         var languages = Distinct(Texts(Path.Combine(data, "languages", "tldr.jsonl.gz")), bytes);
         if (languages.Length > 0) yield return new("languages", languages);
-        yield return new("code", Distinct(Sources(code ?? Root()), bytes));
+        yield return new("code", Distinct(Sources(code ?? Repository.Root), bytes));
     }
 
     /// <summary>The technical documents of <c>text/peps.jsonl.gz</c> alone, all of them.</summary>
     public static IEnumerable<Corpus> Technical(string? data)
     {
-        string[] documents = [.. Texts(Path.Combine(data ?? Path.Combine(Root(), "..", "shared", "data"), "text", "peps.jsonl.gz"))];
+        string[] documents = [.. Texts(Path.Combine(data ?? Repository.Data, "text", "peps.jsonl.gz"))];
         return documents.Length > 0 ? [new("peps", documents)] : [];
     }
 
@@ -74,7 +73,4 @@ internal sealed record Corpus(string Name, string[] Documents)
             if (!text.Contains('\uFFFD')) yield return text; // not UTF-8
         }
     }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
 }

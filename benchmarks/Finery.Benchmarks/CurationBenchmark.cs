@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Finery.Data.Readers;
 
@@ -29,8 +28,8 @@ internal static class CurationBenchmark
 
     public static void Run(string[] args)
     {
-        int megabytes = Number(args, "--megabytes", 25), scale = Number(args, "--scale", 20);
-        int memory = Number(args, "--memory", 256), workers = Number(args, "--workers", 2);
+        int megabytes = Options.Number(args, "--megabytes", 25), scale = Options.Number(args, "--scale", 20);
+        int memory = Options.Number(args, "--memory", 256), workers = Options.Number(args, "--workers", 2);
         string folder = Directory.CreateTempSubdirectory("finery-curation-").FullName;
         try
         {
@@ -48,7 +47,7 @@ internal static class CurationBenchmark
     {
         string input = Path.Combine(folder, $"input-{megabytes}.jsonl"), output = Path.Combine(folder, $"out-{megabytes}");
         long documents = Generate(input, (long)megabytes << 20);
-        string program = Path.Combine(Root(), "src", "Finery.Cli", "bin", "Release", "net10.0", "finery.dll");
+        string program = Path.Combine(Repository.Root, "src", "Finery.Cli", "bin", "Release", "net10.0", "finery.dll");
         if (!File.Exists(program)) throw new FormatException($"build the solution first: there is no {program}.");
         var start = new ProcessStartInfo("dotnet")
         {
@@ -109,15 +108,4 @@ internal static class CurationBenchmark
         }
         return count;
     }
-
-    private static int Number(string[] args, string name, int fallback)
-    {
-        int index = Array.IndexOf(args, name);
-        return index < 0 ? fallback
-            : index + 1 < args.Length && int.TryParse(args[index + 1], out int number) && number > 0 ? number
-            : throw new FormatException($"{name} needs a positive number.");
-    }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Finery.Data;
@@ -28,14 +27,14 @@ internal static class DeduplicationBenchmark
         switch (args.Length > 0 ? args[0] : "signatures")
         {
             case "signatures":
-                Signatures(Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data"));
+                Signatures(Options.Value(args, "--data") ?? Repository.Data);
                 break;
             case "scale":
-                long documents = Number(args, "--documents", 5_000_000);
-                long memory = Number(args, "--memory", 512) << 20;
-                int threads = (int)Number(args, "--threads", Environment.ProcessorCount);
+                long documents = Options.Number(args, "--documents", 5_000_000L);
+                long memory = Options.Number(args, "--memory", 512L) << 20;
+                int threads = Options.Number(args, "--threads", Environment.ProcessorCount);
                 foreach (long count in new[] { documents / 20, documents })
-                    Scale(count, memory, threads, Option(args, "--folder") ?? Path.GetTempPath());
+                    Scale(count, memory, threads, Options.Value(args, "--folder") ?? Path.GetTempPath());
                 break;
             default:
                 throw new FormatException($"'{args[0]}' is neither signatures nor scale.");
@@ -136,15 +135,6 @@ internal static class DeduplicationBenchmark
             ? Process.GetCurrentProcess().PeakWorkingSet64
             : long.Parse(line.AsSpan(6).Trim().TrimEnd("kB "), NumberStyles.Integer, CultureInfo.InvariantCulture) << 10;
     }
-
-    private static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var at
-        ? at + 1 < args.Length ? args[at + 1] : throw new FormatException($"{name} needs a value.") : null;
-
-    private static long Number(string[] args, string name, long otherwise) => Option(args, name) is not { } text ? otherwise
-        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0 ? number
-        : throw new FormatException($"{name}: '{text}' is not a number above zero.");
-
-    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(path, "..", "..", ".."));
 
     /// <summary>Documents of 40 to 119 words made from their numbers. Every tenth is a copy of the one somewhere before it,
     /// with one word in the middle changed: at least 0.75 of its shingles are those of the other.</summary>

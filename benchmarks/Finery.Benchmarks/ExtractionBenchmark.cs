@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.IO.Compression;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -21,8 +19,8 @@ internal static class ExtractionBenchmark
 
     public static void Run(string[] args)
     {
-        var folder = Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data", "web-articles");
-        var rounds = int.Parse(Option(args, "--rounds") ?? "15", CultureInfo.InvariantCulture);
+        var folder = Options.Value(args, "--data") ?? Path.Combine(Repository.Data, "web-articles");
+        var rounds = Options.Number(args, "--rounds", 15);
         if (!Directory.Exists(folder))
             throw new FormatException($"--data: there is no folder '{folder}'.");
         var truth = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "ground-truth.json")))!.AsObject();
@@ -89,13 +87,4 @@ internal static class ExtractionBenchmark
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
-
-    private static string? Option(string[] args, string name)
-    {
-        var at = Array.IndexOf(args, name);
-        return at < 0 ? null : at + 1 < args.Length ? args[at + 1] : throw new FormatException($"{name} needs a value.");
-    }
-
-    private static string Root([CallerFilePath] string file = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", ".."));
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Finery.Data;
@@ -30,10 +28,10 @@ internal sealed class FastTextBenchmark
 
     private FastTextBenchmark(string[] args, string folder)
     {
-        _rounds = int.Parse(Option(args, "--rounds") ?? "5", CultureInfo.InvariantCulture);
-        _copies = int.Parse(Option(args, "--copies") ?? "20", CultureInfo.InvariantCulture);
-        _only = Option(args, "--only") ?? "";
-        _data = Path.Combine(Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data"), "languages",
+        _rounds = Options.Number(args, "--rounds", 5);
+        _copies = Options.Number(args, "--copies", 20);
+        _only = Options.Value(args, "--only") ?? "";
+        _data = Path.Combine(Options.Value(args, "--data") ?? Repository.Data, "languages",
             "tldr.jsonl.gz");
         _folder = folder;
         var documents = new JsonLinesReader { Paths = [_data] }.Read(new()).ToLookup(IsHeldOut, Line);
@@ -188,13 +186,4 @@ internal sealed class FastTextBenchmark
         action();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
-
-    private static string? Option(string[] args, string name)
-    {
-        int at = Array.IndexOf(args, name);
-        return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
-    }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -28,10 +26,10 @@ internal sealed class FormatsBenchmark : IDisposable
 
     private FormatsBenchmark(string[] args)
     {
-        _rounds = int.Parse(Option(args, "--rounds") ?? "5", CultureInfo.InvariantCulture);
-        _only = Option(args, "--only") ?? "";
-        var bytes = long.Parse(Option(args, "--megabytes") ?? "64", CultureInfo.InvariantCulture) * 1_000_000;
-        var path = Option(args, "--data") ?? Path.Combine(Root(), "..", "shared", "data", "text", "peps.jsonl.gz");
+        _rounds = Options.Number(args, "--rounds", 5);
+        _only = Options.Value(args, "--only") ?? "";
+        long bytes = Options.Number(args, "--megabytes", 64L) * 1_000_000;
+        var path = Options.Value(args, "--data") ?? Path.Combine(Repository.Data, "text", "peps.jsonl.gz");
         var originals = new JsonLinesReader { Paths = [path] }.Read(new()).ToList();
         for (var round = 0; _textBytes < bytes; round++)
             foreach (var document in originals.TakeWhile(_ => _textBytes < bytes))
@@ -204,13 +202,4 @@ internal sealed class FormatsBenchmark : IDisposable
         foreach (var (key, figure) in figures) line[key] = figure;
         Console.WriteLine(JsonSerializer.Serialize(line));
     }
-
-    private static string? Option(string[] args, string name)
-    {
-        var index = Array.IndexOf(args, name);
-        return index < 0 ? null : index + 1 < args.Length ? args[index + 1] : throw new FormatException($"{name} needs a value.");
-    }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Finery.Models;
 using Finery.Tensors;
@@ -25,16 +24,15 @@ internal static class MonitoringBenchmark
 
     public static void Run(string[] args)
     {
-        int Option(string name, int fallback) => Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length
-            ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : fallback;
         var monitoring = new MonitoringSettings();
-        using var kernels = new CpuKernels(Option("--threads", Environment.ProcessorCount));
+        using var kernels = new CpuKernels(Options.Number(args, "--threads", Environment.ProcessorCount));
+        int rounds = Options.Number(args, "--rounds", 15);
         foreach (var (name, config, rows) in s_models)
         {
             using var plain = TrainingStep.Run(config, rows, kernels).GetEnumerator();
             using var watched = TrainingStep.Run(config, rows, kernels, monitoring: monitoring).GetEnumerator();
             List<double> plains = [], ordinary = [], measured = [];
-            for (int step = 1; step <= (Option("--rounds", 15) + 1) * monitoring.EverySteps; step++)
+            for (int step = 1; step <= (rounds + 1) * monitoring.EverySteps; step++)
             {
                 double before = Seconds(plain), with = Seconds(watched);
                 // The first round is the just-in-time compiler's.
@@ -46,7 +44,7 @@ internal static class MonitoringBenchmark
             double usual = Median(plains), share = 1.0 / monitoring.EverySteps;
             Console.WriteLine(JsonSerializer.Serialize(new
             {
-                model = name, every = monitoring.EverySteps, threads = kernels.Threads, rounds = measured.Count,
+                model = name, every = monitoring.EverySteps, threads = kernels.Threads, rounds,
                 step_milliseconds = Math.Round(1000 * usual, 2), measured_milliseconds = Math.Round(1000 * Median(measured), 2),
                 cost_percent = Math.Round(100 * ((1 - share) * Median(ordinary) / usual + share * Median(measured) / usual - 1), 2),
             }));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 
 namespace Finery.Benchmarks;
 
@@ -26,6 +27,16 @@ internal sealed record Options(int[] Threads, string Only, string? PyTorchStep =
         }
         return options with { Threads = [.. options.Threads.Distinct()] };
     }
+
+    /// <summary>The value that stands behind an option; null without the option.</summary>
+    public static string? Value(string[] arguments, string name) => Array.IndexOf(arguments, name) is >= 0 and var at
+        ? at + 1 < arguments.Length ? arguments[at + 1] : throw new FormatException($"{name} needs a value.") : null;
+
+    /// <summary>The positive whole number that stands behind an option; <paramref name="otherwise"/> without the option.</summary>
+    public static T Number<T>(string[] arguments, string name, T otherwise) where T : IBinaryInteger<T> =>
+        Value(arguments, name) is not { } text ? otherwise
+        : T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && T.IsPositive(number) && !T.IsZero(number) ? number
+        : throw new FormatException($"{name}: '{text}' is not a positive number.");
 
     private static int ParseCount(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= 1024

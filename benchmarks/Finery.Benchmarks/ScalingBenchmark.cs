@@ -24,8 +24,8 @@ internal static class ScalingBenchmark
     public static void Run(string[] args)
     {
         string folder = args.FirstOrDefault(arg => !arg.StartsWith('-')) ?? "runs/quickstart";
-        int threads = int.Parse(Option(args, "--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
-        string[] runs = Option(args, "--runs", "64x2:1,64x2:2.5,96x3:1,128x4:0.6,128x4:1.2").Split(',');
+        int threads = Options.Number(args, "--threads", Environment.ProcessorCount);
+        string[] runs = (Options.Value(args, "--runs") ?? "64x2:1,64x2:2.5,96x3:1,128x4:0.6,128x4:1.2").Split(',');
         using var shards = TokenShards.Open(Path.Combine(folder, "tokens", "tokens"));
         using var kernels = new CpuKernels(threads);
         var points = new List<ScalingPoint>();
@@ -68,11 +68,5 @@ internal static class ScalingBenchmark
         };
         loop.Run();
         return new(config.ParameterCount, steps * rows * Length, shards.TokenCount, sum / count);
-    }
-
-    private static string Option(string[] args, string name, string fallback)
-    {
-        int index = Array.IndexOf(args, name);
-        return index >= 0 && index + 1 < args.Length ? args[index + 1] : fallback;
     }
 }

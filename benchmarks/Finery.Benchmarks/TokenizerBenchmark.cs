@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Finery.Data.Tokenizers;
 
@@ -21,12 +20,12 @@ internal sealed class TokenizerBenchmark : IDisposable
 
     private TokenizerBenchmark(string[] args)
     {
-        _rounds = Number(args, "--rounds", 5);
-        _only = Option(args, "--only") ?? "";
-        _npm = Option(args, "--npm");
-        _threads = Options.Parse(["--threads", Option(args, "--threads") ?? $"1,{Environment.ProcessorCount}"]).Threads;
-        _corpora = [.. Corpus.All(Option(args, "--data"), Option(args, "--code"), (long)Number(args, "--megabytes", 16) << 20)];
-        if (Option(args, "--tokenizer") is { } given) _file = given;
+        _rounds = Options.Number(args, "--rounds", 5);
+        _only = Options.Value(args, "--only") ?? "";
+        _npm = Options.Value(args, "--npm");
+        _threads = Options.Parse(["--threads", Options.Value(args, "--threads") ?? $"1,{Environment.ProcessorCount}"]).Threads;
+        _corpora = [.. Corpus.All(Options.Value(args, "--data"), Options.Value(args, "--code"), (long)Options.Number(args, "--megabytes", 16) << 20)];
+        if (Options.Value(args, "--tokenizer") is { } given) _file = given;
         else
         {
             _trained = Directory.CreateTempSubdirectory().FullName;
@@ -187,14 +186,4 @@ internal sealed class TokenizerBenchmark : IDisposable
         foreach (var (peer, figure) in peers) line[peer] = figure;
         Console.WriteLine(JsonSerializer.Serialize(line));
     }
-
-    private static string? Option(string[] args, string name)
-    {
-        int index = Array.IndexOf(args, name);
-        return index < 0 ? null : index + 1 < args.Length ? args[index + 1] : throw new FormatException($"{name} needs a value.");
-    }
-
-    private static int Number(string[] args, string name, int fallback) => Option(args, name) is not { } text ? fallback
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0 ? number
-        : throw new FormatException($"{name}: '{text}' is not a positive number.");
 }

@@ -56,13 +56,6 @@ public static class ScalingRuns
             name, point, point.Operations, Figure(answers?["answer_nats"], "value"), Figure(answers?["accuracy_norm"], "value"));
     }
 
-    private static IEnumerable<JsonObject> Rows(StepStatus step) => (step.Summary["rows"] as JsonArray ?? []).OfType<JsonObject>();
-
-    private static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
-
-    private static double Figure(JsonNode? json, string key) =>
-        (json as JsonObject)?[key] is JsonValue value && value.TryGetValue(out double number) ? number : double.NaN;
-
     /// <summary>A table with a heading: <c>parameters,tokens,loss</c>, also <c>name</c>, <c>unique_tokens</c>, <c>flops</c>,
     /// <c>nll</c>, <c>accuracy</c>; lines that begin with # are left out.</summary>
     /// <exception cref="RecipeException">It is not there or wrong somewhere; the message says where.</exception>
@@ -118,4 +111,11 @@ public static class ScalingRuns
         return new(named >= 0 ? cells[named] : place[(place.LastIndexOf(Path.DirectorySeparatorChar) + 1)..], point,
             Number("flops", point.Operations), Number("nll", double.NaN), Number("accuracy", double.NaN));
     }
+
+    private static IEnumerable<JsonObject> Rows(StepStatus step) => (step.Summary["rows"] as JsonArray ?? []).OfType<JsonObject>();
+
+    private static string Text(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : "";
+
+    private static double Figure(JsonNode? json, string key) =>
+        (json as JsonObject)?[key] is JsonValue value && value.TryGetValue(out double number) ? number : double.NaN;
 }

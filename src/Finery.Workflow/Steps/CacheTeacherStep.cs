@@ -49,7 +49,7 @@ public sealed record CacheTeacherStep : BatchedStep
         var batches = plan.Of(sources);
         Check(tokenizer, batches.Schedule);
         using var kernels = new CpuKernels(context.Threads);
-        using var teacher = LlamaModel.Load(Teacher.Path, trainable: false, Precision == Precision.BF16 ? DType.BF16 : DType.F32);
+        using var teacher = LlamaModel.Load(Teacher.Path, trainable: false, Precision.Type());
         context.Log($"{ModelShape.Of(teacher.Config)}: {teacher.Config.ParameterCount:N0} parameters");
         // What an interrupted attempt may continue is state; it becomes the output when it is whole.
         string folder = Path.Combine(context.StateFolder, Outputs[0].Name);

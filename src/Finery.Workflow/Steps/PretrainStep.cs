@@ -22,6 +22,12 @@ public enum Precision
     BF16,
 }
 
+internal static class Precisions
+{
+    /// <summary>The type of weights and activations.</summary>
+    public static DType Type(this Precision precision) => precision == Precision.BF16 ? DType.BF16 : DType.F32;
+}
+
 /// <summary>Trains a model on token shards: from nothing, or on from a model (annealing, more context, more data).</summary>
 [Description("Train a model on token shards")]
 public sealed record PretrainStep : BatchedStep, ITrainingStep

@@ -61,7 +61,7 @@ internal sealed class Pretraining(PretrainStep step, StepContext context)
     private LlamaModel CreateModel(Tokenizer tokenizer, DataSchedule schedule)
     {
         int longest = schedule.Phases.Max(phase => phase.Length);
-        var type = step.Precision == Precision.BF16 ? DType.BF16 : DType.F32;
+        var type = step.Precision.Type();
         if (step.From is { } from)
         {
             var model = LlamaModel.Load(from.Path, trainable: true, type);

@@ -51,7 +51,7 @@ public sealed record SweepClaim
     /// <summary>What is wrong with it.</summary>
     public IEnumerable<(string Property, string Message)> Validate()
     {
-        if (By == ClaimMeasure.Prediction != Than is null)
+        if ((By == ClaimMeasure.Prediction) != (Than is null))
             yield return (nameof(Than), Than is null ? "give 'than', the variant to compare with."
                 : "'than' is not used by prediction: the law is fitted to all other variants.");
     }

@@ -33,12 +33,5 @@ internal sealed class CrossEntropyBranch(
         return true;
     }
 
-    public override double Evaluate(int first)
-    {
-        loss.TakeOutZLoss(first, losses, logSums, tokenWeights);
-        double sum = 0;
-        foreach (float value in losses.Floats) sum += value;
-        loss.Note(figure, first, _count == 0 ? 0 : sum / _count);
-        return Sum(losses, tokenWeights);
-    }
+    public override double Evaluate(int first) => CrossEntropy(loss, figure, first, _count, losses, logSums, tokenWeights);
 }

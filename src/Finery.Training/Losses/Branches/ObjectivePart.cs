@@ -30,4 +30,23 @@ internal abstract class ObjectivePart
 internal abstract class Branch(Tape tape) : ObjectivePart
 {
     public Tape Tape => tape;
+
+    /// <summary>After the forward pass: what cross-entropies add to the step's loss. Their mean becomes a figure, and a z-loss in them
+    /// another.</summary>
+    /// <param name="loss">Takes the figures.</param>
+    /// <param name="figure">Which, for the mean.</param>
+    /// <param name="first">First token of the micro-batch.</param>
+    /// <param name="targets">How many there are in the step.</param>
+    /// <param name="losses">[N].</param>
+    /// <param name="logSums">[N] where they have a z-loss too.</param>
+    /// <param name="weights">[N].</param>
+    protected static double CrossEntropy(
+        BranchedLoss loss, int figure, int first, int targets, Tensor losses, Tensor? logSums, Tensor weights)
+    {
+        loss.TakeOutZLoss(first, losses, logSums, weights);
+        double sum = 0;
+        foreach (float value in losses.Floats) sum += value;
+        loss.Note(figure, first, targets == 0 ? 0 : sum / targets);
+        return Sum(losses, weights);
+    }
 }

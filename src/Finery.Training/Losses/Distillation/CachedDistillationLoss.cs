@@ -137,14 +137,11 @@ internal sealed class CachedDistillationLoss : BranchedLoss
 
         public override double Evaluate(int first)
         {
-            _loss.TakeOutZLoss(first, _outputs.Losses, _logSums, _tokenWeights);
-            double sum = 0;
-            foreach (float value in _outputs.Losses.Floats) sum += value;
-            _loss.Note(0, first, _count == 0 ? 0 : sum / _count);
+            double entropy = CrossEntropy(_loss, 0, first, _count, _outputs.Losses, _logSums, _tokenWeights);
             double divergence = Sum(_outputs.Divergences, _softWeights);
             _loss.Note(1, first, _loss.Alpha == 0 ? double.NaN : divergence / _loss.Alpha);
             _loss.Note(2, first, first == 0 ? _loss.Alpha : 0);
-            return Sum(_outputs.Losses, _tokenWeights) + divergence;
+            return entropy + divergence;
         }
     }
 }

@@ -53,11 +53,7 @@ internal sealed class SharedBranch : Branch
 
     public override double Evaluate(int first)
     {
-        _loss.TakeOutZLoss(first, _outputs.Losses, _logSums, _tokenWeights);
-        double sum = 0;
-        foreach (float value in _outputs.Losses.Floats) sum += value;
-        _loss.Note(0, first, _next == 0 ? 0 : sum / _next);
-        double total = Sum(_outputs.Losses, _tokenWeights);
+        double total = CrossEntropy(_loss, 0, first, _next, _outputs.Losses, _logSums, _tokenWeights);
         ReadOnlySpan<float> logs = _outputs.LogProbabilities.Floats, weights = _weights.Floats;
         ReadOnlySpan<int> ids = _ids.Integers;
         for (int k = 0; k < _counts.Length; k++)
