@@ -31,8 +31,7 @@ internal sealed class FastTextBenchmark
         _rounds = Options.Number(args, "--rounds", 5);
         _copies = Options.Number(args, "--copies", 20);
         _only = Options.Value(args, "--only") ?? "";
-        _data = Path.Combine(Options.Value(args, "--data") ?? Repository.Data, "languages",
-            "tldr.jsonl.gz");
+        _data = Path.Combine(Options.Value(args, "--data") ?? Repository.Data, "languages", "tldr.jsonl.gz");
         _folder = folder;
         var documents = new JsonLinesReader { Paths = [_data] }.Read(new()).ToLookup(IsHeldOut, Line);
         (_training, _heldOut) = ([.. documents[false]], [.. documents[true]]);

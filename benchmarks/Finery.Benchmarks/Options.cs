@@ -35,7 +35,7 @@ internal sealed record Options(int[] Threads, string Only, string? PyTorchStep =
     /// <summary>The positive whole number that stands behind an option; <paramref name="otherwise"/> without the option.</summary>
     public static T Number<T>(string[] arguments, string name, T otherwise) where T : IBinaryInteger<T> =>
         Value(arguments, name) is not { } text ? otherwise
-        : T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && T.IsPositive(number) && !T.IsZero(number) ? number
+        : T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > T.Zero ? number
         : throw new FormatException($"{name}: '{text}' is not a positive number.");
 
     private static int ParseCount(string text) =>
