@@ -115,7 +115,7 @@ internal static class DeduplicationBenchmark
                 ["phases"] = seconds,
                 ["threads"] = threads,
                 ["memory_setting_mib"] = memory >> 20,
-                ["peak_resident_mib"] = PeakResident() >> 20,
+                ["peak_resident_mib"] = Measurement.PeakResident() >> 20,
                 ["heap_limit_mib"] = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20,
                 ["disk_mib"] = written >> 20,
             }));
@@ -124,16 +124,6 @@ internal static class DeduplicationBenchmark
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    /// <summary>The most memory the process ever had resident: VmHWM where there is one.</summary>
-    private static long PeakResident()
-    {
-        string? line = File.Exists("/proc/self/status")
-            ? File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("VmHWM", StringComparison.Ordinal)) : null;
-        return line is null
-            ? Process.GetCurrentProcess().PeakWorkingSet64
-            : long.Parse(line.AsSpan(6).Trim().TrimEnd("kB "), NumberStyles.Integer, CultureInfo.InvariantCulture) << 10;
     }
 
     /// <summary>Documents of 40 to 119 words made from their numbers. Every tenth is a copy of the one somewhere before it,

@@ -194,7 +194,7 @@ internal sealed class FormatsBenchmark : IDisposable
         return (Environment.CpuUsage.TotalTime - start).TotalSeconds;
     }
 
-    private static double Median(List<double> values) => Math.Round(values.Order().ElementAt(values.Count / 2), 1);
+    private static double Median(List<double> values) => Math.Round(Measurement.Median(values), 1);
 
     private static void Print(string name, Dictionary<string, object?> figures)
     {

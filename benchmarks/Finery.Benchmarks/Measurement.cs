@@ -41,21 +41,41 @@ internal static class Measurement
     public static double MedianSeconds(int runs, Action action)
     {
         Seconds(action);
-        double[] seconds = [.. Enumerable.Range(0, runs).Select(_ => Seconds(action)).Order()];
-        return seconds[runs / 2];
+        return Median(Enumerable.Range(0, runs).Select(_ => Seconds(action)));
+    }
+
+    /// <summary>Time of one run.</summary>
+    public static double Seconds(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>The middle value, or the mean of the two in the middle; NaN of none.</summary>
+    public static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? double.NaN : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>The most memory, in bytes, that this process ever had resident.</summary>
+    public static long PeakResident()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
     }
 
     /// <summary>Prints one line of JSON: medians of rates, and of the ratios of the same turn.</summary>
     public static void Print(
         string name, IReadOnlyList<double> ours, IReadOnlyList<double> peer, string unit, int threads, IEnumerable<double>? ratios = null)
     {
-        List<double> rates = [.. ours], peerRates = [.. peer], quotients = [.. ratios ?? ours.Zip(peer, (a, b) => a / b)];
         Console.WriteLine(JsonSerializer.Serialize(new Dictionary<string, object?>
         {
             ["case"] = name,
-            ["ours"] = Median(rates),
-            ["peer"] = Median(peerRates),
-            ["ratio"] = Median(quotients),
+            ["ours"] = Rounded(ours),
+            ["peer"] = Rounded(peer),
+            ["ratio"] = Rounded(ratios ?? ours.Zip(peer, (a, b) => a / b)),
             ["unit"] = unit,
             ["threads"] = threads,
         }));
@@ -67,19 +87,5 @@ internal static class Measurement
         while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < milliseconds) action();
     }
 
-    private static double Seconds(Action action)
-    {
-        long start = Stopwatch.GetTimestamp();
-        action();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    private static double? Median(List<double> values)
-    {
-        if (values.Count == 0) return null;
-        values.Sort();
-        int middle = values.Count / 2;
-        double median = values.Count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-        return Math.Round(median, 3);
-    }
+    private static double? Rounded(IEnumerable<double> values) => Median(values) is var median && double.IsNaN(median) ? null : Math.Round(median, 3);
 }

@@ -41,12 +41,12 @@ internal static class MonitoringBenchmark
                 // The first step was run when the run began, and every so many steps after it are measured.
                 (step % monitoring.EverySteps == 0 ? measured : ordinary).Add(with);
             }
-            double usual = Median(plains), share = 1.0 / monitoring.EverySteps;
+            double usual = Measurement.Median(plains), share = 1.0 / monitoring.EverySteps;
             Console.WriteLine(JsonSerializer.Serialize(new
             {
                 model = name, every = monitoring.EverySteps, threads = kernels.Threads, rounds,
-                step_milliseconds = Math.Round(1000 * usual, 2), measured_milliseconds = Math.Round(1000 * Median(measured), 2),
-                cost_percent = Math.Round(100 * ((1 - share) * Median(ordinary) / usual + share * Median(measured) / usual - 1), 2),
+                step_milliseconds = Math.Round(1000 * usual, 2), measured_milliseconds = Math.Round(1000 * Measurement.Median(measured), 2),
+                cost_percent = Math.Round(100 * ((1 - share) * Measurement.Median(ordinary) / usual + share * Measurement.Median(measured) / usual - 1), 2),
             }));
         }
     }
@@ -63,6 +63,4 @@ internal static class MonitoringBenchmark
         run.MoveNext();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
-
-    private static double Median(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);
 }

@@ -23,7 +23,7 @@ internal static class ProfileBenchmark
                     if (rates.Count > 3) break;
                 }
                 var config = TrainingStep.Models[name].Config;
-                double rate = rates.Order().ElementAt(rates.Count / 2);
+                double rate = Measurement.Median(rates);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{name}, {threads} threads: {rate:F0} tokens/s, {rate * TrainingStep.FlopsPerToken(config) * 1e-9:F1} GFLOP/s"));

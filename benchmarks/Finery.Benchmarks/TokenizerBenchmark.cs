@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Finery.Data.Tokenizers;
 
@@ -54,7 +53,7 @@ internal sealed class TokenizerBenchmark : IDisposable
     private void Load()
     {
         if (!"load".Contains(_only, StringComparison.Ordinal)) return;
-        var seconds = Passes(() => Seconds(() => TokenizerFile.Load(_file)));
+        var seconds = Passes(() => Measurement.Seconds(() => TokenizerFile.Load(_file)));
         var peers = Peers(["a"], 1).Select(peer =>
         {
             using (peer) return (peer.Name, (object?)Math.Round(peer.LoadSeconds, 3));
@@ -67,7 +66,7 @@ internal sealed class TokenizerBenchmark : IDisposable
         if (!"letter".Contains(_only, StringComparison.Ordinal)) return;
         string text = new('a', 1_000_000);
         var tokenizer = TokenizerFile.Load(_file);
-        var seconds = Passes(() => Seconds(() => tokenizer.Encode(text)));
+        var seconds = Passes(() => Measurement.Seconds(() => tokenizer.Encode(text)));
         // tiktoken's time is quadratic in the length of a chunk.
         var peers = Peers([text], 1, "hf").Select(peer =>
         {
@@ -88,7 +87,7 @@ internal sealed class TokenizerBenchmark : IDisposable
             new("user", "What does List.Add do?"), new("assistant", "Adds an object to the end of the list."),
             new("user", "And Insert?"), new("assistant", "Inserts an element into the list at the given index."),
         ];
-        double Microseconds(Action action) => Median(Passes(() => 1e6 / Repeats * Seconds(() =>
+        double Microseconds(Action action) => Median(Passes(() => 1e6 / Repeats * Measurement.Seconds(() =>
         {
             for (int i = 0; i < Repeats; i++) action();
         })));
@@ -116,7 +115,7 @@ internal sealed class TokenizerBenchmark : IDisposable
             for (int round = 0; round < _rounds; round++)
             {
                 var now = command == "fresh" ? TokenizerFile.Load(_file) : tokenizer;
-                ours.Add(corpus.MiB / Seconds(() =>
+                ours.Add(corpus.MiB / Measurement.Seconds(() =>
                 {
                     if (command == "decode") Decode(now, ids);
                     else Encode(now, corpus.Documents, threads);
@@ -170,14 +169,7 @@ internal sealed class TokenizerBenchmark : IDisposable
 
     private List<double> Passes(Func<double> seconds) => [.. Enumerable.Range(0, _rounds).Select(_ => seconds())];
 
-    private static double Seconds(Action action)
-    {
-        long start = Stopwatch.GetTimestamp();
-        action();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    private static double Median(List<double> values) => Math.Round(values.Order().ElementAt(values.Count / 2), 3);
+    private static double Median(List<double> values) => Math.Round(Measurement.Median(values), 3);
 
     private static void Print(string name, Dictionary<string, object?> figures, IEnumerable<(string Name, object? Figure)> peers)
     {

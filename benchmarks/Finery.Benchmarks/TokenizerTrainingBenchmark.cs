@@ -58,7 +58,7 @@ internal static class TokenizerTrainingBenchmark
             ["chunks"] = training.Chunks,
             ["distinct_chunks"] = training.DistinctChunks,
             ["tokens"] = training.Tokenizer.VocabSize,
-            ["peak_mib"] = HighestMemory() >> 20,
+            ["peak_mib"] = Measurement.PeakResident() >> 20,
             ["source_mib"] = before >> 20,
             ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TokenizerFile.ToJson(training.Tokenizer)))),
         }));
@@ -113,13 +113,5 @@ internal static class TokenizerTrainingBenchmark
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);
-    }
-
-    /// <summary>Bytes; where the system does not say, the present working set.</summary>
-    private static long HighestMemory()
-    {
-        if (!File.Exists("/proc/self/status")) return Environment.WorkingSet;
-        string line = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) << 10;
     }
 }

@@ -62,7 +62,6 @@ internal static class TrainingComparison
             steps.MoveNext();
             rates[i] = steps.Current.TokensPerSecond;
         }
-        Array.Sort(rates);
-        return rates[count / 2];
+        return Measurement.Median(rates);
     }
 }
