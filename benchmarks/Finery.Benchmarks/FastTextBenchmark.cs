@@ -66,10 +66,10 @@ internal sealed class FastTextBenchmark
         for (int round = 0; round < _rounds; round++)
         {
             FastTextModel? model = null;
-            ours.Add(work / Seconds(() => model = TrainOurs(loss, threads).Model));
+            ours.Add(work / Measurement.Seconds(() => model = TrainOurs(loss, threads).Model));
             ourPrecision = Precision(model!);
             if (!HasPeer) continue;
-            peer.Add(work / Seconds(() => Command(
+            peer.Add(work / Measurement.Seconds(() => Command(
                 "supervised", "-input", Place("train"), "-output", Place("peer"), "-loss",
                 loss == FastTextLoss.Softmax ? "softmax" : "hs",
                 "-minn", "2", "-maxn", "4", "-dim", "16", "-epoch", $"{Epochs}", "-lr", "0.5", "-thread", $"{threads}",
@@ -95,10 +95,10 @@ internal sealed class FastTextBenchmark
             List<double> ours = [], peer = [];
             for (int round = 0; round < _rounds; round++)
             {
-                ours.Add(lines.Length / Seconds(() => PredictOurs(loaded)));
+                ours.Add(lines.Length / Measurement.Seconds(() => PredictOurs(loaded)));
                 if (HasPeer)
-                    peer.Add(lines.Length / (Seconds(() => Command("predict-prob", Place(file), Place("many")))
-                        - Seconds(() => Command("predict-prob", Place(file), Place("one")))));
+                    peer.Add(lines.Length / (Measurement.Seconds(() => Command("predict-prob", Place(file), Place("many")))
+                        - Measurement.Seconds(() => Command("predict-prob", Place(file), Place("one")))));
             }
             Measurement.Print($"predict {loss} {Path.GetExtension(file)}", ours, peer, "lines/s", 1);
             double scale = megabytes / lines.Length;
@@ -178,11 +178,4 @@ internal sealed class FastTextBenchmark
     }
 
     private static void Print(Dictionary<string, object?> fields) => Console.WriteLine(JsonSerializer.Serialize(fields));
-
-    private static double Seconds(Action action)
-    {
-        long start = Stopwatch.GetTimestamp();
-        action();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
 }

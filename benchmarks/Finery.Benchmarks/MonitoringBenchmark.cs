@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Finery.Models;
 using Finery.Tensors;
-using Finery.Training;
 using Finery.Training.Monitoring;
 
 namespace Finery.Benchmarks;
@@ -34,7 +32,7 @@ internal static class MonitoringBenchmark
             List<double> plains = [], ordinary = [], measured = [];
             for (int step = 1; step <= (rounds + 1) * monitoring.EverySteps; step++)
             {
-                double before = Seconds(plain), with = Seconds(watched);
+                double before = Measurement.Seconds(() => plain.MoveNext()), with = Measurement.Seconds(() => watched.MoveNext());
                 // The first round is the just-in-time compiler's.
                 if (step <= monitoring.EverySteps) continue;
                 plains.Add(before);
@@ -56,11 +54,4 @@ internal static class MonitoringBenchmark
         EmbeddingSize = width, LayerCount = layers, HeadCount = width / 32, KvHeadCount = width / 64, HeadSize = 32,
         FeedForwardSize = width * 11 / 4, VocabSize = 4096, SequenceLength = 256,
     };
-
-    private static double Seconds(IEnumerator<StepMetrics> run)
-    {
-        long start = Stopwatch.GetTimestamp();
-        run.MoveNext();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
 }
