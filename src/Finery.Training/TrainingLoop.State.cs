@@ -24,19 +24,27 @@ public sealed partial class TrainingLoop
     {
         if (_checkpoints?.Restore(_identity, StateTensors(), OnWarning) is not { } state) return false;
         Restore(state);
+        // The phase of the last step done, as in the run that wrote this: where no step is left, the model still has to have its context.
+        var phase = _phases[PhaseOf(Math.Max(0, _step - 1))];
+        if (!ReferenceEquals(phase, _phase)) Enter(phase);
         return true;
+    }
+
+    private int PhaseOf(long step)
+    {
+        int index = 0;
+        while (_phaseEnds[index] <= step) index++;
+        return index;
     }
 
     /// <summary>Makes the phase of a step the current one.</summary>
     private void EnterPhaseOf(long step)
     {
-        int index = 0;
-        while (_phaseEnds[index] <= step) index++;
+        int index = PhaseOf(step);
         var phase = _phases[index];
         bool begins = step == _phaseEnds[index] - phase.Steps;
         if (begins && index > 0 && phase.OptimizerState == OptimizerStatePolicy.Reset) _optimizer.Reset();
         if (ReferenceEquals(phase, _phase)) return;
-        _phase = phase;
         Enter(phase);
         if (begins) _repair.Rearm();
     }
@@ -46,6 +54,7 @@ public sealed partial class TrainingLoop
         // The old activations go first: both may not fit.
         _pass?.Dispose();
         _pass = null;
+        _phase = phase;
         EnterContext(phase);
         _batch = phase.Source.CreateBatch();
         _pass = _loss.CreatePass(_kernels, _model, phase.Source.Rows / phase.MicroBatches * phase.Source.Length, _settings.Recompute);

@@ -31,7 +31,7 @@ public sealed partial class TrainingLoop : IDisposable
     private readonly TrainingLoopSettings _settings;
     private readonly CheckpointFolder? _checkpoints;
 
-    private TrainingPhase _phase;
+    private TrainingPhase _phase = null!;
     private PackedBatch _batch = null!;
     private TrainingPass? _pass;
     private readonly GradientNorms _norms;
@@ -95,11 +95,10 @@ public sealed partial class TrainingLoop : IDisposable
         _clipper = settings.Clip.Create(Parameters);
         if (settings.QkClip is { } qkClip) _qkClip = new(optimizer, qkClip, model.Config.Attention, settings.Seed);
         if (settings.Average is { } average) Average = new(model.Parameters, average, TotalSteps);
-        _phase = phases[0];
-        Enter(_phase);
+        Enter(phases[0]);
         if (settings.Monitoring is { Enabled: true } monitoring)
         {
-            _phase.Source.Fill(0, _batch);
+            phases[0].Source.Fill(0, _batch);
             _monitor = new(kernels, model, Parameters, _batch, monitoring, settings.Sources.Count > 1 ? settings.Sources : [])
             {
                 OnValues = (step, values) => OnMonitor?.Invoke(step, values),

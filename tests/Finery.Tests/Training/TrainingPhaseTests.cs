@@ -62,7 +62,7 @@ public class TrainingPhaseTests
         using var wholeLoop = Loop(whole, Phases(policy), settings);
         wholeLoop.Run();
         wholeLoop.Average!.CopyTo(whole.Model.Parameters);
-        for (int stopAfter = 1; stopAfter < 15; stopAfter++)
+        for (int stopAfter = 1; stopAfter <= 15; stopAfter++)
         {
             using var folder = new TemporaryFolder();
             using TinyModel before = new(), after = new(threads: 2);
@@ -81,6 +81,7 @@ public class TrainingPhaseTests
             resumed.Run();
             resumed.Average!.CopyTo(after.Model.Parameters);
             Assert.Equal(State(whole), State(after));
+            Assert.Equal(whole.Model.Config.ToJson(), after.Model.Config.ToJson());
             Assert.Equal(whole.Optimizer.Updates, after.Optimizer.Updates);
         }
     }
