@@ -148,15 +148,15 @@ internal sealed class TrainingRun(StepContext context, LlamaModel model, Kernels
             context.Log($"checkpoint written at step {result.Steps:N0}");
             throw new OperationCanceledException(context.Stop);
         }
+        double Validate() => options.Validation?.Of(kernels, model, phases[^1].Source.Length) ?? double.NaN;
+        // A run killed after its last step resumes with nothing left to do.
+        if (double.IsNaN(_validationLoss)) _validationLoss = Validate();
         if (loop.Average is { Count: > 0 } average)
         {
-            if (!double.IsNaN(_validationLoss)) context.Summary["validation_loss_last"] = _validationLoss;
+            if (options.Validation is not null) context.Summary["validation_loss_last"] = _validationLoss;
             average.CopyTo(model.Parameters);
-            _validationLoss = double.NaN;
+            _validationLoss = Validate();
         }
-        // A run killed after its last step resumes with nothing left to do.
-        if (options.Validation is not null && double.IsNaN(_validationLoss))
-            _validationLoss = options.Validation.Of(kernels, model, phases[^1].Source.Length);
         return result;
     }
 

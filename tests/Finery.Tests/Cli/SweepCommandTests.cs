@@ -70,9 +70,7 @@ public sealed class SweepCommandTests : IDisposable
 
         using (var process = FineryProcess.Start("sweep", sweep, "--out", killed, "--threads", "1"))
         {
-            while (!process.Output.Contains("pretrain-right-s1: started") && !process.WaitForExit(5))
-            {
-            }
+            process.ExitsBefore(() => process.Output.Contains("pretrain-right-s1: started"));
             process.Kill();
         }
         (code, output) = FineryProcess.Run("sweep", sweep, "--out", killed, "--threads", "1");

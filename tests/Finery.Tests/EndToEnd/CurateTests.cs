@@ -28,9 +28,7 @@ public sealed class CurateTests : IDisposable
         while (true)
         {
             using var process = FineryProcess.Start("curate", recipe, "--input", input, "--out", Out("killed"), "--workers", "1");
-            while (!process.Output.Contains(": started") && !process.WaitForExit(20))
-            {
-            }
+            process.ExitsBefore(() => process.Output.Contains(": started"));
             if (process.WaitForExit(kills == MaxKills ? 300_000 : random.Next(900)))
             {
                 process.WaitForExit();

@@ -54,6 +54,17 @@ internal sealed class FineryProcess : IDisposable
 
     public bool WaitForExit(int milliseconds) => _process.WaitForExit(milliseconds);
 
+    /// <summary>Waits until something has happened.</summary>
+    /// <returns>Whether the process ended before it did.</returns>
+    public bool ExitsBefore(Func<bool> happened)
+    {
+        while (!happened())
+        {
+            if (WaitForExit(5)) return true;
+        }
+        return false;
+    }
+
     /// <summary>SIGKILL: no chance to save anything.</summary>
     public void Kill()
     {

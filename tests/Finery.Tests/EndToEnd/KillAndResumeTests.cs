@@ -30,9 +30,7 @@ public sealed class KillAndResumeTests : IDisposable
             Assert.True(kills < MaxKills + 1, "the run makes no progress");
             using var process = FineryProcess.Start("run", recipe, "--out", killed, "--threads", "1");
             // Once a step is under way, a kill at a random moment; after the last kill it may finish.
-            while (!process.Output.Contains(": started") && !process.WaitForExit(20))
-            {
-            }
+            process.ExitsBefore(() => process.Output.Contains(": started"));
             if (process.WaitForExit(kills == MaxKills ? 300_000 : random.Next(1500)))
             {
                 process.WaitForExit();

@@ -22,14 +22,20 @@ public sealed class StagedPretrainingTests : IDisposable
         Assert.True(code == 0, output);
         Assert.Contains("\"kind\":\"nonfinite\"", File.ReadAllText(Path.Combine(whole, "pretrain", "events.jsonl")), StringComparison.Ordinal);
 
+        string lastCheckpoint = Path.Combine(killed, "pretrain", "state", "checkpoint-000000000160.safetensors");
         var random = new Random(3);
         for (int kills = 0; ; kills++)
         {
             using var process = FineryProcess.Start("run", recipe, "--out", killed, "--threads", "1");
-            while (!process.Output.Contains(": started") && !process.WaitForExit(20))
+            process.ExitsBefore(() => process.Output.Contains(": started"));
+            bool exited = kills switch
             {
-            }
-            if (process.WaitForExit(kills == MaxKills ? 300_000 : random.Next(1200)))
+                < MaxKills => process.WaitForExit(random.Next(1200)),
+                // With nothing left of pretraining but to write its model.
+                MaxKills => process.ExitsBefore(() => File.Exists(lastCheckpoint)),
+                _ => process.WaitForExit(300_000),
+            };
+            if (exited)
             {
                 process.WaitForExit();
                 Assert.True(process.ExitCode == 0, process.Output);
@@ -43,6 +49,7 @@ public sealed class StagedPretrainingTests : IDisposable
         ];
         foreach (string file in files)
             Assert.True(Hash(Path.Combine(whole, file)) == Hash(Path.Combine(killed, file)), $"{file} depends on when the run was killed.");
+        Assert.Equal(Losses(whole), Losses(killed));
         var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(whole, "longer/model/config.json"))).RootElement;
         Assert.Equal((96, 50000.0), (config.GetProperty("max_position_embeddings").GetInt32(), config.GetProperty("rope_theta").GetDouble()));
         string report = File.ReadAllText(Path.Combine(whole, "report.html"));
@@ -62,6 +69,12 @@ public sealed class StagedPretrainingTests : IDisposable
         (code, output) = FineryProcess.Run("run", recipe, "--out", run, "--set", "longer.gate={needle: 1, short_loss: 0.5, max_rounds: 1}");
         Assert.True(code is 4 or 6, output);
         Assert.Contains("the gate at 96 tokens was not passed in 1 rounds", output, StringComparison.Ordinal);
+    }
+
+    private static (double, double) Losses(string run)
+    {
+        var summary = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "pretrain", "step.json"))).RootElement.GetProperty("summary");
+        return (summary.GetProperty("validation_loss").GetDouble(), summary.GetProperty("validation_loss_last").GetDouble());
     }
 
     private static string Hash(string path) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)));
