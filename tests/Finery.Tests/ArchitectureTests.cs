@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Xml.Linq;
 using Xunit;
 
@@ -20,16 +19,14 @@ public class ArchitectureTests
 
     private static readonly string[] Drawers = ["Util", "Utils", "Helper", "Helpers", "Manager", "Common", "Misc", "Base"];
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../.."));
-
     private static IEnumerable<string> Sources(params string[] folders) => folders
-        .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.cs", SearchOption.AllDirectories))
+        .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(path => !path.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}"));
 
     [Fact]
     public void Project_references_are_the_documented_graph()
     {
-        var actual = Directory.GetDirectories(Path.Combine(Root(), "src")).ToDictionary(
+        var actual = Directory.GetDirectories(Path.Combine(Repository.Root, "src")).ToDictionary(
             folder => Path.GetFileName(folder),
             folder => XDocument.Load(Path.Combine(folder, Path.GetFileName(folder) + ".csproj")).Descendants("ProjectReference")
                 .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')))

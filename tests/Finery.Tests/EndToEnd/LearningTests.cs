@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data;
 using Finery.Data.Tokenizers;
@@ -28,7 +27,7 @@ public sealed class LearningTests : IDisposable
         string sweep = Path.Combine(_folder, "learning.yaml"), run = Path.Combine(_folder, "run");
         File.WriteAllText(sweep, $$"""
             name: learning
-            recipe: '{{Path.Combine(Claims(), "small.yaml")}}'
+            recipe: '{{Path.Combine(Repository.Claims, "small.yaml")}}'
             metric: pretrain.validation_loss
             seeds: [1, 2, 3]
             parameters:
@@ -65,7 +64,4 @@ public sealed class LearningTests : IDisposable
             Assert.True(difference.Value + 2 * difference.StandardError < 0, $"seed {seed}: {difference}");
         }
     }
-
-    private static string Claims([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../recipes/claims"));
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Finery.Data.Classifiers;
 using Finery.Data.Readers;
 using Finery.Tests.Models;
@@ -80,7 +79,7 @@ public class FastTextPeerTests
     private static (string Train, string Texts) WriteTexts(TemporaryFolder folder)
     {
         List<(string Label, string Text)> texts = [.. MadeUpLanguages.Texts(300)];
-        string real = Path.Combine(Root(), "..", "shared", "data", "languages", "tldr.jsonl.gz");
+        string real = Path.Combine(Repository.Data, "languages", "tldr.jsonl.gz");
         if (File.Exists(real))
             texts.AddRange(new JsonLinesReader { Paths = [real] }.Read(new()).Where((_, i) => i % 40 == 0)
                 .Select(document => ((string)document.Metadata["language"]!, document.Text.Replace('\n', ' '))));
@@ -91,7 +90,4 @@ public class FastTextPeerTests
         File.WriteAllLines(folder["texts"], texts.Select(text => text.Text).Where(text => text != "</s>"));
         return (folder["train"], folder["texts"]);
     }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Text;
 using Finery.Data.Readers;
 
@@ -26,12 +25,12 @@ internal static class MixedText
 
     private static IEnumerable<string> Shared(string name)
     {
-        string path = Path.Combine(Root(), "..", "shared", "data", name);
+        string path = Path.Combine(Repository.Data, name);
         return File.Exists(path) ? new JsonLinesReader { Paths = [path] }.Read(new()).Select(document => document.Text) : [];
     }
 
     private static IEnumerable<string> Code() => Directory
-        .EnumerateFiles(Path.Combine(Root(), "src"), "*.cs", SearchOption.AllDirectories)
+        .EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
         .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
         .Order(StringComparer.Ordinal).Select(File.ReadAllText);
 
@@ -83,7 +82,4 @@ internal static class MixedText
         "", " ", "\n", "a", "\uFFFD", new string('a', 3000), new string(' ', 1000) + "x", new string('\n', 500), new string('0', 999),
         string.Concat(Enumerable.Repeat("ab", 2000)), string.Concat(Enumerable.Repeat("日本", 700)), "e\u0301 \u1100\u1161\u11A8 \uFB01 \u212B",
     ];
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Xunit;
@@ -13,6 +12,8 @@ namespace Finery.Tests.Data.Tokenizers;
 internal static class PeerTokenizer
 {
     public const string Absent = "FINERY_NPM does not name a folder with node_modules/tokenizers and node_modules/tiktoken";
+
+    private static readonly string Script = Path.Combine(Repository.Root, "benchmarks", "Finery.Benchmarks", "peer_tokenizers.mjs");
 
     public static string? Folder { get; } =
         Environment.GetEnvironmentVariable("FINERY_NPM") is { Length: > 0 } folder
@@ -64,7 +65,7 @@ internal static class PeerTokenizer
     private static void Ask(string peer, string vocabulary, string command, string[] options)
     {
         var start = new ProcessStartInfo("node",
-            [Script(), "--npm", Folder!, "--peer", peer, "--vocabulary", vocabulary, .. options])
+            [Script, "--npm", Folder!, "--peer", peer, "--vocabulary", vocabulary, .. options])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -86,7 +87,4 @@ internal static class PeerTokenizer
         for (int at = 0; at < values.Length; at += 1 + values[at]) documents.Add(values.Slice(at + 1, values[at]).ToArray());
         return [.. documents];
     }
-
-    private static string Script([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../../benchmarks/Finery.Benchmarks/peer_tokenizers.mjs"));
 }

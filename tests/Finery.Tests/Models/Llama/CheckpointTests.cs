@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Finery.Models;
 using Finery.Models.Llama;
@@ -166,7 +165,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(4, true)]
     public void PyTorch_computes_the_same_losses_and_predictions(int kind, bool packed)
     {
-        string script = Path.Combine(Root(), "..", "shared", "peers", "pytorch_logits.py");
+        string script = Path.Combine(Repository.Root, "..", "shared", "peers", "pytorch_logits.py");
         Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
         Assert.SkipUnless(PyTorch.IsInstalled, PyTorch.Absent);
         var config = kind switch
@@ -219,7 +218,4 @@ public sealed class CheckpointTests : IDisposable
         string actual = Assert.Throws<InvalidDataException>(() => LlamaModel.Load(_folder.Path, trainable: false)).Message;
         Assert.True(actual.Contains(message, StringComparison.Ordinal), $"{what}: {actual}");
     }
-
-    private static string Root([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../.."));
 }

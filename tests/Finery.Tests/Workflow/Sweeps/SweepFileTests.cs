@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Finery.Workflow.Steps;
 using Finery.Workflow.Sweeps;
 using Xunit;
@@ -159,10 +158,8 @@ public sealed class SweepFileTests : IDisposable
     }
 
     public static TheoryData<string> Claims => [.. Directory
-        .GetFiles(Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "../../../../recipes/claims")), "*.yaml")
+        .GetFiles(Repository.Claims, "*.yaml")
         .Where(file => !file.EndsWith("small.yaml", StringComparison.Ordinal)).Order()];
-
-    private static string Here([CallerFilePath] string here = "") => here;
 
     [Theory]
     [MemberData(nameof(Claims))]
