@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Finery.Tests.Data.Readers;
 
-/// <summary>Real inputs that lie outside the repository, in a folder <c>shared/data</c> beside it.</summary>
+/// <summary>Real inputs that lie outside the repository, in a folder <c>shared/data</c> above it.</summary>
 internal static class SharedData
 {
     /// <summary>Path of a file there; the test is skipped if there is none.</summary>

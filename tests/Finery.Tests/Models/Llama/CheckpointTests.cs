@@ -165,8 +165,8 @@ public sealed class CheckpointTests : IDisposable
     [InlineData(4, true)]
     public void PyTorch_computes_the_same_losses_and_predictions(int kind, bool packed)
     {
-        string script = Path.Combine(Repository.Root, "..", "shared", "peers", "pytorch_logits.py");
-        Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not beside the repository");
+        string script = Path.Combine(Repository.Shared, "peers", "pytorch_logits.py");
+        Assert.SkipUnless(File.Exists(script), "shared/peers/pytorch_logits.py is not above the repository");
         Assert.SkipUnless(PyTorch.IsInstalled, PyTorch.Absent);
         var config = kind switch
         {
